@@ -1,0 +1,143 @@
+"""A component is one file: ``@component("loss", "hinge")`` turns a class into a typed choice of its group.
+
+Parameters of ``__init__`` *with* a default are configuration; parameters *without* are facts that the data
+supplies when the component is built. The choice is stored by group and name, never by import path, so a
+registered model outlives a moved file and no configuration can name arbitrary code.
+"""
+
+import dataclasses
+import functools
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ganflow.errors import ConfigError, require
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Where a kind of component lives and where its choice stands in the configuration."""
+
+    package: str  # whose modules are searched
+    slots: tuple[str, ...]  # Hydra groups that it fills, as in "gan/loss"
+    several: bool = False  # the slot holds any number of them, keyed by name
+
+
+GROUPS: dict[str, Group] = {
+    "source": Group("ganflow.data.sources", ("data",)),
+    "generator": Group("ganflow.networks", ("gan/generator",)),
+    "discriminator": Group("ganflow.networks", ("gan/discriminator",)),
+    "loss": Group("ganflow.losses", ("gan/loss",)),
+    "regularizer": Group("ganflow.regularizers", ("gan/regularizers",), several=True),
+    "optimizer": Group("ganflow.optimizers", ("optimizers/generator", "optimizers/discriminator")),
+    "metric": Group("ganflow.metrics", ("evaluation/metrics",), several=True),
+}
+
+_registry: dict[tuple[str, str], type] = {}
+
+
+def component(group: str, name: str) -> Callable[[type[T]], type[T]]:
+    """Register a class as choice ``name`` of ``group`` (a key of :data:`GROUPS`)."""
+
+    def register(cls: type[T]) -> type[T]:
+        other = _registry.get((group, name))
+        if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise TypeError(f"{group} {name!r} is already {other.__module__}.{other.__qualname__}")
+        _registry[group, name] = cls
+        return cls
+
+    if group not in GROUPS:
+        raise TypeError(f"no component group {group!r}; there are {', '.join(GROUPS)}")
+    return register
+
+
+@functools.cache
+def _discover(package: str) -> None:
+    module = importlib.import_module(package)
+    for info in pkgutil.iter_modules(getattr(module, "__path__", ())):
+        importlib.import_module(f"{package}.{info.name}")
+
+
+def choices(group: str) -> dict[str, type]:
+    """Name → class of every component of ``group``, sorted by name."""
+    _discover(GROUPS[group].package)
+    return {name: cls for (g, name), cls in sorted(_registry.items()) if g == group}
+
+
+def facts_of(cls: type) -> list[str]:
+    """Names of the parameters that are facts (those without a default)."""
+    return [p.name for p in inspect.signature(cls).parameters.values() if p.default is p.empty]
+
+
+@functools.cache
+def schema(group: str, name: str) -> type:
+    """The dataclass of a component's options; its first field ``name`` says which component it is."""
+    cls = choices(group)[name]
+    parameters = inspect.signature(cls, eval_str=True).parameters.values()
+    options = [(p.name, p.annotation, _field(p.default)) for p in parameters if p.default is not p.empty]
+    return dataclasses.make_dataclass(f"{cls.__name__}Options", [("name", str, _field(name)), *options])
+
+
+def _field(default: Any) -> Any:
+    if isinstance(default, list | dict):
+        return dataclasses.field(default_factory=lambda: type(default)(default))
+    return dataclasses.field(default=default)
+
+
+def options(group: str, node: Mapping[str, Any], key: str) -> Any:
+    """Hold a configuration node against its component's schema.
+
+    Args:
+        group: component group.
+        node: ``{"name": …, option: value, …}``; options that are left out take their default.
+        key: where the node stands in ``params.yaml``, for the error.
+
+    Raises:
+        ConfigError: unknown component, unknown option, or a value of the wrong type.
+    """
+    known = choices(group)
+    name = node.get("name")
+    require(name in known, f"{key}.name", name, f"one of {', '.join(known)}")
+    return merge(schema(group, str(name)), node, key)
+
+
+def merge(structure: Any, node: Mapping[str, Any], key: str = "") -> Any:
+    """Merge a plain mapping onto a dataclass; a misfit is a :class:`ConfigError` with its full key."""
+    config = OmegaConf.structured(structure)
+    try:
+        return OmegaConf.merge(config, OmegaConf.create(dict(node)))
+    except OmegaConfBaseException as error:
+        raise _explain(error, config, node, key) from None
+
+
+def _explain(error: OmegaConfBaseException, config: Any, node: Mapping[str, Any], key: str) -> ConfigError:
+    path = error.full_key or str(error.key)
+    where, _, leaf = path.rpartition(".")
+    full = ".".join(filter(None, [key, path]))
+    parent = OmegaConf.select(config, where) if where else config
+    value = OmegaConf.select(OmegaConf.create(dict(node)), path)
+    if OmegaConf.is_dict(parent) and leaf not in parent:
+        return ConfigError(full, value, f"no such key; {where or key or 'here'} has {', '.join(map(str, parent))}")
+    return ConfigError(full, value, str(error).splitlines()[0])
+
+
+def build(group: str, node: Mapping[str, Any], key: str, **facts: Any) -> Any:
+    """Make the component that ``node`` names, with its options and those ``facts`` that it asks for.
+
+    Raises:
+        ConfigError: as :func:`options`, and whatever the component itself refuses, with the full key.
+    """
+    merged = options(group, node, key)
+    values = {k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in merged.items()}
+    cls = choices(group)[values.pop("name")]
+    try:
+        return cls(**values, **{fact: facts[fact] for fact in facts_of(cls)})
+    except ConfigError as error:
+        raise error.under(key) from None

@@ -1,0 +1,217 @@
+"""The schema of ``params.yaml``, and what must hold between its values.
+
+``params.yaml`` is the composed record of one configuration (:mod:`ganflow.conf` composes it). Every stage loads
+it through :func:`load`, so a stage never sees an unknown key, a wrong type or an impossible value.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import MISSING, OmegaConf
+
+from ganflow import component
+from ganflow.errors import ConfigError, GanflowError, require
+
+PARAMS = Path("params.yaml")
+CONDITIONING = ("none", "projection")
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+@dataclass
+class GANConfig:
+    """The method: who plays, for which loss, under which penalties."""
+
+    latent_dim: int = 64
+    conditioning: str = "projection"  # none | projection (Miyato & Koyama, 2018)
+    generator: Any = MISSING
+    discriminator: Any = MISSING
+    loss: Any = MISSING
+    regularizers: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class OptimizersConfig:
+    """One optimizer per player."""
+
+    generator: Any = MISSING
+    discriminator: Any = MISSING
+
+
+@dataclass
+class TrainingConfig:
+    """The length and the rhythm of a run. Lengths are in thousands of real images (kimg)."""
+
+    batch: int = 64  # real images per discriminator turn, over all workers
+    kimg: float = 300.0
+    d_steps: int = 1  # discriminator turns per generator turn
+    mirror: bool = False  # flip half of the real images left to right
+    ema_kimg: float = 10.0  # half-life of the generator's moving average
+    ema_rampup: float = 0.05  # the half-life is at most this share of the images seen; 0 turns the ramp-up off
+    precision: str = "auto"  # auto | fp32 | bf16
+    report_kimg: float = 2.0
+    snapshot_kimg: float = 30.0  # sample grid and metrics on a few samples
+    checkpoint_kimg: float = 30.0
+
+
+@dataclass
+class ClassifierConfig:
+    """The small classifier whose features the metrics use."""
+
+    width: int = 32
+    epochs: int = 20
+
+
+@dataclass
+class EvaluationConfig:
+    """What is measured, on how many samples, against which split."""
+
+    samples: int = 10000
+    snapshot_samples: int = 1000  # at every snapshot while training
+    reference: str = "train"
+    batch: int = 250
+    classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class TuneConfig:
+    """The search. Every key of ``space`` that still has its recipe's value is searched."""
+
+    trials: int = 4
+    kimg: float = 24.0
+    concurrent: int = 2
+    grace_kimg: float = 8.0  # ASHA stops no trial before this
+    metric: str = "fid"
+    mode: str = "min"
+    space: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class ClusterConfig:
+    """Where Ray runs. These values never change what is computed, so no stage is run again for them."""
+
+    address: str | None = None  # of a running cluster; none: a local one. RAY_ADDRESS wins.
+    workers: Any = "auto"  # auto: one per GPU, else two on a machine with two cores
+    storage: str = ".ganflow"  # checkpoints of unfinished runs, caches
+    max_failures: int = 3
+    start_timeout_s: int = 120
+
+
+@dataclass
+class TrackingConfig:
+    """Where MLflow keeps runs. MLFLOW_TRACKING_URI wins."""
+
+    uri: str = "sqlite:///mlflow.db"
+    experiment: str = MISSING
+
+
+@dataclass
+class RegisterConfig:
+    """The registered model and the alias that a new version gets."""
+
+    name: str = MISSING
+    alias: str = "challenger"
+
+
+@dataclass
+class Config:
+    """All of ``params.yaml``."""
+
+    recipe: str = "default"
+    seed: int = 0
+    data: Any = MISSING
+    gan: GANConfig = field(default_factory=GANConfig)
+    optimizers: OptimizersConfig = field(default_factory=OptimizersConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    tune: TuneConfig = field(default_factory=TuneConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    register: RegisterConfig = field(default_factory=RegisterConfig)
+
+
+def load(path: Path = PARAMS) -> Config:
+    """Read and check a ``params.yaml``.
+
+    Raises:
+        GanflowError: the file is missing or is no YAML mapping.
+        ConfigError: see :func:`check`.
+    """
+    try:
+        node = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise GanflowError(f"{path} is missing; `ganflow config compose` writes it") from None
+    except yaml.YAMLError as error:
+        raise GanflowError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+    require(isinstance(node, dict), str(path), type(node).__name__, "must be a mapping")
+    return check(node)
+
+
+def check(node: dict[str, Any]) -> Config:
+    """Hold a plain mapping against the schema, every component against its own, and values against each other.
+
+    Raises:
+        ConfigError: an unknown key, a wrong type, an impossible value.
+    """
+    config = component.merge(Config, node)
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise ConfigError(missing[0], "???", "must be set")
+    for group, spec in component.GROUPS.items():
+        for slot in spec.slots:
+            _check_slot(config, group, slot.replace("/", "."), spec.several)
+    typed = OmegaConf.to_object(config)
+    assert isinstance(typed, Config)
+    _check_values(typed)
+    return typed
+
+
+def _check_slot(config: Any, group: str, key: str, several: bool) -> None:
+    node = OmegaConf.select(config, key)
+    for name, child in node.items() if several else [("", node)]:
+        path = f"{key}.{name}".rstrip(".")
+        require(OmegaConf.is_dict(child), path, child, "must be a component: {name: …, option: value}")
+        OmegaConf.update(config, path, component.options(group, child, path), merge=False)
+
+
+def _check_values(config: Config) -> None:
+    g, t, e, tune = config.gan, config.training, config.evaluation, config.tune
+    one_of = "one of "
+    require(g.conditioning in CONDITIONING, "gan.conditioning", g.conditioning, one_of + ", ".join(CONDITIONING))
+    require(t.precision in PRECISIONS, "training.precision", t.precision, one_of + ", ".join(PRECISIONS))
+    require(e.reference in ("train", "test"), "evaluation.reference", e.reference, "one of train, test")
+    require(tune.mode in ("min", "max"), "tune.mode", tune.mode, "one of min, max")
+    require(tune.trials >= 0, "tune.trials", tune.trials, "0 (no search) or more")
+    require(t.ema_kimg >= 0, "training.ema_kimg", t.ema_kimg, "0 (no average) or more")
+    require(t.ema_rampup >= 0, "training.ema_rampup", t.ema_rampup, "0 (no ramp-up) or more")
+    positive = {
+        "gan.latent_dim": g.latent_dim, "training.batch": t.batch, "training.kimg": t.kimg,
+        "training.d_steps": t.d_steps, "training.report_kimg": t.report_kimg,
+        "training.snapshot_kimg": t.snapshot_kimg, "training.checkpoint_kimg": t.checkpoint_kimg,
+        "evaluation.samples": e.samples, "evaluation.snapshot_samples": e.snapshot_samples,
+        "evaluation.batch": e.batch, "evaluation.classifier.width": e.classifier.width,
+        "evaluation.classifier.epochs": e.classifier.epochs, "tune.kimg": tune.kimg,
+        "tune.concurrent": tune.concurrent, "tune.grace_kimg": tune.grace_kimg,
+    }  # fmt: skip
+    for key, value in positive.items():
+        require(value > 0, key, value, "must be more than 0")
+    require(tune.metric in e.metrics, "tune.metric", tune.metric, f"one of evaluation.metrics: {', '.join(e.metrics)}")
+    check_workers(t.batch, config.cluster.workers)
+
+
+def check_workers(batch: int, workers: Any) -> None:
+    """Refuse a number of workers that the global batch cannot be shared among; ``auto`` passes."""
+    if workers == "auto":
+        return
+    require(
+        isinstance(workers, int) and not isinstance(workers, bool) and workers > 0,
+        "cluster.workers", workers, "auto, or a number of at least 1",
+    )  # fmt: skip
+    require(batch % workers == 0, "training.batch", batch, f"must be a multiple of cluster.workers={workers}")
+
+
+def dump(config: Config) -> str:
+    """The configuration as the YAML of ``params.yaml``."""
+    return OmegaConf.to_yaml(OmegaConf.structured(config))

@@ -1,0 +1,83 @@
+"""Rank, world size and reductions. The only home of ``torch.distributed`` calls outside of DDP itself.
+
+Without a process group everything here is the identity of a world of one, so callers have no special case.
+"""
+
+from collections.abc import Iterable
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+def rank() -> int:
+    """This process's world rank."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world_size() -> int:
+    """Number of processes in the group."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def share(total: int) -> slice:
+    """This rank's contiguous part of ``range(total)``; parts differ by at most one and leave no gap."""
+    return slice(total * rank() // world_size(), total * (rank() + 1) // world_size())
+
+
+def sum_(tensors: Iterable[Tensor]) -> None:
+    """Sum each tensor over the ranks, in place, as one flat message per dtype."""
+    _reduce(list(tensors), 1.0)
+
+
+def mean_(tensors: Iterable[Tensor]) -> None:
+    """Average each floating tensor over the ranks, in place, as one flat message per dtype."""
+    _reduce(list(tensors), 1.0 / world_size())
+
+
+def _reduce(tensors: list[Tensor], scale: float) -> None:
+    if world_size() == 1:
+        return
+    for dtype in sorted({t.dtype for t in tensors}, key=str):
+        same = [t for t in tensors if t.dtype == dtype]
+        flat = torch.cat([t.detach().reshape(-1) for t in same])
+        dist.all_reduce(flat)
+        flat = flat if scale == 1.0 else flat * scale
+        for tensor, part in zip(same, flat.split([t.numel() for t in same]), strict=True):
+            tensor.detach().copy_(part.view_as(tensor))
+
+
+def gather_rows(rows: Tensor) -> Tensor:
+    """Rows of all ranks in rank order, on every rank: (n_r, …) → (Σ n_r, …). The counts may differ."""
+    if world_size() == 1:
+        return rows
+    counts = [torch.zeros(1, dtype=torch.long, device=rows.device) for _ in range(world_size())]
+    dist.all_gather(counts, torch.tensor([rows.shape[0]], device=rows.device))
+    most = int(max(int(c) for c in counts))
+    padded = torch.cat([rows, rows.new_zeros(most - rows.shape[0], *rows.shape[1:])])
+    parts = [torch.empty_like(padded) for _ in counts]
+    dist.all_gather(parts, padded)
+    return torch.cat([part[: int(c)] for part, c in zip(parts, counts, strict=True)])
+
+
+def barrier() -> None:
+    """Wait until every rank is here."""
+    if world_size() > 1:
+        dist.barrier()
+
+
+def data_parallel(network: nn.Module) -> nn.Module:
+    """The network whose backward averages gradients over the ranks; itself in a world of one.
+
+    Buffers are not broadcast: two forwards of one network before a backward (D on real and on fake) would change
+    what autograd saved (pytorch #47562). Running statistics are averaged at every checkpoint instead.
+    """
+    if world_size() == 1 or not any(p.requires_grad for p in network.parameters()):
+        return network
+    device = next(network.parameters()).device
+    return nn.parallel.DistributedDataParallel(
+        network,
+        device_ids=[device.index] if device.type == "cuda" else None,
+        broadcast_buffers=False,
+        gradient_as_bucket_view=True,
+    )

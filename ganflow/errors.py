@@ -1,0 +1,53 @@
+"""Errors that a user can act on: one line that names what, the value it has, and the way out."""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import ParamSpec
+
+P = ParamSpec("P")
+
+
+class GanflowError(Exception):
+    """Bad input or a bad surrounding, told in one line. Entry points print it without a traceback."""
+
+
+class ConfigError(GanflowError):
+    """A configuration value that cannot work.
+
+    Args:
+        key: dotted path in ``params.yaml``, as in ``training.batch``.
+        value: what stands there.
+        allowed: what may stand there, as the end of a sentence.
+    """
+
+    def __init__(self, key: str, value: object, allowed: str) -> None:
+        super().__init__(f"{key}={value}: {allowed}")
+        self.key, self.value, self.allowed = key, value, allowed
+
+    def under(self, prefix: str) -> "ConfigError":
+        """The same error with its key placed below ``prefix``."""
+        return ConfigError(f"{prefix}.{self.key}", self.value, self.allowed)
+
+    def __reduce__(self) -> tuple[type["ConfigError"], tuple[str, object, str]]:
+        return ConfigError, (self.key, self.value, self.allowed)
+
+
+def require(holds: bool, key: str, value: object, allowed: str) -> None:
+    """Raise :class:`ConfigError` unless ``holds``."""
+    if not holds:
+        raise ConfigError(key, value, allowed)
+
+
+def entry_point(main: Callable[P, None]) -> Callable[P, None]:
+    """Let ``main`` end a :class:`GanflowError` as one line on stderr and exit status 2."""
+
+    @functools.wraps(main)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            main(*args, **kwargs)
+        except GanflowError as error:
+            print(f"ganflow: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
+
+    return run
