@@ -1,0 +1,32 @@
+"""The generator as MLflow serves it. MLflow copies this file into a registered model and runs it there.
+
+It has no state of its own and nothing of it is pickled: the weights and their description are the safetensors file.
+"""
+
+from typing import Any
+
+import mlflow
+import numpy as np
+import numpy.typing as npt
+
+from ganflow import generator
+
+EVERY_CLASS = -1
+
+
+class ServedGenerator(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined, unused-ignore]
+    """Images for (n, seed, label): uint8 (n, H, W, C). The model input is not looked at."""
+
+    def load_context(self, context: Any) -> None:
+        """Read the weights."""
+        self.generator = generator.load(context.artifacts["generator"])
+
+    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> npt.NDArray[np.uint8]:
+        """Draw ``params["n"]`` samples of ``params["seed"]``; ``label`` -1 is every class in turn."""
+        asked = params or {}
+        label = int(asked.get("label", EVERY_CLASS))
+        n, seed = int(asked.get("n", 16)), int(asked.get("seed", 0))
+        return self.generator.sample(n, seed, None if label == EVERY_CLASS else label)
+
+
+mlflow.models.set_model(ServedGenerator())
