@@ -60,7 +60,7 @@ class ClassifierConfig:
     """The small classifier whose features the metrics use."""
 
     width: int = 32
-    epochs: int = 20
+    kimg: float = 30.0
 
 
 @dataclass
@@ -69,6 +69,7 @@ class EvaluationConfig:
 
     samples: int = 10000
     snapshot_samples: int = 1000  # at every snapshot while training
+    snapshot_metrics: list[str] = field(default_factory=lambda: ["fid", "coverage"])
     reference: str = "train"
     batch: int = 250
     classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
@@ -192,12 +193,15 @@ def _check_values(config: Config) -> None:
         "training.snapshot_kimg": t.snapshot_kimg, "training.checkpoint_kimg": t.checkpoint_kimg,
         "evaluation.samples": e.samples, "evaluation.snapshot_samples": e.snapshot_samples,
         "evaluation.batch": e.batch, "evaluation.classifier.width": e.classifier.width,
-        "evaluation.classifier.epochs": e.classifier.epochs, "tune.kimg": tune.kimg,
+        "evaluation.classifier.kimg": e.classifier.kimg, "tune.kimg": tune.kimg,
         "tune.concurrent": tune.concurrent, "tune.grace_kimg": tune.grace_kimg,
     }  # fmt: skip
     for key, value in positive.items():
         require(value > 0, key, value, "must be more than 0")
-    require(tune.metric in e.metrics, "tune.metric", tune.metric, f"one of evaluation.metrics: {', '.join(e.metrics)}")
+    unknown = [name for name in e.snapshot_metrics if name not in e.metrics]
+    has = f"one of evaluation.metrics: {', '.join(e.metrics)}"
+    require(not unknown, "evaluation.snapshot_metrics", ", ".join(unknown), has)
+    require(tune.metric in e.snapshot_metrics, "tune.metric", tune.metric, "one of evaluation.snapshot_metrics")
     check_workers(t.batch, config.cluster.workers)
 
 

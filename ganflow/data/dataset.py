@@ -1,0 +1,171 @@
+"""A prepared data set, read: uint8 shards that are memory-mapped, described by ``dataset.json``.
+
+On disk, where shapes are N images, C channels, H = W = resolution::
+
+    dataset.json             facts, class names, and per split the shards with their sha256
+    train/images-00000.npy   uint8 (N, C, H, W)
+    train/labels-00000.npy   int64 (N,)
+    test/...                 the same, where there is a test split
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganflow.errors import GanflowError
+
+FORMAT = 1
+MANIFEST = "dataset.json"
+REPAIR = "`dvc checkout` brings it back, `dvc repro prepare` makes it anew"
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the data say about themselves, so that no configuration has to repeat it."""
+
+    resolution: int  # pixels per side
+    channels: int  # 1 grey, 3 RGB
+    num_classes: int  # 0: unlabelled
+
+
+class Dataset:
+    """One split of a prepared data set.
+
+    Attributes:
+        facts: resolution, channels and number of classes.
+        classes: class names; the label is the index. Empty when unlabelled.
+        digest: sha256 (hex) of what the data are, over all splits. It knows no path and no time, so it is equal on
+            every machine.
+        labels: int64 (N,), zeros when unlabelled.
+    """
+
+    def __init__(self, root: Path, split: str, manifest: dict[str, Any]) -> None:
+        shards = manifest["splits"][split]["shards"]
+        self.root, self.split = root, split
+        self.facts = facts_of(manifest)
+        self.classes = list(manifest["classes"])
+        self.digest = digest_of(manifest)
+        self.labels: Labels = np.concatenate([_map(root / s["labels"]["file"]) for s in shards])
+        self._shards = [_map(root / s["images"]["file"]) for s in shards]
+        self._ends = np.cumsum([len(images) for images in self._shards])
+
+    @classmethod
+    def open(cls, root: Path, split: str = "train", verify: bool = True) -> "Dataset":
+        """Open one split.
+
+        Args:
+            root: the folder with ``dataset.json``.
+            split: ``train`` or ``test``.
+            verify: read every shard of the split once and hold it against its checksum.
+
+        Raises:
+            GanflowError: no data set here, another format version, no such split, or a file that is missing or
+                is not what was prepared.
+        """
+        root = Path(root).absolute()
+        manifest = read_manifest(root)
+        splits = manifest["splits"]
+        if split not in splits:
+            raise GanflowError(f"{root} has no split {split!r}; it has {', '.join(splits)}")
+        for entry in (shard[kind] for shard in splits[split]["shards"] for kind in ("images", "labels")):
+            _check_file(root, entry, verify)
+        return cls(root, split, manifest)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def images(self, indices: NDArray[np.integer[Any]]) -> Images:
+        """Images in the order asked for; an index may come more than once.
+
+        Args:
+            indices: (B,), each in ``[0, len(self))``.
+
+        Returns:
+            uint8 (B, C, H, W), a copy.
+
+        Raises:
+            IndexError: an index outside of the data set.
+        """
+        indices = np.asarray(indices, dtype=np.int64)
+        if indices.size and not (indices.min() >= 0 and indices.max() < len(self)):
+            raise IndexError(f"indices {indices.min()}..{indices.max()} of a data set of {len(self)} images")
+        side = self.facts.resolution
+        out = np.empty((len(indices), self.facts.channels, side, side), dtype=np.uint8)
+        shard_of = np.searchsorted(self._ends, indices, side="right")
+        for k in np.unique(shard_of):
+            here = shard_of == k
+            shard = self._shards[k]
+            out[here] = shard[indices[here] - (self._ends[k] - len(shard))]
+        return out
+
+    def __reduce__(self) -> tuple[Any, tuple[Path, str, bool]]:
+        # A spawned loader process maps the files again: a pickled memory map would carry every pixel.
+        return Dataset.open, (self.root, self.split, False)
+
+
+def read_manifest(root: Path) -> dict[str, Any]:
+    """Read and check ``dataset.json``.
+
+    Raises:
+        GanflowError: it is missing, unreadable, of another format version, or was changed after it was written.
+    """
+    path = root / MANIFEST
+    try:
+        manifest = json.loads(path.read_bytes())
+        version = manifest["format"]
+    except FileNotFoundError:
+        raise GanflowError(f"{path} is missing; `dvc repro prepare` writes it") from None
+    except (ValueError, KeyError, TypeError):
+        raise GanflowError(f"{path} is no description of a data set; {REPAIR}") from None
+    if version != FORMAT:
+        raise GanflowError(f"{path} has format version {version}, this ganflow reads {FORMAT}: prepare the data again")
+    try:
+        intact = digest_of(manifest) == manifest["digest"]
+    except (KeyError, TypeError):
+        intact = False
+    if not intact:
+        raise GanflowError(f"{path} was changed after it was written; {REPAIR}")
+    assert isinstance(manifest, dict)
+    return manifest
+
+
+def facts_of(manifest: dict[str, Any]) -> Facts:
+    """The facts that a manifest states."""
+    return Facts(manifest["resolution"], manifest["channels"], len(manifest["classes"]))
+
+
+def digest_of(manifest: dict[str, Any]) -> str:
+    """sha256 (hex) over facts, class names and the shards' checksums; not over the source's options."""
+    what = {key: manifest[key] for key in ("format", "resolution", "channels", "classes")}
+    what["splits"] = {
+        name: [[shard["count"], shard["images"]["sha256"], shard["labels"]["sha256"]] for shard in split["shards"]]
+        for name, split in manifest["splits"].items()
+    }
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+def _check_file(root: Path, entry: dict[str, str], verify: bool) -> None:
+    path = root / entry["file"]
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest() if verify else entry["sha256"]
+    except FileNotFoundError:
+        raise GanflowError(f"{path} is missing; {REPAIR}") from None
+    if digest != entry["sha256"]:
+        raise GanflowError(f"{path} does not match its checksum in {MANIFEST}; {REPAIR}")
+
+
+def _map(path: Path) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError:
+        raise GanflowError(f"{path} is no readable shard; {REPAIR}") from None
+    return array
