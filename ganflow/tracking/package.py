@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import warnings
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from ganflow import generator
 NAME = "generator"  # of the logged model
 WEIGHTS = f"artifacts/{generator.FILE}"  # where MLflow puts the artifact inside of a model
 SCRIPT = Path(__file__).with_name("served.py")
+DEFAULTS = {"n": 16, "seed": 0, "label": -1}  # of a request; label -1 is every class in turn
 
 _CODE = ("__init__.py", "errors.py", "component.py", "draws.py", "generator.py", "networks")
 _REQUIREMENTS = ("mlflow", "torch", "numpy", "safetensors", "omegaconf")
@@ -26,16 +28,19 @@ def write(folder: Path, weights: Path, model_id: str, run_id: str) -> None:
         model_id: the logged model's id in MLflow.
         run_id: the training's run.
     """
+    import numpy as np
     from mlflow import pyfunc
     from mlflow.models import Model
 
-    with tempfile.TemporaryDirectory() as staged:
+    with tempfile.TemporaryDirectory() as staged, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # MLflow's advice on type hints, which served.py cannot follow
         pyfunc.save_model(
             path=str(folder),
             python_model=str(SCRIPT),
             artifacts={"generator": str(weights.resolve())},
             code_paths=[str(_stage_code(Path(staged)))],
             signature=signature(generator.load(weights).spec),
+            input_example=(np.zeros(1, np.int64), dict(DEFAULTS)),
             pip_requirements=requirements(),
             mlflow_model=Model(model_id=model_id, run_id=run_id),
         )
@@ -49,11 +54,10 @@ def signature(spec: generator.GeneratorSpec) -> Any:
     from mlflow.models import ModelSignature
     from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
-    defaults = {"n": 16, "seed": 0, "label": -1}
     shape = (-1, spec.resolution, spec.resolution, spec.channels)
     return ModelSignature(
         outputs=Schema([TensorSpec(np.dtype(np.uint8), shape)]),
-        params=ParamSchema([ParamSpec(name, DataType.long, value) for name, value in defaults.items()]),
+        params=ParamSchema([ParamSpec(name, DataType.long, value) for name, value in DEFAULTS.items()]),
     )
 
 

@@ -67,9 +67,19 @@ def register(config: Config, model_dir: Path, metrics: Mapping[str, Any]) -> Ver
         alias=config.register.alias,
         run_id=version.run_id,
         digest=record.model_digest,
-        model_id=str(version.model_id),
+        model_id=model_id(version),
         created=found is None,
     )
+
+
+def model_id(version: Any) -> str:
+    """The logged model behind MLflow's entity of a version; empty if it was registered in another way.
+
+    The entity's own ``model_id`` is None on SQL stores.
+    """
+    scheme, _, name = str(version.source).partition(":/")
+    name = name.strip("/")
+    return name if scheme == "models" and name.startswith("m-") and "/" not in name else ""
 
 
 def _run(client: Any, config: Config, record: lineage.RunRecord) -> Any:
@@ -85,7 +95,8 @@ def _run(client: Any, config: Config, record: lineage.RunRecord) -> Any:
         store = redact(server.uri_of(config.tracking))
         raise GanflowError(
             f"run {record.run_id} of {lineage.FILE} is not on {store}: the model comes from DVC's run cache "
-            f"or another server; set {server.URI_VARIABLE} to that server, or train for this one with `dvc repro -f train`"
+            f"or another server; set {server.URI_VARIABLE} to that server, or train here: "
+            "`dvc repro -f train`"
         )
     return run
 
@@ -177,4 +188,4 @@ def _describe(client: Any, run: Any, version: Any, tags: Mapping[str, str], figu
             client.set_model_version_tag(version.name, version.version, key, value)
     now = int(time.time() * 1000)
     new = {key: value for key, value in figures.items() if run.data.metrics.get(key) != value}
-    client.log_batch(run.info.run_id, [Metric(key, value, now, 0, version.model_id) for key, value in new.items()])
+    client.log_batch(run.info.run_id, [Metric(key, value, now, 0, model_id(version)) for key, value in new.items()])

@@ -6,8 +6,6 @@ It has no state of its own and nothing of it is pickled: the weights and their d
 from typing import Any
 
 import mlflow
-import numpy as np
-import numpy.typing as npt
 
 from ganflow import generator
 
@@ -21,7 +19,8 @@ class ServedGenerator(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-def
         """Read the weights."""
         self.generator = generator.load(context.artifacts["generator"])
 
-    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> npt.NDArray[np.uint8]:
+    # MLflow reads type hints here as a schema of the input and warns of every other use.
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """Draw ``params["n"]`` samples of ``params["seed"]``; ``label`` -1 is every class in turn."""
         asked = params or {}
         label = int(asked.get("label", EVERY_CLASS))

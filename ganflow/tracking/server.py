@@ -15,13 +15,14 @@ URI_VARIABLE = "MLFLOW_TRACKING_URI"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "ENDPOINT_NOT_FOUND")
 
 # MLflow waits 120 s per request and tries eight times; a training loop and a person cannot.
-_PATIENCE = {
+_QUIET_AND_SHORT = {
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
 }
 _FIRST_CONTACT_S = "5"
-_SHORT = {
+_SILENCE = {
     "Connection refused": "connection refused",
     "timed out": "timed out",
     "Failed to resolve": "no such host",
@@ -45,14 +46,15 @@ def connect(config: TrackingConfig, *, create: bool = True) -> Any:
     Raises:
         GanflowError: the store does not answer within seconds, or is not there.
     """
+    for name, value in _QUIET_AND_SHORT.items():
+        os.environ.setdefault(name, value)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
     uri = uri_of(config)
-    for name, value in _PATIENCE.items():
-        os.environ.setdefault(name, value)
-    for noisy in ("urllib3.connectionpool", "alembic"):
+    for noisy in ("urllib3.connectionpool", "alembic", "mlflow.store.db.utils", "mlflow.pyfunc"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+    _make_default(uri)
     try:
         with _initialising(uri, create), _hurried():
             client = MlflowClient(tracking_uri=uri)
@@ -93,17 +95,30 @@ def telling(uri: str) -> Iterator[None]:
 
 def unreachable(uri: str, error: Exception) -> GanflowError:
     """What to tell when MLflow fails: where, why in short, and the way out."""
-    return GanflowError(f"MLflow at {redact(uri)} does not answer: {reason(error)}; {_WAY_OUT}")
+    text = " ".join(str(error).split())
+    for marker, why in _SILENCE.items():
+        if marker in text:
+            return GanflowError(f"MLflow at {redact(uri)} does not answer: {why}; {_WAY_OUT}")
+    return GanflowError(f"MLflow at {redact(uri)} failed: {reason(error)}")
 
 
 def reason(error: Exception) -> str:
-    """The innermost cause of an error in one short line, without secrets."""
-    text = " ".join(str(error).split())
-    for marker, short in _SHORT.items():
-        if marker in text:
-            return short
-    text = redact(text)
-    return text if len(text) <= 200 else text[:199] + "…"
+    """What an error says, in one short line without secrets."""
+    text = redact(" ".join(str(error).split())).removeprefix("RESOURCE_DOES_NOT_EXIST: ").rstrip(".")
+    return text if len(text) <= 300 else text[:299] + "…"
+
+
+def _make_default(uri: str) -> None:
+    """MLflow looks registered models' sources up in its process-wide store, whatever its client was given.
+
+    Setting it also writes the environment, and with it a password into every child process: that is taken back.
+    """
+    import mlflow
+
+    before = os.environ.get(URI_VARIABLE)
+    mlflow.set_tracking_uri(uri)
+    if before is None:
+        os.environ.pop(URI_VARIABLE, None)
 
 
 @contextlib.contextmanager

@@ -69,9 +69,10 @@ def _model_id(client: Any, uri: str, rest: str) -> str:
 
 
 def _id_of(version: Any, uri: str) -> str:
-    if not version.model_id:
+    model_id = registry.model_id(version)
+    if not model_id:
         raise GanflowError(f"{uri} was not registered by ganflow: its version has no logged model")
-    return str(version.model_id)
+    return model_id
 
 
 def _of_run(client: Any, rest: str) -> Any:
