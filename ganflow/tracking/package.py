@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-import warnings
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,7 @@ def write(folder: Path, weights: Path, model_id: str, run_id: str) -> None:
     from mlflow import pyfunc
     from mlflow.models import Model
 
-    with tempfile.TemporaryDirectory() as staged, warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # MLflow's advice on type hints, which served.py cannot follow
+    with tempfile.TemporaryDirectory() as staged:
         pyfunc.save_model(
             path=str(folder),
             python_model=str(SCRIPT),

@@ -101,7 +101,7 @@ def _fetch(uri: str, model: Any, store: str, folder: Path) -> Path:
     from mlflow.exceptions import MlflowException
 
     try:
-        address = f"models:/{model.model_id}/{package.WEIGHTS}"
+        address = f"{model.artifact_location.rstrip('/')}/{package.WEIGHTS}"
         path = Path(download_artifacts(artifact_uri=address, dst_path=str(folder), tracking_uri=store))
     except (MlflowException, OSError) as error:
         raise GanflowError(f"{uri}: its weights cannot be fetched: {server.reason(error)}") from None
