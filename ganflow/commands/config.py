@@ -11,7 +11,7 @@ import yaml
 
 from ganflow import component, conf, config
 from ganflow.errors import ConfigError, GanflowError, require
-from ganflow.tracking.lineage import write_whole
+from ganflow.files import write_whole
 from ganflow.tracking.params import flatten
 
 DEFAULT_RECIPE = "default"
