@@ -7,7 +7,7 @@ from pathlib import Path
 from ganflow import config
 from ganflow.errors import GanflowError, entry_point
 from ganflow.tracking import registry
-from ganflow.tracking.lineage import write_whole
+from ganflow.files import write_whole
 
 MODEL = Path("model")
 METRICS = Path("reports/metrics.json")

@@ -183,7 +183,7 @@ def _write(
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     with _writing(root / name), (root / name).open("wb") as file:
         hashing = _Hashing(file)
-        np.lib.format.write_array_header_1_0(hashing, header)  # type: ignore[arg-type]
+        np.lib.format.write_array_header_1_0(hashing, header)
         for part in parts:
             hashing.write(np.ascontiguousarray(part, dtype=dtype).data)
         file.flush()

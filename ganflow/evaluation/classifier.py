@@ -5,6 +5,7 @@ of 8×8 digits. Data without labels get a classifier of four rotations instead (
 """
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def load_or_train(train: Dataset, test: Dataset | None, config: ClassifierConfig
 
 def _write_whole(saved: dict[str, object], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{torch.initial_seed()}.partial")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.partial")
     torch.save(saved, unfinished)
     unfinished.rename(path)
 

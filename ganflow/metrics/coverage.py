@@ -29,4 +29,4 @@ class ClassCoverage:
         )
         present = expected > 0
         covered = (found >= self.threshold * expected) & present
-        return {"coverage": float(covered.sum() / present.sum())}
+        return {"coverage": int(covered.sum()) / int(present.sum())}

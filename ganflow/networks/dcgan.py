@@ -10,11 +10,12 @@ STARTS = (4, 7, 2)
 
 
 def start_and_levels(resolution: int) -> tuple[int, int]:
-    """The side of the first feature map, and how often it is doubled to reach the resolution (at least once)."""
-    for start in STARTS:
-        levels = (resolution // start).bit_length() - 1
-        if levels >= 1 and start << levels == resolution:
-            return start, levels
+    """The side of the first feature map, and how often it is doubled to reach the resolution: twice where it can be."""
+    for fewest in (2, 1):
+        for start in STARTS:
+            levels = (resolution // start).bit_length() - 1
+            if levels >= fewest and start << levels == resolution:
+                return start, levels
     raise ConfigError("name", "dcgan", f"cannot make {resolution}×{resolution} images; set data.resize to 8, 16, 28, 32, 64, …")
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import yaml
 
 from ganflow.errors import GanflowError
+from ganflow.files import write_whole
 
 FILE = "run.json"
 _DIRTY = "-dirty"
@@ -48,17 +48,6 @@ class RunRecord:
             raise GanflowError(f"{path} is missing; `dvc repro train` writes it") from None
         except (ValueError, TypeError) as error:
             raise GanflowError(f"{path} is no record of a run: {error}; `dvc repro -f train` writes it anew") from None
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old one or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def file_digest(path: Path) -> str:

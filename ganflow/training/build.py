@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ganflow import component, draws, gan
+from ganflow import component, distributed, draws, gan
 from ganflow.config import Config
 from ganflow.data.dataset import Dataset
 from ganflow.generator import GeneratorSpec
@@ -41,20 +41,34 @@ def build_trainer(config: Config, dataset: Dataset, device: torch.device, folder
         gan=gan.GAN(G, D, gan.build_loss(config), penalties),
         state=TrainState(G, D, EMA(G_network, t.ema_kimg * 1000, t.ema_rampup), Means(device)),
         feed=Feed(dataset, config.seed, config.gan.latent_dim, classes > 0, t.mirror, device),
-        spec=GeneratorSpec(
-            network=dict(config.gan.generator),
-            latent_dim=config.gan.latent_dim,
-            resolution=facts.resolution,
-            channels=facts.channels,
-            num_classes=classes,
-            classes=list(dataset.classes) if classes else [],
-        ),
+        spec=generator_spec(config, dataset),
         training=t,
         seed=config.seed,
         device=device,
         bf16=_bf16(t.precision, device),
         store=CheckpointStore(folder) if folder else None,
     )
+
+
+def generator_spec(config: Config, dataset: Dataset) -> GeneratorSpec:
+    """What the generator of this configuration on this data is."""
+    facts = dataset.facts
+    classes = gan.conditioning_classes(config, facts.num_classes)
+    return GeneratorSpec(
+        network=dict(config.gan.generator),
+        latent_dim=config.gan.latent_dim,
+        resolution=facts.resolution,
+        channels=facts.channels,
+        num_classes=classes,
+        classes=list(dataset.classes) if classes else [],
+    )
+
+
+def open_train(data: Path) -> Dataset:
+    """The train split; rank 0 holds it against its checksums before anyone trains on it."""
+    dataset = Dataset.open(data, "train", verify=distributed.rank() == 0)
+    distributed.barrier()
+    return dataset
 
 
 def _player(network: nn.Module, key: str, choice: dict[str, object], lazy: int) -> Player:

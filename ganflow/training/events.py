@@ -42,5 +42,15 @@ Event = Started | Report | Snapshot | Saved
 Listener = Callable[[Event], None]
 
 
+def each(*listeners: Listener) -> Listener:
+    """A listener that hands every event on to several, in order."""
+
+    def hand_on(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    return hand_on
+
+
 def silent(_: Event) -> None:
     """A listener for when nobody listens."""

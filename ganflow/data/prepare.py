@@ -1,0 +1,142 @@
+"""From a source to a data set on disk. Knows no Ray and no S3: whoever calls hands them in."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganflow.data.dataset import Facts, Labels
+from ganflow.data.progress import Advance, Progress, progress
+from ganflow.data.shards import SHARD_BYTES, SplitWriter, Workplace, workplace, write_manifest
+from ganflow.data.source import Bad, Content, Decode, Decoded, Items, Source
+from ganflow.errors import GanflowError
+
+PARALLEL_ABOVE = 4096  # images that need decoding; fewer are done before a cluster is up
+BATCH_IMAGES = 256
+BATCH_BYTES = 16 * 2**20
+NAMED = 20  # bad files in one error line
+
+
+@dataclass(frozen=True)
+class Job:
+    """A batch of items to decode; picklable."""
+
+    split: str
+    items: Items  # (B,)
+    labels: Labels  # (B,)
+    decode: Decode
+
+    def run(self) -> Decoded:
+        """Decode the batch."""
+        return self.decode(self.items)
+
+
+Mapper = Callable[[Sequence[Job]], Iterator[Decoded]]
+
+
+def serial_map(jobs: Sequence[Job]) -> Iterator[Decoded]:
+    """Run the jobs here, one after the other. Any other mapper gives the same results in the same order."""
+    return (job.run() for job in jobs)
+
+
+def local(uri: str, scratch: Path) -> Path:
+    """The place of a source that is on this machine already."""
+    return Path(uri)
+
+
+def accept(facts: Facts) -> None:
+    """Take any data."""
+
+
+def prepare(
+    source: Source,
+    out: Path,
+    *,
+    locate: Callable[[str, Path], Path] = local,
+    check: Callable[[Facts], None] = accept,
+    mapper: Mapper = serial_map,
+    show: Progress = progress,
+    shard_bytes: int = SHARD_BYTES,
+) -> dict[str, Any]:
+    """Write a source as a data set; ``out`` appears whole or not at all, and replaces what was there.
+
+    Args:
+        source: where the images come from.
+        out: the folder to write.
+        locate: brings the source's path to this machine, given a scratch folder.
+        check: refuses facts that will not do, before any work starts.
+        mapper: runs the jobs when more than ``PARALLEL_ABOVE`` images need decoding.
+        show: the progress bar.
+        shard_bytes: the size of a full shard; memory is bounded by one.
+
+    Returns:
+        The report: facts, classes, counts per split and class, skipped and ignored files, digest, seconds.
+
+    Raises:
+        GanflowError: the source is empty, damaged or contradicts itself, or holds unreadable images.
+    """
+    start = time.monotonic()
+    with workplace(out) as place:
+        content = source.read(locate(source.path, place.scratch), place.scratch)
+        check(content.facts)
+        many = content.costly and _count(content) > PARALLEL_ABOVE
+        with show(_count(content)) as advance:
+            splits, bad = _write(content, place, mapper if many else serial_map, advance, shard_bytes)
+        manifest = write_manifest(place.data, content.facts, content.classes, splits, content.recipe)
+    return {
+        "source": {**content.recipe, "path": source.path},
+        "facts": asdict(content.facts),
+        "splits": {name: _tally(split, content.classes) for name, split in splits.items()},
+        "skipped": [asdict(b) for b in bad],
+        "ignored": content.ignored,
+        "digest": manifest["digest"],
+        "seconds": round(time.monotonic() - start, 2),
+    }
+
+
+def _count(content: Content) -> int:
+    return sum(len(split.items) for split in content.splits.values())
+
+
+def _tally(split: dict[str, Any], classes: list[str]) -> dict[str, Any]:
+    per_class = dict(zip(classes, split["per_class"], strict=False))
+    return {"count": split["count"], "shards": len(split["shards"]), "per_class": per_class}
+
+
+def jobs_of(content: Content) -> list[Job]:
+    """Cut every split into batches, in order; a batch is small enough that several fit into memory."""
+    facts = content.facts
+    size = max(1, min(BATCH_IMAGES, BATCH_BYTES // (facts.channels * facts.resolution**2)))
+    return [
+        Job(name, split.items[i : i + size], split.labels[i : i + size], split.decode)
+        for name, split in content.splits.items()
+        for i in range(0, len(split.items), size)
+    ]
+
+
+def _write(
+    content: Content, place: Workplace, mapper: Mapper, advance: Advance, shard_bytes: int
+) -> tuple[dict[str, dict[str, Any]], list[Bad]]:
+    writers = {name: SplitWriter(place.data, name, content.facts, shard_bytes) for name in content.splits}
+    jobs, bad = jobs_of(content), []
+    for job, decoded in zip(jobs, mapper(jobs), strict=True):
+        bad += decoded.bad
+        if content.skip_bad or not bad:
+            writers[job.split].add(decoded.images, np.asarray(job.labels)[decoded.kept])
+        advance(len(job.items))
+    if bad and not content.skip_bad:
+        raise GanflowError(f"{_name(bad)}; data.on_bad_image=skip leaves them out")
+    splits = {name: writer.close() for name, writer in writers.items()}
+    empty = [name for name, split in splits.items() if not split["count"]]
+    if empty:
+        raise GanflowError(f"no image is left in split {empty[0]}: {_name(bad)}")
+    return splits, bad
+
+
+def _name(bad: list[Bad]) -> str:
+    named = ", ".join(f"{b.file} ({b.why})" for b in bad[:NAMED])
+    more = f" and {len(bad) - NAMED:,} more" if len(bad) > NAMED else ""
+    return f"{len(bad):,} unreadable image{'s' if len(bad) != 1 else ''}: {named}{more}"

@@ -1,0 +1,54 @@
+"""One progress bar on stderr; on a stderr that is no terminal, a plain line now and then."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TextIO
+
+from tqdm import tqdm
+
+Advance = Callable[[int], None]  # "so many more are done"
+Progress = Callable[[int], contextlib.AbstractContextManager[Advance]]  # from the total
+
+LINE_EVERY_S = 5.0
+
+
+@contextlib.contextmanager
+def progress(total: int, what: str = "prepare", unit: str = "images") -> Iterator[Advance]:
+    """Show how far ``what`` is and how many ``unit`` it does per second.
+
+    Args:
+        total: how many ``unit`` there are.
+        what: the line's first word.
+        unit: what is counted; ``B`` is shown in multiples of bytes.
+    """
+    if sys.stderr.isatty():
+        with tqdm(total=total, desc=what, unit=unit if unit == "B" else f" {unit}", unit_scale=unit == "B") as bar:
+
+            def advance(n: int) -> None:
+                bar.update(n)
+
+            yield advance
+    else:
+        lines = _Lines(total, what, unit, sys.stderr)
+        yield lines.advance
+        lines.show()
+
+
+class _Lines:
+    def __init__(self, total: int, what: str, unit: str, out: TextIO) -> None:
+        self.total, self.what, self.unit, self.out = total, what, unit, out
+        self.done, self.start = 0, time.monotonic()
+        self.shown = self.start
+
+    def advance(self, n: int) -> None:
+        self.done += n
+        if time.monotonic() - self.shown >= LINE_EVERY_S and self.done < self.total:
+            self.show()
+
+    def show(self) -> None:
+        """Print one line."""
+        self.shown = time.monotonic()
+        rate = self.done / max(self.shown - self.start, 1e-9)
+        print(f"{self.what}: {self.done:,} of {self.total:,} {self.unit}, {rate:,.0f}/s", file=self.out, flush=True)

@@ -1,0 +1,114 @@
+"""What a source of images is. A new one is one file in :mod:`ganflow.data.sources` and no edit elsewhere.
+
+A source is a component (group ``source``) with a ``path`` and a ``read``. ``read`` looks, it does not decode: it
+returns a :class:`Content`, whose facts are known before any work starts. Shapes: B images, C channels, H = W pixels.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ganflow.data.dataset import Facts, Images, Labels
+from ganflow.data.decode import Frame, to_chw
+
+
+@dataclass(frozen=True)
+class Bad:
+    """An image that could not be read."""
+
+    file: str  # relative to the source's path
+    why: str
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A batch of items, decoded."""
+
+    images: Images  # uint8 (B', C, H, W), in the order of the items
+    kept: NDArray[np.bool_]  # (B,): which items they come from; B' of them hold
+    bad: list[Bad] = field(default_factory=list)
+
+
+Items = Sequence[Any] | NDArray[Any]
+Decode = Callable[[Items], Decoded]
+
+
+@dataclass(frozen=True)
+class Split:
+    """The items of one split in the order of the data set, not yet decoded."""
+
+    items: Items  # what ``decode`` takes slices of: locators, or pixels that need no decoding
+    labels: Labels  # int64 (N,), zeros when unlabelled
+    decode: Decode  # picklable, for it may run in another process
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a source holds."""
+
+    facts: Facts  # of the images as they will be written
+    classes: list[str]  # empty when unlabelled
+    splits: dict[str, Split]  # "train", and "test" where there is one
+    recipe: dict[str, Any]  # the source's name and its options except the path
+    costly: bool = False  # decoding takes long enough that many images are decoded in parallel
+    skip_bad: bool = False  # leave unreadable images out instead of failing
+    ignored: dict[str, int] = field(default_factory=dict)  # files that are no images of this data set, by kind
+
+
+class Source(Protocol):
+    """A component of the group ``source``."""
+
+    @property
+    def path(self) -> str:
+        """Where the images are: a local path or ``s3://…``; empty for a source that needs none."""
+
+    def read(self, root: Path, scratch: Path) -> Content:
+        """Look at the source.
+
+        Args:
+            root: ``path`` on this machine.
+            scratch: an empty folder that lives until the data set is written.
+
+        Raises:
+            GanflowError: the source is empty, damaged or contradicts itself.
+        """
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Decodes items that are pixels already: uint8 (B, H, W)."""
+
+    frame: Frame
+
+    def __call__(self, items: Items) -> Decoded:
+        pixels = np.asarray(items, dtype=np.uint8)
+        if self.frame.resize or self.frame.crop:
+            pixels = np.stack([to_chw(self.frame.square(Image.fromarray(p)))[0] for p in pixels])
+        return Decoded(pixels[:, None], np.ones(len(pixels), dtype=bool))
+
+
+def hold_out(labels: Labels, names: Sequence[str], share: float) -> NDArray[np.bool_]:
+    """Which items are held out for testing: ``share`` of every class, and at least one stays.
+
+    The choice is by a hash of the names, so it depends on no generator and adding images moves few others.
+
+    Args:
+        labels: (N,).
+        names: N distinct names.
+        share: in [0, 1).
+
+    Returns:
+        bool (N,).
+    """
+    keys = [sha256(name.encode("utf-8", "surrogateescape")).digest() for name in names]
+    held = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        members = sorted(np.flatnonzero(labels == label), key=lambda i: keys[i])
+        held[members[: min(round(share * len(members)), len(members) - 1)]] = True
+    return held

@@ -1,0 +1,123 @@
+"""Images in a folder, a zip or a tar; the sub-folder is the class."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ganflow.component import component
+from ganflow.data.archive import Archive, File, check_here, list_files, open_archive
+from ganflow.data.dataset import Facts
+from ganflow.data.decode import Frame, Header, UnreadableImageError, decode, header
+from ganflow.data.layout import arrange, check_share, usable
+from ganflow.data.source import Bad, Content, Decoded, Items, Split
+from ganflow.errors import ConfigError, GanflowError, require
+
+OUTCOMES = ("error", "skip")
+
+
+@component("source", "image_folder")
+@dataclass
+class ImageFolder(Frame):
+    """``train/<class>/…`` with ``test/<class>/…`` (or val/, valid/), or ``<class>/…``, or just images."""
+
+    path: str = ""  # the folder, zip or tar, local or s3://
+    channels: int = 0  # 1 grey, 3 RGB; 0: 1 if the headers of all images say grey, else 3
+    on_bad_image: str = "error"  # error | skip: leave unreadable images out and list them in the report
+    test_share: float = 0.1  # held out of every class when there is no test folder
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(bool(self.path), "path", self.path, "must name a folder, zip or tar of images, local or s3://")
+        require(self.channels in (0, 1, 3), "channels", self.channels, "1 (grey), 3 (RGB) or 0 (what the images are)")
+        require(self.on_bad_image in OUTCOMES, "on_bad_image", self.on_bad_image, f"one of {', '.join(OUTCOMES)}")
+        check_share(self.test_share)
+
+    def read(self, root: Path, scratch: Path) -> Content:
+        """List the images and read headers until size and colour are known.
+
+        Raises:
+            GanflowError: no images, a damaged archive, or folders that do not tell which class an image has.
+        """
+        archive = open_archive(root, scratch)
+        files = list_files(archive, root)
+        kept, ignored = usable([file.name for file in files])
+        if not kept:
+            left_out = ", ".join(f"{n} {kind}" for kind, n in sorted(ignored.items())) or "no files at all"
+            raise ConfigError("data.path", self.path, f"holds no images ({left_out})")
+        images = [files[i] for i in kept]
+        try:
+            layout = arrange([file.name for file in images], self.test_share, ignored)
+        except GanflowError as error:
+            raise ConfigError("data.path", self.path, str(error)) from None
+        facts = self._facts(archive, images, len(layout.classes))
+        job = Files(archive, Frame(self.resize, self.crop, self.filter), facts)
+        return Content(
+            facts=facts,
+            classes=layout.classes,
+            splits={name: Split([images[i] for i in at], labels, job) for name, (at, labels) in layout.splits.items()},
+            recipe={"name": "image_folder", **{k: v for k, v in asdict(self).items() if k != "path"}},
+            costly=True,
+            skip_bad=self.on_bad_image == "skip",
+            ignored=dict(sorted(ignored.items())),
+        )
+
+    def _facts(self, archive: Archive, images: list[File], num_classes: int) -> Facts:
+        headers = _headers(archive, images)
+        name, first = next(headers, ("", None))
+        if first is None:
+            raise ConfigError("data.path", self.path, f"none of its {len(images)} images can be read")
+        colour = not first.grey or (not self.channels and any(not h.grey for _, h in headers))
+        return Facts(self.side(first.width, first.height, name), self.channels or (3 if colour else 1), num_classes)
+
+
+def _headers(archive: Archive, images: list[File]) -> Iterator[tuple[str, Header]]:
+    """Name and header of every image whose header can be read."""
+    for file in images:
+        try:
+            yield file.name, header(_read(archive, file))
+        except UnreadableImageError:
+            continue
+
+
+def _read(archive: Archive, file: File) -> bytes:
+    try:
+        return archive.read(file.where)
+    except MemoryError:
+        raise
+    except Exception as error:  # a vanished file, a wrong CRC, a password: each makes this one image unreadable
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UnreadableImageError(" ".join(str(reason).split()) or type(error).__name__) from None
+
+
+@dataclass(frozen=True)
+class Files:
+    """Decodes a batch of files of one archive."""
+
+    archive: Archive
+    frame: Frame
+    facts: Facts
+
+    def __call__(self, items: Items) -> Decoded:
+        check_here(self.archive)
+        images, bad = [], []
+        kept = np.zeros(len(items), dtype=bool)
+        for i, file in enumerate(items):
+            try:
+                image = decode(_read(self.archive, file), self.facts.channels, self.frame)
+            except UnreadableImageError as error:
+                bad.append(Bad(file.name, str(error)))
+                continue
+            self._check_size(file.name, image.shape[2], image.shape[1])
+            images.append(image)
+            kept[i] = True
+        side = self.facts.resolution
+        stacked = np.stack(images) if images else np.empty((0, self.facts.channels, side, side), dtype=np.uint8)
+        return Decoded(stacked, kept, bad)
+
+    def _check_size(self, name: str, width: int, height: int) -> None:
+        side = self.facts.resolution
+        if (width, height) != (side, side):
+            way_out = f"{name} is {width}x{height}, the first image {side}x{side}; set data.resize (and data.crop)"
+            raise ConfigError("data.resize", 0, f"leaves images of mixed sizes: {way_out}")
