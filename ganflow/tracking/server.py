@@ -17,6 +17,7 @@ ABSENT = ("RESOURCE_DOES_NOT_EXIST", "ENDPOINT_NOT_FOUND")
 # MLflow waits 120 s per request and tries eight times; a training loop and a person cannot.
 _QUIET_AND_SHORT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # it would print the password
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -52,7 +53,7 @@ def connect(config: TrackingConfig, *, create: bool = True) -> Any:
     from mlflow.exceptions import MlflowException
 
     uri = uri_of(config)
-    for noisy in ("urllib3.connectionpool", "alembic", "mlflow.store.db.utils", "mlflow.pyfunc"):
+    for noisy in ("urllib3.connectionpool", "alembic", "mlflow.store", "mlflow.pyfunc"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     _make_default(uri)
     try:

@@ -1,0 +1,84 @@
+"""A real MLflow server, and what the tests of tracking have in common."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from ganflow import generator
+from ganflow.config import Config, RegisterConfig, TrackingConfig
+from ganflow.tracking import lineage
+from ganflow.tracking.runs import DataSet, TrackedRun
+
+EXPERIMENT, MODEL = "ganflow-tests", "ganflow-tests"
+DEADLINE_S = 90.0
+
+
+def wait_until(holds: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
+    end = time.monotonic() + deadline_s
+    while not holds():
+        assert time.monotonic() < end, f"{what}: not within {deadline_s} s"
+        time.sleep(0.05)
+
+
+class MlflowServer:
+    """A real `mlflow server` on loopback that can be stopped and started again on the same port and store."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self.folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        store, files = f"sqlite:///{self.folder}/server.db", str(self.folder / "artifacts")
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
+        command += ["--workers", "1", "--backend-store-uri", store, "--artifacts-destination", files]
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        wait_until(self.answers, "mlflow server answers")
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.uri}/health", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
+
+def open_run(tracking: TrackingConfig, fingerprint: str = "f00d", **params: object) -> TrackedRun:
+    data = DataSet("digits", "ab" * 32, "data", {"resolution": 8, "count": 1797})
+    return TrackedRun.open(tracking, fingerprint, f"digits-{fingerprint}", params, {"recipe": "tests"}, data)
+
+
+def write_model(folder: Path, run_id: str, seed: int = 0) -> lineage.RunRecord:
+    """A model folder as `train` leaves it, with a small network of random weights."""
+    spec = generator.GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 3, ["a", "b", "c"])
+    torch.manual_seed(seed)
+    folder.mkdir(exist_ok=True)
+    weights = folder / generator.FILE
+    generator.save(weights, spec.build(), spec)
+    digest = lineage.file_digest(weights)
+    record = lineage.RunRecord(run_id, EXPERIMENT, "f00d", "tests", digest, "ab" * 32, "cd" * 16, "ef" * 20)
+    record.write(folder / lineage.FILE)
+    return record
+
+
+def config_for(tracking: TrackingConfig) -> Config:
+    return Config(tracking=tracking, register=RegisterConfig(name=MODEL))
