@@ -30,7 +30,7 @@ lint: setup ## ruff, mypy --strict and the layers
 	@$(IN_VENV) ruff check .
 	ruff format --check .
 	mypy
-	lint-imports
+	lint-imports --no-logo
 
 format: setup ## let ruff put the code into shape
 	@$(IN_VENV) ruff check --fix-only --quiet .
