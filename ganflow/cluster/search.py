@@ -127,7 +127,7 @@ def _trial(result: Any, config: Config) -> Trial:
     metrics = result.metrics or {}
     frame = result.metrics_dataframe
     metric = config.tune.metric
-    curve = [] if frame is None else [{"kimg": k, "value": v} for k, v in zip(frame["kimg"], frame[metric], strict=True)]
+    curve = [] if frame is None or frame.empty else [{"kimg": k, "value": v} for k, v in zip(frame["kimg"], frame[metric], strict=True)]
     value = None if result.error else metrics.get(metric)
     return Trial(
         overrides=space.overrides(result.config or {}, config), value=value, kimg=metrics.get("kimg", 0.0),
