@@ -30,7 +30,7 @@ lint: setup ## ruff, mypy --strict and the layers
 	@$(IN_VENV) ruff check .
 	ruff format --check .
 	mypy
-	lint-imports
+	lint-imports --no-logo
 
 format: setup ## let ruff put the code into shape
 	@$(IN_VENV) ruff check --fix-only --quiet .
@@ -62,14 +62,16 @@ $(STAMP): requirements.lock pyproject.toml
 	$(call PIP,.venv,check)
 	touch $@
 
-lock: ## resolve pyproject.toml anew and write requirements.lock
+# Without the old pins as constraints, pip's resolver searches for more than ten minutes.
+lock: ## write requirements.lock from pyproject.toml; delete a pin there first to have it resolved anew
 	@work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT
 	python3.11 -m venv "$$work"
-	$(call PIP,$$work,install) "$$(grep ^torch== requirements.lock)"
-	$(call PIP,$$work,install) --editable '.[dev,postgres]'
-	{ sed -n '/^#/p' requirements.lock
+	grep == requirements.lock >"$$work/pins"
+	$(call PIP,$$work,install) --no-compile --constraint "$$work/pins" torch
+	$(call PIP,$$work,install) --no-compile --constraint "$$work/pins" --editable '.[dev,postgres]'
+	{ grep '^#' requirements.lock
 	  $(call PIP,$$work,freeze) --all --exclude pip --exclude-editable |
-	    sed -E 's/\+[a-z0-9]+$$//' | grep -vE '^(nvidia-|cuda-|triton)' ; } >"$$work/lock"
+	    sed -E 's/\+[a-z0-9]+$$//' | grep -vE '^(nvidia-|cuda-|triton)' | sort -f; } >"$$work/lock"
 	cp "$$work/lock" requirements.lock
 
 clean: ## remove caches and what builds leave; data, models, runs and .venv stay

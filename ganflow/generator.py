@@ -88,6 +88,7 @@ def save(path: Path, network: nn.Module, spec: GeneratorSpec) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     # One key only: the header keeps several in an order that differs from run to run.
     save_file(tensors, path, metadata={"ganflow": json.dumps(asdict(spec), sort_keys=True)})
+    path.chmod(0o644)
 
 
 def load(path: Path, device: str | torch.device = "cpu") -> Generator:

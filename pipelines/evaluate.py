@@ -9,7 +9,7 @@ from ganflow.errors import entry_point
 from ganflow.files import write_whole
 from ganflow.generator import FILE
 
-DATA, MODEL, OUT = Path("data"), Path("model"), Path("reports/metrics.json")
+DATA, MODEL, REPORTS = Path("data"), Path("model"), Path("reports")
 
 
 @entry_point
@@ -18,8 +18,11 @@ def main() -> None:
     params = config.load()
     extractors = Path(params.cluster.storage).absolute() / "extractors"
     paths = EvaluatePaths((MODEL / FILE).absolute(), DATA.absolute(), extractors)
-    figures = evaluate(params, f"{params.register.name}-evaluate", paths)
-    write_whole(OUT, json.dumps(figures, indent=2) + "\n")
+    measured = evaluate(params, f"{params.register.name}-evaluate", paths)
+    figures = measured.values
+    rows = [f"{c.name},{c.generated:.4f},{c.reference:.4f}" for c in measured.classes]
+    write_whole(REPORTS / "classes.csv", "\n".join(["class,generated,reference", *rows]) + "\n")
+    write_whole(REPORTS / "metrics.json", json.dumps(figures, indent=2) + "\n")
     shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name in ("fid", "kid", "coverage"))
     print(f"evaluate: {shown} over {figures['samples']} samples against {figures['reference']}, by {figures['extractor']}")
 

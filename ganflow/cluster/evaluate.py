@@ -6,6 +6,7 @@ from typing import Any
 
 from ganflow.cluster.launch import Work, launch
 from ganflow.config import Config
+from ganflow.evaluation.evaluator import ClassShare
 from ganflow.errors import GanflowError
 
 
@@ -20,13 +21,14 @@ class EvaluatePaths:
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of all metrics with their protocol."""
+    """The figures of all metrics with their protocol, and how often each class was made."""
 
     values: dict[str, Any]
+    classes: list[ClassShare]
 
 
-def evaluate(config: Config, name: str, paths: EvaluatePaths) -> dict[str, Any]:
-    """Measure a generator on ``evaluation.samples`` samples: figures by name, with their protocol.
+def evaluate(config: Config, name: str, paths: EvaluatePaths) -> Figures:
+    """Measure a generator on ``evaluation.samples`` samples.
 
     Raises:
         GanflowError: see :func:`ganflow.cluster.launch.launch`.
@@ -35,7 +37,7 @@ def evaluate(config: Config, name: str, paths: EvaluatePaths) -> dict[str, Any]:
     launch(config, name, _worker, paths, found.append)
     if not found:
         raise GanflowError("evaluation ended without figures")
-    return found[-1].values
+    return found[-1]
 
 
 def _worker(work: Work) -> None:
@@ -47,6 +49,7 @@ def _worker(work: Work) -> None:
     paths: EvaluatePaths = work.payload
     config = work.config.evaluation
     evaluator = build_evaluator(config, paths.data, paths.extractors, get_device())
-    figures = evaluator.measure(generator.load(paths.generator, get_device()), config.samples)
+    fake = evaluator.features(generator.load(paths.generator, get_device()), config.samples)
+    figures, shares = evaluator.figures(fake), evaluator.class_shares(fake)
     if distributed.rank() == 0:
-        work.post(Figures(figures | evaluator.protocol(config.samples)))
+        work.post(Figures(figures | evaluator.protocol(config.samples), shares))

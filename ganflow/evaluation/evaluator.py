@@ -18,6 +18,15 @@ from ganflow.metrics.features import Features
 SEED = 0  # of the samples: every model is measured on the same latents
 
 
+@dataclass(frozen=True)
+class ClassShare:
+    """Share of images that the extractor recognises as one class."""
+
+    name: str
+    generated: float
+    reference: float
+
+
 @dataclass
 class Evaluator:
     """Measures generators against one reference. All ranks call it together; each makes its share of the samples."""
@@ -31,7 +40,10 @@ class Evaluator:
 
     def measure(self, generator: Generator, samples: int, names: Sequence[str] | None = None) -> dict[str, float]:
         """Figures of the chosen metrics (all of the configuration's by default), by name, on every rank."""
-        fake = self.features(generator, samples)
+        return self.figures(self.features(generator, samples), names)
+
+    def figures(self, fake: Features, names: Sequence[str] | None = None) -> dict[str, float]:
+        """Figures of samples whose features are known."""
         real = self.reference_features()
         figures: dict[str, float] = {}
         for name, node in self.config.metrics.items():
@@ -50,6 +62,12 @@ class Evaluator:
             "extractor_accuracy": self.extractor.accuracy,
             "seed": SEED,
         }
+
+    def class_shares(self, fake: Features) -> list[ClassShare]:
+        """How often samples and reference are recognised as each class; empty where the extractor knows none."""
+        shares = [f.logits.argmax(1).bincount(minlength=f.logits.shape[1]) / len(f) for f in (fake, self.reference_features())]
+        rows = zip(self.reference.classes, *(share.tolist() for share in shares), strict=True)
+        return [ClassShare(*row) for row in rows] if fake.logits.shape[1] else []
 
     def features(self, generator: Generator, samples: int) -> Features:
         """Features of samples 0 … samples − 1, with the reference's own mix of classes."""

@@ -47,6 +47,8 @@ command -v mlflow >/dev/null || fail "mlflow is not installed; run: make setup"
 case $backend in
   postgresql*)
     python -c 'import psycopg2' 2>/dev/null || fail "PostgreSQL needs psycopg2; run: pip install psycopg2-binary"
+    # SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3.
+    backend=${backend/#postgresql:/postgresql+psycopg2:}
     # Workers on other machines send artifacts through the server, so they need no key to its storage.
     storage=(--artifacts-destination "$artifacts" --workers 4) ;;
   sqlite:*)
@@ -57,5 +59,5 @@ esac
 
 # MLflow's background jobs judge language models: nothing here asks for them, and they are a process each.
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
-echo "MLflow: http://$host:$port   runs: ${backend%%:*}   artifacts: $artifacts   (Ctrl-C ends it)"
+echo "MLflow: http://$host:$port   runs: ${backend%%[:+]*}   artifacts: $artifacts   (Ctrl-C ends it)"
 exec mlflow server --backend-store-uri "$backend" "${storage[@]}" --host "$host" --port "$port" "$@"
