@@ -60,7 +60,7 @@ class ClassifierConfig:
     """The small classifier whose features the metrics use."""
 
     width: int = 32
-    epochs: int = 20
+    kimg: float = 30.0
 
 
 @dataclass
@@ -69,6 +69,7 @@ class EvaluationConfig:
 
     samples: int = 10000
     snapshot_samples: int = 1000  # at every snapshot while training
+    snapshot_metrics: list[str] = field(default_factory=lambda: ["fid", "coverage"])
     reference: str = "train"
     batch: int = 250
     classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
@@ -94,8 +95,9 @@ class ClusterConfig:
 
     address: str | None = None  # of a running cluster; none: a local one. RAY_ADDRESS wins.
     workers: Any = "auto"  # auto: one per GPU, else two on a machine with two cores
+    cpus_per_worker: int = 1
     storage: str = ".ganflow"  # checkpoints of unfinished runs, caches
-    max_failures: int = 3
+    max_failures: int = 3  # lost workers and nodes that a run outlives
     start_timeout_s: int = 120
 
 
@@ -173,7 +175,8 @@ def _check_slot(config: Any, group: str, key: str, several: bool) -> None:
     for name, child in node.items() if several else [("", node)]:
         path = f"{key}.{name}".rstrip(".")
         require(OmegaConf.is_dict(child), path, child, "must be a component: {name: …, option: value}")
-        OmegaConf.update(config, path, component.options(group, child, path), merge=False)
+        plain = OmegaConf.to_container(component.options(group, child, path))
+        OmegaConf.update(config, path, plain, merge=False)
 
 
 def _check_values(config: Config) -> None:
@@ -192,12 +195,18 @@ def _check_values(config: Config) -> None:
         "training.snapshot_kimg": t.snapshot_kimg, "training.checkpoint_kimg": t.checkpoint_kimg,
         "evaluation.samples": e.samples, "evaluation.snapshot_samples": e.snapshot_samples,
         "evaluation.batch": e.batch, "evaluation.classifier.width": e.classifier.width,
-        "evaluation.classifier.epochs": e.classifier.epochs, "tune.kimg": tune.kimg,
+        "evaluation.classifier.kimg": e.classifier.kimg, "tune.kimg": tune.kimg,
         "tune.concurrent": tune.concurrent, "tune.grace_kimg": tune.grace_kimg,
+        "cluster.cpus_per_worker": config.cluster.cpus_per_worker,
+        "cluster.start_timeout_s": config.cluster.start_timeout_s,
     }  # fmt: skip
     for key, value in positive.items():
         require(value > 0, key, value, "must be more than 0")
-    require(tune.metric in e.metrics, "tune.metric", tune.metric, f"one of evaluation.metrics: {', '.join(e.metrics)}")
+    unknown = [name for name in e.snapshot_metrics if name not in e.metrics]
+    has = f"one of evaluation.metrics: {', '.join(e.metrics)}"
+    require(not unknown, "evaluation.snapshot_metrics", ", ".join(unknown), has)
+    require(tune.metric in e.snapshot_metrics, "tune.metric", tune.metric, "one of evaluation.snapshot_metrics")
+    require(config.cluster.max_failures >= 0, "cluster.max_failures", config.cluster.max_failures, "0 or more")
     check_workers(t.batch, config.cluster.workers)
 
 

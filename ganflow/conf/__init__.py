@@ -3,18 +3,20 @@
 DVC imports this package by ``hydra.config_module`` under ``dvc exp run -S``, which registers the choices.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_module
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganflow import component, config
-from ganflow.errors import GanflowError
+from ganflow.errors import GanflowError, require
 
 
 def register() -> None:
@@ -52,6 +54,58 @@ def compose_plain(overrides: Sequence[str] = ()) -> dict[str, Any]:
     plain = OmegaConf.to_container(composed)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
+
+
+def recipe_of(params: config.Config) -> config.Config:
+    """The configuration as its recipe gives it, before anyone changed a value."""
+    return compose([] if params.recipe == "default" else [f"experiment={params.recipe}"])
+
+
+def override(params: config.Config, overrides: Sequence[str]) -> config.Config:
+    """Change a configuration that is already composed: ``a.b=value`` sets a value, ``group=choice`` takes a component.
+
+    Raises:
+        GanflowError: no such key or choice.
+        ConfigError: a value that cannot work.
+    """
+    node = OmegaConf.structured(params)
+    try:
+        for one in OverridesParser.create().parse_overrides(list(overrides)):
+            _override_one(node, one.key_or_group, one.value())
+    except (HydraException, OmegaConfBaseException) as error:
+        raise GanflowError(_one_line(error)) from None
+    plain = OmegaConf.to_container(node)
+    assert isinstance(plain, dict)
+    return config.check({str(key): value for key, value in plain.items()})
+
+
+def _override_one(node: Any, key: str, value: Any) -> None:
+    groups = {slot: group for group, spec in component.GROUPS.items() for slot in spec.slots if not spec.several}
+    if key in groups:
+        require(value in component.choices(groups[key]), key, value, f"one of {', '.join(component.choices(groups[key]))}")
+        chosen = OmegaConf.structured(component.schema(groups[key], value))
+        OmegaConf.update(node, key.replace("/", "."), OmegaConf.to_container(chosen), merge=False)
+        return
+    missing = object()
+    require(OmegaConf.select(node, key, default=missing) is not missing, key, value, "no such key in params.yaml")
+    OmegaConf.update(node, key, value, merge=False)
+
+
+def dotted(params: config.Config) -> dict[str, Any]:
+    """Every leaf by its dotted key; a component's choice also by its group, as in ``gan/loss`` → ``hinge``."""
+    flat: dict[str, Any] = {}
+
+    def walk(prefix: str, value: Any) -> None:
+        if isinstance(value, Mapping) and value:
+            for name, child in value.items():
+                walk(f"{prefix}.{name}".lstrip("."), child)
+        else:
+            flat[prefix] = value
+
+    walk("", asdict(params))
+    for spec in component.GROUPS.values():
+        flat |= {slot: flat[slot.replace("/", ".") + ".name"] for slot in spec.slots if not spec.several}
+    return flat
 
 
 def _one_line(error: Exception) -> str:

@@ -1,0 +1,77 @@
+# One command each; `make` alone lists them. Everything runs in .venv, which `setup` makes and keeps right.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test lint format ui lock clean
+
+VENV := $(CURDIR)/.venv
+# Stages call `python` and the linters call each other by name: .venv comes first, without being activated.
+IN_VENV := export PATH="$(VENV)/bin:$$PATH";
+# The stamp is named after the content it was made from, so neither `git checkout` nor `touch` asks for a new set-up.
+STAMP := .venv/.ready-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-12)
+# Errors only, and no question about a newer pip.
+PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore "$(1)/bin/python" -m pip $(2) -qq
+PORT ?= 5000
+
+help: ## this list
+	@echo "ganflow: make TARGET"
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: $(STAMP) ## make .venv from requirements.lock (nothing to do when it is there)
+
+repro: setup ## run the pipeline: every stage whose inputs changed (dvc repro)
+	@$(IN_VENV) dvc repro $(ARGS)
+
+test: setup ## run the tests; ARGS='-k loss' goes to pytest
+	@$(IN_VENV) pytest $(ARGS)
+
+lint: setup ## ruff, mypy --strict and the layers
+	@$(IN_VENV) ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+
+format: setup ## let ruff put the code into shape
+	@$(IN_VENV) ruff check --fix-only --quiet .
+	ruff format .
+
+ui: setup ## look at the runs: MLflow on http://127.0.0.1:5000 (PORT=…)
+	@$(IN_VENV) exec infra/mlflow/serve.sh --port $(PORT)
+
+# An interrupted pip can leave a package that it later takes for whole: a .venv without any stamp is made anew.
+$(STAMP): requirements.lock pyproject.toml
+	@python=
+	for candidate in python3.11 python3; do
+	  if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$candidate; break; fi
+	done
+	[ "$$python" ] || { echo "ganflow: needs Python 3.11 or later; on Debian 12: apt-get install python3.11-venv" >&2; exit 2; }
+	$$python -c 'import ensurepip' 2>/dev/null ||
+	  { echo "ganflow: $$python cannot make a venv; on Debian: apt-get install $$python-venv" >&2; exit 2; }
+	if ! compgen -G '.venv/.ready-*' >/dev/null; then
+	  echo "setup 1/4: .venv with $$($$python -V)"
+	  $$python -m venv --clear .venv
+	fi
+	rm -f .venv/.ready-*
+	echo "setup 2/4: torch, with what its build for this machine needs"
+	$(call PIP,.venv,install) --no-compile --constraint requirements.lock torch
+	echo "setup 3/4: $$(grep -c == requirements.lock) pinned packages (a few minutes)"
+	$(call PIP,.venv,install) --no-compile --no-deps --requirement requirements.lock
+	echo "setup 4/4: ganflow itself, and a check that all fits together"
+	$(call PIP,.venv,install) --no-deps --no-build-isolation --editable .
+	$(call PIP,.venv,check)
+	touch $@
+
+lock: ## resolve pyproject.toml anew and write requirements.lock
+	@work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT
+	python3.11 -m venv "$$work"
+	$(call PIP,$$work,install) "$$(grep ^torch== requirements.lock)"
+	$(call PIP,$$work,install) --editable '.[dev,postgres]'
+	{ sed -n '/^#/p' requirements.lock
+	  $(call PIP,$$work,freeze) --all --exclude pip --exclude-editable |
+	    sed -E 's/\+[a-z0-9]+$$//' | grep -vE '^(nvidia-|cuda-|triton)' ; } >"$$work/lock"
+	cp "$$work/lock" requirements.lock
+
+clean: ## remove caches and what builds leave; data, models, runs and .venv stay
+	@rm -rf build dist *.egg-info .*_cache .hypothesis
+	find ganflow pipelines tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,45 @@
+"""A search as files: ``best.yaml`` for the next stage, the trials and their curves for people."""
+
+import csv
+import io
+from pathlib import Path
+
+import yaml
+
+from ganflow.cluster.search import SearchResult
+from ganflow.errors import GanflowError
+from ganflow.files import write_whole
+
+
+def write_search(out: Path, result: SearchResult | None) -> None:
+    """Write ``best.yaml``, ``trials.csv`` and ``curves.csv``; None is a search that was not asked for."""
+    trials = result.trials if result else []
+    write_whole(out / "trials.csv", _table(["trial", "value", "kimg", "seconds", "overrides"], [
+        [i, t.value, t.kimg, round(t.seconds, 1), " ".join(t.overrides)] for i, t in enumerate(trials)
+    ]))  # fmt: skip
+    points = [[i, point["kimg"], point["value"]] for i, trial in enumerate(trials) for point in trial.curve]
+    write_whole(out / "curves.csv", _table(["trial", "kimg", "value"], points))
+    found = {"overrides": result.best.overrides, result.metric: result.best.value} if result else {"overrides": []}
+    write_whole(out / "best.yaml", yaml.safe_dump({**found, "trials": len(trials)}, sort_keys=False))
+
+
+def read_best(out: Path) -> list[str]:
+    """The overrides of the best trial.
+
+    Raises:
+        GanflowError: the file is missing or has another form.
+    """
+    path = out / "best.yaml"
+    try:
+        overrides = yaml.safe_load(path.read_text(encoding="utf-8"))["overrides"]
+    except FileNotFoundError:
+        raise GanflowError(f"{path} is missing; `dvc repro tune` writes it") from None
+    except (yaml.YAMLError, KeyError, TypeError):
+        raise GanflowError(f"{path} has no `overrides`; `dvc repro -f tune` writes it anew") from None
+    return [str(one) for one in overrides]
+
+
+def _table(header: list[str], rows: list[list[object]]) -> str:
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows([header, *rows])
+    return stream.getvalue()

@@ -1,0 +1,161 @@
+"""The search for hyper-parameters: short trainings under Ray Tune, the weak ones stopped early by ASHA."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ganflow.cluster import space
+from ganflow.cluster.session import session
+from ganflow.conf import override
+from ganflow.config import Config
+from ganflow.errors import GanflowError
+
+REDUCTION = 3  # ASHA keeps a third at every rung (Li et al., 2020)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training of the search."""
+
+    overrides: list[str]
+    value: float | None  # of tune.metric at the last report; None: the trial failed
+    kimg: float
+    seconds: float
+    curve: list[dict[str, float]]  # kimg, value
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """All trials in the order they were drawn; the first is the configuration as it stands."""
+
+    metric: str
+    mode: str
+    trials: list[Trial]
+
+    @property
+    def best(self) -> Trial:
+        """The best of the trials that went furthest: figures of shorter trainings do not compare."""
+        done = [trial for trial in self.trials if trial.value is not None]
+        furthest = max(trial.kimg for trial in done)
+        sign = 1 if self.mode == "min" else -1
+        return min((t for t in done if t.kimg == furthest), key=lambda t: sign * (t.value or 0.0))
+
+
+def search(config: Config, name: str, data: Path, extractors: Path) -> SearchResult:
+    """Search ``tune.space`` with ``tune.trials`` short trainings on the train split of ``data``.
+
+    Raises:
+        GanflowError: nothing to search, or no trial that ended well.
+    """
+    searched = space.searched(config)
+    fixed = [key for key in config.tune.space if key not in searched]
+    if fixed:
+        print(f"tune: {', '.join(fixed)} differ from the recipe, so they stay as you set them", file=sys.stderr)
+    if not searched:
+        raise GanflowError("tune.space: nothing is left to search; set tune.trials=0 to train as params.yaml stands")
+    with session(config.cluster):
+        results = _tuner(config, name, searched, data.absolute(), extractors.absolute()).fit()
+    trials = [_trial(result, config) for result in results]
+    if all(trial.value is None for trial in trials):
+        raise GanflowError(f"tune: no trial ended well; the first says: {_reason(results[0].error)}")
+    return SearchResult(config.tune.metric, config.tune.mode, trials)
+
+
+def _tuner(config: Config, name: str, searched: Mapping[str, Any], data: Path, extractors: Path) -> Any:
+    import ray
+    from ray import tune
+    from ray.tune.schedulers import ASHAScheduler
+    from ray.tune.search.basic_variant import BasicVariantGenerator
+
+    gpu = ray.cluster_resources().get("GPU", 0) > 0
+    need = {"cpu": config.cluster.cpus_per_worker, "gpu": 1 if gpu else 0}
+    storage = Path(config.cluster.storage).absolute() / "ray"
+    return tune.Tuner(
+        tune.with_resources(tune.with_parameters(_train, base=config, data=data, extractors=extractors), need),
+        param_space={key: space.domain(key, spec) for key, spec in searched.items()},
+        tune_config=tune.TuneConfig(
+            num_samples=config.tune.trials,
+            scheduler=ASHAScheduler(
+                time_attr="kimg", metric=config.tune.metric, mode=config.tune.mode, max_t=config.tune.kimg,
+                grace_period=config.tune.grace_kimg, reduction_factor=REDUCTION,
+            ),
+            search_alg=BasicVariantGenerator(
+                points_to_evaluate=[space.start(config, searched)], max_concurrent=config.tune.concurrent,
+                random_state=config.seed,
+            ),
+        ),
+        run_config=tune.RunConfig(
+            name=name, storage_path=str(storage), verbose=0, callbacks=[_bar(config.tune.trials)],
+            failure_config=tune.FailureConfig(max_failures=config.cluster.max_failures),
+        ),
+    )  # fmt: skip
+
+
+def _train(values: dict[str, Any], base: Config, data: Path, extractors: Path) -> None:
+    """One trial: a world of one that reports at every snapshot. A loss that diverges ends the trial, not the search."""
+    import torch
+    from ray import tune
+
+    from ganflow.evaluation.build import build_evaluator
+    from ganflow.training.build import build_trainer, open_train
+    from ganflow.training.events import Event, Snapshot
+
+    config = override(trial_config(base), space.overrides(values, base))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    evaluator = build_evaluator(config.evaluation, data, extractors, device)
+    trainer = build_trainer(config, open_train(data), device)
+
+    def report(event: Event) -> None:
+        if isinstance(event, Snapshot):
+            kimg = round(event.nimg / 1000, 3) if event.nimg < trainer.total else config.tune.kimg
+            tune.report({config.tune.metric: event.metrics[config.tune.metric], "kimg": kimg})
+
+    trainer.measure = lambda g: evaluator.measure(g, config.evaluation.snapshot_samples, [config.tune.metric])
+    trainer.listener = report
+    trainer.fit()
+
+
+def trial_config(base: Config) -> Config:
+    """A trial's length and rhythm: a snapshot every ``tune.grace_kimg``, which is when ASHA decides."""
+    short = replace(base.training, kimg=base.tune.kimg, snapshot_kimg=base.tune.grace_kimg)
+    return replace(base, training=short)
+
+
+def _trial(result: Any, config: Config) -> Trial:
+    metrics = result.metrics or {}
+    frame = result.metrics_dataframe
+    metric = config.tune.metric
+    curve = [] if frame is None else [{"kimg": k, "value": v} for k, v in zip(frame["kimg"], frame[metric], strict=True)]
+    value = None if result.error else metrics.get(metric)
+    return Trial(
+        overrides=space.overrides(result.config or {}, config), value=value, kimg=metrics.get("kimg", 0.0),
+        seconds=metrics.get("time_total_s", 0.0), curve=curve,
+    )  # fmt: skip
+
+
+def _reason(error: object) -> str:
+    return str(error).strip().splitlines()[-1] if error else "it reported nothing"
+
+
+def _bar(trials: int) -> Any:
+    from ray.tune import Callback
+    from tqdm import tqdm
+
+    class TrialBar(Callback):  # type: ignore[misc]
+        """A bar over trials with the best figure so far."""
+
+        def __init__(self) -> None:
+            self._bar = tqdm(total=trials, desc="tune", unit="trial", file=sys.stderr, dynamic_ncols=True)
+
+        def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+            self._bar.update()
+
+        def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+            self._bar.update()
+
+        def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
+            self._bar.close()
+
+    return TrialBar()

@@ -1,0 +1,144 @@
+"""`ganflow config`: write ``params.yaml``, hold it against the schema, show what there is to choose."""
+
+import copy
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ganflow import component, conf, config
+from ganflow.errors import ConfigError, GanflowError, require
+from ganflow.tracking.lineage import write_whole
+from ganflow.tracking.params import flatten
+
+DEFAULT_RECIPE = "default"
+_NOTHING = "(nothing)"
+
+
+def compose(overrides: Sequence[str], out: Path) -> list[str]:
+    """Compose a configuration and write it; one line per value that changed."""
+    composed = conf.compose(overrides)
+    before = flatten(_read(out)) if out.is_file() else None
+    write_whole(out, config.dump(composed))
+    if before is None:
+        return [f"wrote {out}"]
+    changes = [f"{key}: {old} -> {new}" for key, old, new in _differences(before, flatten(asdict(composed)))]
+    return [*changes, f"wrote {out}: {len(changes) or 'no'} changes"]
+
+
+def show(path: Path, key: str | None) -> str:
+    """The configuration as stages see it, or the part of it under ``key``, as YAML."""
+    node: Any = asdict(config.load(path))
+    for part in filter(None, (key or "").split(".")):
+        here = ", ".join(node) if isinstance(node, dict) else "nothing under it"
+        require(isinstance(node, dict) and part in node, str(key), part, f"no such key; there is {here}")
+        node = node[part]
+    return yaml.safe_dump(node, sort_keys=False)
+
+
+def check(path: Path) -> tuple[list[str], list[str]]:
+    """Hold ``params.yaml`` against the schema and against its recipe.
+
+    Returns:
+        One line per misfit, with its line in the file, and one per value that is not the recipe's.
+    """
+    node, lines = _read(path), _lines(path)
+    errors, typed = _misfits(node)
+    misfits = [f"{_where(path, lines, error.key)}: {error}" for error in errors]
+    if typed is None:
+        return misfits, []
+    whole, refused = flatten(asdict(typed)), {error.key for error in errors}
+    present = flatten(node)
+    for key in (key for key in whole if key not in present and not _below(key, refused)):
+        misfits.append(f"{path}: {key} is missing; stages take {whole[key]}, `ganflow config compose` writes it")
+    return misfits, [] if misfits else _against_recipe(typed)
+
+
+def choices(group: str | None) -> Iterator[str]:
+    """Every slot's choices, each with what it is, its options and their defaults."""
+    slots = {slot: name for name, spec in component.GROUPS.items() for slot in spec.slots}
+    require(group is None or group in slots, "group", group, f"one of {', '.join(slots)}")
+    for slot in [group] if group else slots:
+        several = " (any number)" if component.GROUPS[slots[slot]].several else ""
+        yield f"{slot}{several}"
+        for name, cls in component.choices(slots[slot]).items():
+            yield f"  {name}: {(inspect.getdoc(cls) or '').partition(chr(10))[0]}"
+            yield from (f"      {option} = {default}" for option, default in _defaults(slots[slot], name).items())
+
+
+def _defaults(group: str, name: str) -> dict[str, Any]:
+    return {key: value for key, value in asdict(component.schema(group, name)()).items() if key != "name"}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        node = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise GanflowError(f"{path} is missing; `ganflow config compose` writes it") from None
+    except yaml.YAMLError as error:
+        raise GanflowError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+    require(isinstance(node, dict), str(path), type(node).__name__, "must be a mapping")
+    return dict(node)
+
+
+def _misfits(node: dict[str, Any]) -> tuple[list[ConfigError], config.Config | None]:
+    """Every misfit, found by taking out one after the other; None when what is left cannot be judged."""
+    node, errors = copy.deepcopy(node), list[ConfigError]()
+    while True:
+        try:
+            return errors, config.check(node)
+        except ConfigError as error:
+            errors.append(error)
+            if not _take_out(node, error.key):
+                return errors, None
+
+
+def _take_out(node: dict[str, Any], key: str) -> bool:
+    if key in node:
+        del node[key]
+        return True
+    inner = [(name, child) for name, child in node.items() if isinstance(child, dict) and key.startswith(f"{name}.")]
+    return any(_take_out(child, key.removeprefix(f"{name}.")) for name, child in inner)
+
+
+def _below(key: str, parents: set[str]) -> bool:
+    return any(key == parent or key.startswith(f"{parent}.") for parent in parents)
+
+
+def _against_recipe(typed: config.Config) -> list[str]:
+    """Values that are not those of the configuration's recipe."""
+    known = [] if typed.recipe == DEFAULT_RECIPE else [f"experiment={typed.recipe}"]
+    try:
+        recipe = flatten(asdict(conf.compose(known)))
+    except GanflowError as error:
+        return [f"recipe={typed.recipe} cannot be composed: {error}"]
+    found = _differences(recipe, flatten(asdict(typed)))
+    return [f"{key}={new} (recipe {typed.recipe}: {old})" for key, old, new in found]
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    pairs = [(key, old.get(key, _NOTHING), new.get(key, _NOTHING)) for key in dict.fromkeys([*old, *new])]
+    return [pair for pair in pairs if pair[1] != pair[2]]
+
+
+def _lines(path: Path) -> dict[str, int]:
+    """The line of every dotted key in a YAML file."""
+    lines: dict[str, int] = {}
+
+    def walk(node: yaml.Node | None, prefix: str) -> None:
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            lines[f"{prefix}{key.value}"] = key.start_mark.line + 1
+            walk(value, f"{prefix}{key.value}.")
+
+    walk(yaml.compose(path.read_text(encoding="utf-8")), "")
+    return lines
+
+
+def _where(path: Path, lines: Mapping[str, int], key: str) -> str:
+    """The file and the line of a key, or of the nearest key above it."""
+    while key and key not in lines:
+        key = key.rpartition(".")[0]
+    return f"{path}:{lines[key]}" if key else str(path)

@@ -1,0 +1,71 @@
+"""`ganflow generate`: samples of a model as a grid, an array or a folder of images."""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ganflow import config, images
+from ganflow.errors import require
+from ganflow.generator import Generator
+from ganflow.tracking.source import load_generator
+
+FORMS = "a name that ends in .png (a grid) or .npz (an array), or a folder that ends in / (an image each)"
+_MOST_COLUMNS = 20
+
+
+def generate(model: str, n: int, seed: int, label: int | None, out: str) -> None:
+    """Draw ``n`` samples and write them.
+
+    Raises:
+        GanflowError: no such model, or an ``out`` of another form.
+    """
+    path = Path(out)
+    folder = out.endswith(os.sep) or path.is_dir()
+    require(folder or path.suffix in (".png", ".npz"), "out", out, FORMS)
+    generator = load_generator(model, _tracking(model))
+    samples = generator.sample(n, seed, label)
+    if folder:
+        _write_folder(path, samples)
+    elif path.suffix == ".npz":
+        _write(path, _npz(generator, samples, label))
+    else:
+        _write(path, images.grid(samples, _columns(generator, label, n)))
+
+
+def _tracking(model: str) -> config.TrackingConfig:
+    """Where MLflow is: as ``params.yaml`` says, where there is one."""
+    if model.startswith(("models:", "runs:")) and config.PARAMS.is_file():
+        return config.load().tracking
+    return config.TrackingConfig(experiment="")
+
+
+def _columns(generator: Generator, label: int | None, n: int) -> int | None:
+    """A class per column where the samples go through the classes in turn."""
+    classes = generator.spec.num_classes
+    return classes if label is None and 1 < classes <= min(n, _MOST_COLUMNS) else None
+
+
+def _npz(generator: Generator, samples: npt.NDArray[np.uint8], label: int | None) -> bytes:
+    stream = io.BytesIO()
+    labels = generator.labels(0, len(samples), label)
+    arrays = {"images": samples} if labels is None else {"images": samples, "labels": labels.numpy()}
+    np.savez_compressed(stream, **arrays)
+    return stream.getvalue()
+
+
+def _write_folder(folder: Path, samples: npt.NDArray[np.uint8]) -> None:
+    for index, sample in enumerate(samples):
+        _write(folder / f"{index:06d}.png", images.png(sample))
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,104 @@
+"""Randomness as a pure function of (seed, stream, image index).
+
+The k-th image of a run gets the same latent, label and augmentation whatever the batch size, the number of
+workers or the restarts before it: there is no generator state to save, and ranks never overlap.
+Bits come from the counter-based Philox generator (Salmon et al., 2011), ``ceil(words / 4)`` counters per image.
+"""
+
+import functools
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int64]
+
+_CACHED_ORDER = 1 << 22  # up to this many images an epoch's order is kept in memory (32 MiB)
+
+
+def derive(*parts: object) -> int:
+    """A 63-bit seed from any parts, equal on every machine."""
+    digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+def bits(seed: int, stream: str, first: int, count: int, words: int) -> npt.NDArray[np.uint32]:
+    """Random words of images ``first … first + count - 1``: (count, words), words rounded up to a multiple of 8."""
+    blocks = -(-words // 8)
+    key = derive(seed, stream) | derive(stream, seed) << 64
+    raw = np.random.Philox(key=key, counter=first * blocks).random_raw(count * blocks * 4)
+    return raw.view(np.uint32).reshape(count, blocks * 8)
+
+
+def uniform(seed: int, stream: str, first: int, count: int, size: int) -> Floats:
+    """Uniform draws in the open interval (0, 1): (count, size), 24 bits each."""
+    words = bits(seed, stream, first, count, size)[:, :size]
+    return ((words >> np.uint32(8)).astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-24)
+
+
+def normal(seed: int, stream: str, first: int, count: int, size: int) -> Floats:
+    """Standard normal draws: (count, size), by Box and Muller (1958)."""
+    half = -(-size // 2)
+    u = uniform(seed, stream, first, count, 2 * half)
+    radius = np.sqrt(np.float32(-2.0) * np.log(u[:, :half]))
+    angle = np.float32(2.0 * np.pi) * u[:, half:]
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, :size]
+
+
+def integers(seed: int, stream: str, first: int, count: int, below: int) -> Indices:
+    """One uniform draw from ``range(below)`` per image: (count,)."""
+    words = bits(seed, stream, first, count, 2)[:, :2].astype(np.uint64)
+    wide = (words[:, 0] << np.uint64(31)) ^ words[:, 1]
+    return (wide % np.uint64(below)).astype(np.int64)
+
+
+def sample_order(seed: int, first: int, count: int, n: int) -> Indices:
+    """Which of ``n`` data are images ``first … first + count - 1`` of the run: (count,).
+
+    Every epoch of ``n`` images is a permutation of its own; a batch may straddle two.
+    """
+    index = np.arange(first, first + count)
+    epoch, place = index // n, index % n
+    out = np.empty(count, np.int64)
+    for e in np.unique(epoch):
+        here = epoch == e
+        out[here] = _epoch(seed, int(e), n)[place[here]] if n <= _CACHED_ORDER else permute(seed, int(e), n, place[here])
+    return out
+
+
+@functools.lru_cache(maxsize=2)
+def _epoch(seed: int, epoch: int, n: int) -> Indices:
+    return permute(seed, epoch, n, np.arange(n))
+
+
+def permute(seed: int, epoch: int, n: int, place: Indices) -> Indices:
+    """Evaluate an epoch's pseudo-random permutation of ``range(n)`` at some places, in memory O(len(place)).
+
+    A Feistel network on the next power of two; values outside of the range walk on along their cycle until they
+    are inside (Black & Rogaway, 2002), which keeps it a permutation.
+    """
+    bits_ = max(2, (n - 1).bit_length())
+    keys = [np.uint64(derive(seed, "order", epoch, turn)) for turn in range(8)]
+    out = place.astype(np.uint64)
+    walking = np.arange(len(out))
+    while len(walking):
+        out[walking] = _feistel(out[walking], bits_, keys)
+        walking = walking[out[walking] >= n]
+    return out.astype(np.int64)
+
+
+def _feistel(x: npt.NDArray[np.uint64], width: int, keys: list[np.uint64]) -> npt.NDArray[np.uint64]:
+    left_bits, right_bits = width // 2, width - width // 2
+    left, right = x >> np.uint64(right_bits), x & np.uint64((1 << right_bits) - 1)
+    for key in keys:  # the halves change places, so their widths do too
+        left, right = right, left ^ (_mix(right ^ key) & np.uint64((1 << left_bits) - 1))
+        left_bits, right_bits = right_bits, left_bits
+    return left << np.uint64(right_bits) | right
+
+
+def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The finaliser of splitmix64 (Steele et al., 2014)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

@@ -1,0 +1,84 @@
+"""The protocol: which samples, which reference, which extractor; the figures never go without it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganflow import component, distributed, draws
+from ganflow.config import EvaluationConfig
+from ganflow.data.dataset import Dataset
+from ganflow.evaluation.classifier import Extractor
+from ganflow.generator import Generator
+from ganflow.metrics.features import Features
+
+SEED = 0  # of the samples: every model is measured on the same latents
+
+
+@dataclass
+class Evaluator:
+    """Measures generators against one reference. All ranks call it together; each makes its share of the samples."""
+
+    config: EvaluationConfig
+    reference: Dataset
+    extractor: Extractor
+
+    def __post_init__(self) -> None:
+        self._real: Features | None = None
+
+    def measure(self, generator: Generator, samples: int, names: Sequence[str] | None = None) -> dict[str, float]:
+        """Figures of the chosen metrics (all of the configuration's by default), by name, on every rank."""
+        fake = self.features(generator, samples)
+        real = self.reference_features()
+        figures: dict[str, float] = {}
+        for name, node in self.config.metrics.items():
+            if names is None or name in names:
+                metric = component.build("metric", node, f"evaluation.metrics.{name}")
+                figures |= metric(fake, real)
+        return figures
+
+    def protocol(self, samples: int) -> dict[str, Any]:
+        """What stands beside every figure."""
+        return {
+            "samples": samples,
+            "reference": self.config.reference,
+            "reference_samples": len(self.reference),
+            "extractor": self.extractor.name,
+            "extractor_accuracy": self.extractor.accuracy,
+            "seed": SEED,
+        }
+
+    def features(self, generator: Generator, samples: int) -> Features:
+        """Features of samples 0 … samples − 1, with the reference's own mix of classes."""
+        labels = self._labels(generator, samples)
+        part = distributed.share(samples)
+        batches = []
+        for first in range(part.start, part.stop, self.config.batch):
+            count = min(self.config.batch, part.stop - first)
+            chosen = None if labels is None else labels[first : first + count]
+            batches.append(self.extractor(generator.images(SEED, first, count, chosen)))
+        return _gather(batches)
+
+    def reference_features(self) -> Features:
+        """Features of the whole reference split, once."""
+        if self._real is None:
+            part = distributed.share(len(self.reference))
+            rows = np.arange(part.start, part.stop)
+            chunks = np.array_split(rows, max(1, -(-len(rows) // self.config.batch)))
+            self._real = _gather([self.extractor(torch.from_numpy(self.reference.images(c))) for c in chunks])
+        return self._real
+
+    def _labels(self, generator: Generator, samples: int) -> Tensor | None:
+        if not generator.spec.num_classes:
+            return None
+        rows = draws.integers(SEED, "evaluation-label", 0, samples, len(self.reference))
+        return torch.from_numpy(self.reference.labels[rows])
+
+
+def _gather(batches: list[Features]) -> Features:
+    embeddings = torch.cat([b.embeddings for b in batches])
+    logits = torch.cat([b.logits for b in batches])
+    return Features(distributed.gather_rows(embeddings), distributed.gather_rows(logits))

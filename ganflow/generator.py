@@ -1,0 +1,115 @@
+"""A trained generator as one file: weights as safetensors, and in its header what is needed to build it again.
+
+The header names the network by component group, name and options, never by import path; reading it runs no code.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ganflow import component, draws
+from ganflow.errors import GanflowError, require
+
+FILE = "generator.safetensors"
+
+
+@dataclass(frozen=True)
+class GeneratorSpec:
+    """What a generator is, without its weights."""
+
+    network: Mapping[str, Any]  # the choice as in params.yaml: name and options
+    latent_dim: int
+    resolution: int
+    channels: int
+    num_classes: int  # 0: unconditional
+    classes: list[str] = field(default_factory=list)
+
+    def build(self) -> nn.Module:
+        """The network with fresh weights: (z (N, latent_dim), labels (N,) or None) → images in [-1, 1]."""
+        facts = {k: v for k, v in asdict(self).items() if k not in ("network", "classes")}
+        network: nn.Module = component.build("generator", self.network, "gan.generator", **facts)
+        return network
+
+
+class Generator:
+    """Samples by index: image i of a seed is the same whatever n, the batch or the machine's neighbours."""
+
+    def __init__(self, network: nn.Module, spec: GeneratorSpec) -> None:
+        self.network = network.eval().requires_grad_(False)
+        self.spec = spec
+
+    def latents(self, seed: int, first: int, count: int) -> Tensor:
+        """z of samples ``first … first + count - 1``: (count, latent_dim)."""
+        return torch.from_numpy(draws.normal(seed, "sample", first, count, self.spec.latent_dim))
+
+    def labels(self, first: int, count: int, label: int | None) -> Tensor | None:
+        """The given class for every sample; without one, sample i is of class i mod num_classes."""
+        classes = self.spec.num_classes
+        if not classes:
+            require(label is None, "label", label, "none: this generator is unconditional")
+            return None
+        require(label is None or 0 <= label < classes, "label", label, f"must be 0 to {classes - 1}")
+        index = torch.arange(first, first + count) % classes
+        return index if label is None else torch.full_like(index, label)
+
+    @torch.inference_mode()
+    def images(self, seed: int, first: int, count: int, labels: Tensor | None) -> Tensor:
+        """Samples as they would be stored, on the network's device: uint8 (count, C, H, W)."""
+        device = next(self.network.parameters()).device
+        z = self.latents(seed, first, count).to(device)
+        return to_uint8(self.network(z, None if labels is None else labels.to(device)))
+
+    def sample(self, n: int, seed: int, label: int | None = None, batch: int = 256) -> npt.NDArray[np.uint8]:
+        """``n`` samples as an array (n, H, W, C)."""
+        require(n > 0, "n", n, "must be at least 1")
+        parts = []
+        for first in range(0, n, batch):
+            count = min(batch, n - first)
+            parts.append(self.images(seed, first, count, self.labels(first, count, label)).cpu())
+        return torch.cat(parts).permute(0, 2, 3, 1).numpy()
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """[-1, 1] → {0 … 255} by the field's rule for FID: 127.5·x + 128, clamped, truncated."""
+    return (images.float() * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+
+
+def save(path: Path, network: nn.Module, spec: GeneratorSpec) -> None:
+    """Write weights and spec; the same weights and spec give the same bytes."""
+    from safetensors.torch import save_file
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    # One key only: the header keeps several in an order that differs from run to run.
+    save_file(tensors, path, metadata={"ganflow": json.dumps(asdict(spec), sort_keys=True)})
+
+
+def load(path: Path, device: str | torch.device = "cpu") -> Generator:
+    """Read a generator that :func:`save` wrote.
+
+    Raises:
+        GanflowError: no such file, no generator of ganflow's, or weights that do not fit the network.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            header = (file.metadata() or {}).get("ganflow")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (OSError, SafetensorError) as error:
+        raise GanflowError(f"{path}: no readable generator: {error}") from None
+    if header is None:
+        raise GanflowError(f"{path}: no generator of ganflow's: its header has no `ganflow` entry")
+    spec = GeneratorSpec(**json.loads(header))
+    network = spec.build().to(device)
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise GanflowError(f"{path}: weights do not fit {spec.network['name']}: {' '.join(str(error).split())}") from None
+    return Generator(network, spec)

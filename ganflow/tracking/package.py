@@ -1,0 +1,76 @@
+"""A generator as an MLflow model folder that stands alone: weights, the code to read them, a signature. No pickle."""
+
+import shutil
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import ganflow
+from ganflow import generator
+
+NAME = "generator"  # of the logged model
+WEIGHTS = f"artifacts/{generator.FILE}"  # where MLflow puts the artifact inside of a model
+SCRIPT = Path(__file__).with_name("served.py")
+DEFAULTS = {"n": 16, "seed": 0, "label": -1}  # of a request; label -1 is every class in turn
+
+_CODE = ("__init__.py", "errors.py", "component.py", "draws.py", "generator.py", "networks")
+_REQUIREMENTS = ("mlflow", "torch", "numpy", "safetensors", "omegaconf")
+
+
+def write(folder: Path, weights: Path, model_id: str, run_id: str) -> None:
+    """Write the MLflow model of a generator.
+
+    Args:
+        folder: new; what is logged.
+        weights: the generator's safetensors file.
+        model_id: the logged model's id in MLflow.
+        run_id: the training's run.
+    """
+    import numpy as np
+    from mlflow import pyfunc
+    from mlflow.models import Model
+
+    with tempfile.TemporaryDirectory() as staged:
+        pyfunc.save_model(
+            path=str(folder),
+            python_model=str(SCRIPT),
+            artifacts={"generator": str(weights.resolve())},
+            code_paths=[str(_stage_code(Path(staged)))],
+            signature=signature(generator.load(weights).spec),
+            input_example=(np.zeros(1, np.int64), dict(DEFAULTS)),
+            pip_requirements=requirements(),
+            mlflow_model=Model(model_id=model_id, run_id=run_id),
+        )
+    for cache in list(folder.rglob("__pycache__")):
+        shutil.rmtree(cache)
+
+
+def signature(spec: generator.GeneratorSpec) -> Any:
+    """What the served model takes (``n``, ``seed``, ``label``) and gives: uint8 (n, H, W, C)."""
+    import numpy as np
+    from mlflow.models import ModelSignature
+    from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+
+    shape = (-1, spec.resolution, spec.resolution, spec.channels)
+    return ModelSignature(
+        outputs=Schema([TensorSpec(np.dtype(np.uint8), shape)]),
+        params=ParamSchema([ParamSpec(name, DataType.long, value) for name, value in DEFAULTS.items()]),
+    )
+
+
+def requirements() -> list[str]:
+    """What the model's own code imports, at the versions that are installed here. ganflow itself travels along."""
+    return [f"{name}=={metadata.version(name).partition('+')[0]}" for name in _REQUIREMENTS]
+
+
+def _stage_code(folder: Path) -> Path:
+    """The part of ganflow that a generator needs, as a package of the same name."""
+    source, target = Path(ganflow.__file__).parent, folder / "ganflow"
+    target.mkdir()
+    for name in _CODE:
+        if (source / name).is_dir():
+            shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source / name, target / name)
+    return target

@@ -1,0 +1,191 @@
+"""The registry: a trained generator becomes a version of a registered model, once.
+
+Every step looks for what an earlier, interrupted try left, so that running it again makes it whole without doubles.
+"""
+
+import re
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganflow import generator
+from ganflow.config import Config
+from ganflow.errors import GanflowError, require
+from ganflow.tracking import lineage, package, server
+from ganflow.tracking.params import clean_key, loggable, redact
+
+DIGEST = "model_digest"
+METRIC = "metric."  # prefix of a version's tags that are figures
+EVALUATION = "evaluation/"  # prefix of the same figures among the run's metrics
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a registered model."""
+
+    name: str
+    version: int
+    alias: str
+    run_id: str
+    digest: str  # sha256 of the weights
+    model_id: str  # MLflow's logged model
+    created: bool  # False: it was there already
+
+
+def register(config: Config, model_dir: Path, metrics: Mapping[str, Any]) -> Version:
+    """Log the generator to its training's run, register it and point the alias to it.
+
+    Args:
+        config: names the store, the registered model and the alias.
+        model_dir: with ``generator.safetensors`` and ``run.json``.
+        metrics: ``reports/metrics.json``; numbers become metrics of the run and tags, the rest tags.
+
+    Raises:
+        GanflowError: files that do not belong together, a run that this store does not have, no answer.
+    """
+    name = config.register.name
+    require(re.fullmatch(r"[\w.-]+", name) is not None, "register.name", name, "letters, digits, '.', '_' and '-'")
+    record = lineage.RunRecord.read(model_dir / lineage.FILE)
+    weights = model_dir / generator.FILE
+    if lineage.file_digest(weights) != record.model_digest:
+        raise GanflowError(
+            f"{weights} is not the model that {lineage.FILE} describes; `dvc repro -f train` writes both"
+        )
+    client = server.connect(config.tracking)
+    with server.telling(server.uri_of(config.tracking)):
+        run = _run(client, config, record)
+        found = _find_version(client, name, record.model_digest)
+        version = found or _create_version(client, name, run, record, weights)
+        _describe(client, run, version, _tags(record, metrics), _figures(metrics))
+        client.set_registered_model_alias(version.name, config.register.alias, version.version)
+    return Version(
+        name=version.name,
+        version=int(version.version),
+        alias=config.register.alias,
+        run_id=version.run_id,
+        digest=record.model_digest,
+        model_id=model_id(version),
+        created=found is None,
+    )
+
+
+def model_id(version: Any) -> str:
+    """The logged model behind MLflow's entity of a version; empty if it was registered in another way.
+
+    The entity's own ``model_id`` is None on SQL stores.
+    """
+    scheme, _, name = str(version.source).partition(":/")
+    name = name.strip("/")
+    return name if scheme == "models" and name.startswith("m-") and "/" not in name else ""
+
+
+def _run(client: Any, config: Config, record: lineage.RunRecord) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(record.run_id)
+    except MlflowException as error:
+        if error.error_code not in server.ABSENT:
+            raise
+        run = None
+    if run is None or run.info.lifecycle_stage == "deleted":
+        store = redact(server.uri_of(config.tracking))
+        raise GanflowError(
+            f"run {record.run_id} of {lineage.FILE} is not on {store}: the model comes from DVC's run cache "
+            f"or another server; set {server.URI_VARIABLE} to that server, or train here: "
+            "`dvc repro -f train`"
+        )
+    return run
+
+
+def _find_version(client: Any, name: str, digest: str) -> Any | None:
+    versions = client.search_model_versions(f"name = '{name}' AND tags.`{DIGEST}` = '{digest}'")
+    return max(versions, key=lambda version: int(version.version), default=None)
+
+
+def _create_version(client: Any, name: str, run: Any, record: lineage.RunRecord, weights: Path) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    model = _logged_model(client, run, record, weights)
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    return client.create_model_version(
+        name,
+        source=f"models:/{model.model_id}",
+        run_id=run.info.run_id,
+        tags={DIGEST: record.model_digest},
+        model_id=model.model_id,
+    )
+
+
+def _logged_model(client: Any, run: Any, record: lineage.RunRecord, weights: Path) -> Any:
+    """The run's logged model of these weights, with its files; one that was begun is completed."""
+    begun = client.search_logged_models(
+        [run.info.experiment_id],
+        f"source_run_id = '{run.info.run_id}' AND tags.`{DIGEST}` = '{record.model_digest}'",
+        max_results=1,
+    )
+    model = begun[0] if begun else _begin_model(client, run, record)
+    if model.status.value != "READY":
+        with tempfile.TemporaryDirectory() as staged:
+            folder = Path(staged, "model")
+            package.write(folder, weights, model.model_id, run.info.run_id)
+            client.log_model_artifacts(model.model_id, str(folder))
+        _link(client, run, model)
+        model = client.finalize_logged_model(model.model_id, "READY")
+    return model
+
+
+def _begin_model(client: Any, run: Any, record: lineage.RunRecord) -> Any:
+    return client.create_logged_model(
+        experiment_id=run.info.experiment_id,
+        name=package.NAME,
+        source_run_id=run.info.run_id,
+        tags={DIGEST: record.model_digest},
+        params=dict(run.data.params),
+        model_type="generator",
+    )
+
+
+def _link(client: Any, run: Any, model: Any) -> None:
+    from mlflow.entities import LoggedModelOutput
+
+    linked = run.outputs.model_outputs if run.outputs else []
+    if all(output.model_id != model.model_id for output in linked):
+        client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, step=0)])
+
+
+def _tags(record: lineage.RunRecord, metrics: Mapping[str, Any]) -> dict[str, str]:
+    known = {
+        DIGEST: record.model_digest,
+        "data_digest": record.data_digest,
+        "data_md5": record.data_md5,
+        "git_commit": record.git_commit,
+        "recipe": record.recipe,
+        "ray_run": record.ray_run,
+        "fingerprint": record.fingerprint,
+    }
+    return loggable({**known, **{f"{METRIC}{key}": value for key, value in metrics.items()}})
+
+
+def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:
+    numbers = {k: v for k, v in metrics.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    return {clean_key(f"{EVALUATION}{key}"): float(value) for key, value in numbers.items()}
+
+
+def _describe(client: Any, run: Any, version: Any, tags: Mapping[str, str], figures: Mapping[str, float]) -> None:
+    """Bring the version's tags and the run's figures to what they should be; what is right already stays."""
+    from mlflow.entities import Metric
+
+    for key, value in tags.items():
+        if version.tags.get(key) != value:
+            client.set_model_version_tag(version.name, version.version, key, value)
+    now = int(time.time() * 1000)
+    new = {key: value for key, value in figures.items() if run.data.metrics.get(key) != value}
+    client.log_batch(run.info.run_id, [Metric(key, value, now, 0, model_id(version)) for key, value in new.items()])

@@ -1,0 +1,26 @@
+"""A search as one MLflow run: what was tried, and what was found."""
+
+import csv
+from pathlib import Path
+
+import yaml
+
+from ganflow.conf import dotted
+from ganflow.config import Config
+from ganflow.tracking.lineage import git_commit
+from ganflow.tracking.runs import TrackedRun
+
+
+def track_search(params: Config, name: str, data_digest: str, reports: Path) -> None:
+    """Log the search in ``reports``: one point per trial, and its files."""
+    tags = {"ganflow.recipe": params.recipe, "ganflow.git_commit": git_commit(), "ganflow.data_digest": data_digest}
+    values = {key: value for key, value in dotted(params).items() if "/" not in key}
+    with TrackedRun.open(params.tracking, name, name, values, tags) as run:
+        with (reports / "trials.csv").open(encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if row["value"]:
+                    run.metrics({f"trial_{params.tune.metric}": float(row["value"])}, step=int(row["trial"]))
+        best = yaml.safe_load((reports / "best.yaml").read_text(encoding="utf-8"))
+        run.metrics({f"best_{params.tune.metric}": float(best[params.tune.metric])}, step=0)
+        for path in sorted(reports.iterdir()):
+            run.text(path.read_text(encoding="utf-8"), path.name)

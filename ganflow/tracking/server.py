@@ -1,0 +1,160 @@
+"""The way to MLflow's store: which one, made ready once, and one clear line when it does not answer."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ganflow.config import TrackingConfig
+from ganflow.errors import GanflowError
+from ganflow.tracking.params import redact
+
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "ENDPOINT_NOT_FOUND")
+
+# MLflow waits 120 s per request and tries eight times; a training loop and a person cannot.
+_QUIET_AND_SHORT = {
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+}
+_FIRST_CONTACT_S = "5"
+_SILENCE = {
+    "Connection refused": "connection refused",
+    "timed out": "timed out",
+    "Failed to resolve": "no such host",
+    "Max retries exceeded": "no connection",
+}
+_WAY_OUT = f"set {URI_VARIABLE} or tracking.uri to a server that runs"
+
+
+def uri_of(config: TrackingConfig) -> str:
+    """The store's address; the environment wins over the configuration. It may carry a password."""
+    return os.environ.get(URI_VARIABLE) or config.uri
+
+
+def connect(config: TrackingConfig, *, create: bool = True) -> Any:
+    """An ``MlflowClient`` whose store answers and is initialised.
+
+    Args:
+        config: where the store is.
+        create: make an SQLite store that is not there yet; readers say False.
+
+    Raises:
+        GanflowError: the store does not answer within seconds, or is not there.
+    """
+    for name, value in _QUIET_AND_SHORT.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    uri = uri_of(config)
+    for noisy in ("urllib3.connectionpool", "alembic", "mlflow.store.db.utils", "mlflow.pyfunc"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    _make_default(uri)
+    try:
+        with _initialising(uri, create), _hurried():
+            client = MlflowClient(tracking_uri=uri)
+            client.search_experiments(max_results=1)
+    except MlflowException as error:
+        raise unreachable(uri, error) from None
+    return client
+
+
+def experiment(client: Any, config: TrackingConfig) -> str:
+    """The experiment's id; makes it, and brings it back if someone deleted it."""
+    from mlflow.exceptions import MlflowException
+
+    with telling(uri_of(config)):
+        found = client.get_experiment_by_name(config.experiment)
+        if found is None:
+            try:
+                return str(client.create_experiment(config.experiment, _artifacts_beside(uri_of(config))))
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+                found = client.get_experiment_by_name(config.experiment)
+        if found.lifecycle_stage == "deleted":
+            client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+
+@contextlib.contextmanager
+def telling(uri: str) -> Iterator[None]:
+    """Turn MLflow's failures into one line about the store at ``uri``."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        raise unreachable(uri, error) from None
+
+
+def unreachable(uri: str, error: Exception) -> GanflowError:
+    """What to tell when MLflow fails: where, why in short, and the way out."""
+    text = " ".join(str(error).split())
+    for marker, why in _SILENCE.items():
+        if marker in text:
+            return GanflowError(f"MLflow at {redact(uri)} does not answer: {why}; {_WAY_OUT}")
+    return GanflowError(f"MLflow at {redact(uri)} failed: {reason(error)}")
+
+
+def reason(error: Exception) -> str:
+    """What an error says, in one short line without secrets."""
+    text = redact(" ".join(str(error).split())).removeprefix("RESOURCE_DOES_NOT_EXIST: ").rstrip(".")
+    return text if len(text) <= 300 else text[:299] + "…"
+
+
+def _make_default(uri: str) -> None:
+    """MLflow looks registered models' sources up in its process-wide store, whatever its client was given.
+
+    Setting it also writes the environment, and with it a password into every child process: that is taken back.
+    """
+    import mlflow
+
+    before = os.environ.get(URI_VARIABLE)
+    mlflow.set_tracking_uri(uri)
+    if before is None:
+        os.environ.pop(URI_VARIABLE, None)
+
+
+@contextlib.contextmanager
+def _hurried() -> Iterator[None]:
+    """A shorter time-out for the first contact."""
+    name = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+    before = os.environ[name]
+    os.environ[name] = _FIRST_CONTACT_S
+    try:
+        yield
+    finally:
+        os.environ[name] = before
+
+
+@contextlib.contextmanager
+def _initialising(uri: str, create: bool) -> Iterator[None]:
+    """Let one process at a time make the tables of a SQLite file: parallel first use races in MLflow."""
+    from filelock import FileLock
+
+    file = _sqlite_file(uri)
+    if file is None:
+        yield
+        return
+    if not create and not file.is_file():
+        raise GanflowError(f"no MLflow store at {file}; `dvc repro` makes it, or {_WAY_OUT}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{file}.lock"):
+        yield
+
+
+def _sqlite_file(uri: str) -> Path | None:
+    scheme, _, path = uri.partition(":///")
+    return Path(path.partition("?")[0]) if scheme == "sqlite" and path else None
+
+
+def _artifacts_beside(uri: str) -> str | None:
+    """Artifacts of a SQLite store lie beside its file, wherever the command runs; a server decides for itself."""
+    file = _sqlite_file(uri)
+    return (file.resolve().parent / "mlruns").as_uri() if file else None

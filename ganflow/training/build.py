@@ -1,0 +1,89 @@
+"""From a configuration and a data set to a trainer that can start."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ganflow import component, distributed, draws, gan
+from ganflow.config import Config
+from ganflow.data.dataset import Dataset
+from ganflow.generator import GeneratorSpec
+from ganflow.training.checkpoint import CheckpointStore
+from ganflow.training.ema import EMA
+from ganflow.training.feed import Feed
+from ganflow.training.means import Means
+from ganflow.training.player import Player
+from ganflow.training.state import TrainState
+from ganflow.training.trainer import Trainer
+
+
+def build_trainer(config: Config, dataset: Dataset, device: torch.device, folder: Path | None = None) -> Trainer:
+    """A trainer at image 0.
+
+    Args:
+        config: a checked configuration.
+        dataset: the train split.
+        device: where this rank computes.
+        folder: where checkpoints of this run are; None keeps none.
+    """
+    facts = dataset.facts
+    torch.manual_seed(draws.derive(config.seed, "weights"))
+    networks = gan.build_networks(config, facts.resolution, facts.channels, facts.num_classes)
+    G_network, D_network = (network.to(device, memory_format=_layout(network)) for network in networks)
+    penalties = gan.build_penalties(config)
+    lazy = max((penalty.interval for penalty in penalties.values()), default=1)
+    G = _player(G_network, "optimizers.generator", config.optimizers.generator, 1)
+    D = _player(D_network, "optimizers.discriminator", config.optimizers.discriminator, lazy)
+    t = config.training
+    classes = gan.conditioning_classes(config, facts.num_classes)
+    return Trainer(
+        gan=gan.GAN(G, D, gan.build_loss(config), penalties),
+        state=TrainState(G, D, EMA(G_network, t.ema_kimg * 1000, t.ema_rampup), Means(device)),
+        feed=Feed(dataset, config.seed, config.gan.latent_dim, classes > 0, t.mirror, device),
+        spec=generator_spec(config, dataset),
+        training=t,
+        seed=config.seed,
+        device=device,
+        bf16=_bf16(t.precision, device),
+        store=CheckpointStore(folder) if folder else None,
+    )
+
+
+def generator_spec(config: Config, dataset: Dataset) -> GeneratorSpec:
+    """What the generator of this configuration on this data is."""
+    facts = dataset.facts
+    classes = gan.conditioning_classes(config, facts.num_classes)
+    return GeneratorSpec(
+        network=dict(config.gan.generator),
+        latent_dim=config.gan.latent_dim,
+        resolution=facts.resolution,
+        channels=facts.channels,
+        num_classes=classes,
+        classes=list(dataset.classes) if classes else [],
+    )
+
+
+def open_train(data: Path) -> Dataset:
+    """The train split; rank 0 holds it against its checksums before anyone trains on it."""
+    dataset = Dataset.open(data, "train", verify=distributed.rank() == 0)
+    distributed.barrier()
+    return dataset
+
+
+def _player(network: nn.Module, key: str, choice: dict[str, object], lazy: int) -> Player:
+    make = component.build("optimizer", choice, key)
+    stretch = lazy / (lazy + 1) if lazy > 1 else 1.0
+    return Player(network, make(network.parameters(), stretch))
+
+
+def _layout(network: nn.Module) -> torch.memory_format:
+    convolves = any(isinstance(m, nn.Conv2d | nn.ConvTranspose2d) for m in network.modules())
+    return torch.channels_last if convolves else torch.contiguous_format
+
+
+def _bf16(precision: str, device: torch.device) -> bool:
+    """``auto`` takes bf16 on GPUs that compute in it; on CPUs it is slower than float32."""
+    if precision != "auto":
+        return precision == "bf16"
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

@@ -1,0 +1,56 @@
+"""What training tells the outside. Rank 0 emits events; who listens (a bar, MLflow, a file) is not training's business."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Started:
+    """Training begins, or goes on after ``nimg`` images."""
+
+    nimg: int
+    total: int
+    workers: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Means of the terms since the last report, over all workers."""
+
+    nimg: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the averaged generator draws from fixed latents, and its figures on a few samples."""
+
+    nimg: int
+    grid: bytes  # PNG
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint after ``nimg`` images is complete."""
+
+    nimg: int
+
+
+Event = Started | Report | Snapshot | Saved
+Listener = Callable[[Event], None]
+
+
+def each(*listeners: Listener) -> Listener:
+    """A listener that hands every event on to several, in order."""
+
+    def hand_on(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    return hand_on
+
+
+def silent(_: Event) -> None:
+    """A listener for when nobody listens."""

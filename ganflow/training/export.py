@@ -1,0 +1,42 @@
+"""From a finished run's state to the files that leave training."""
+
+import shutil
+from pathlib import Path
+
+from ganflow import generator
+from ganflow.config import Config, dump
+from ganflow.data.dataset import Dataset
+from ganflow.errors import GanflowError
+from ganflow.files import write_whole
+from ganflow.training.build import generator_spec
+from ganflow.training.checkpoint import CheckpointStore
+from ganflow.training.history import History
+
+CONFIG = "config.yaml"
+
+
+def export_model(config: Config, dataset: Dataset, run: Path, out: Path) -> None:
+    """Write ``generator.safetensors`` (the averaged weights) and ``config.yaml`` (what they were trained with).
+
+    Raises:
+        GanflowError: the run has no good checkpoint.
+    """
+    state = CheckpointStore(run).latest()
+    if state is None:
+        raise GanflowError(f"{run} has no checkpoint; was it removed while training?")
+    spec = generator_spec(config, dataset)
+    network = spec.build()
+    network.load_state_dict(state["ema"])
+    out.mkdir(parents=True, exist_ok=True)
+    generator.save(out / generator.FILE, network, spec)
+    write_whole(out / CONFIG, dump(config))
+
+
+def export_reports(history: History, reports: Path) -> None:
+    """Write ``training.csv`` (the curves) and ``samples/`` (the grids, the last one as ``final.png``)."""
+    write_whole(reports / "training.csv", history.csv())
+    samples = reports / "samples"
+    samples.mkdir(parents=True, exist_ok=True)
+    for picture in history.snapshots():
+        shutil.copy2(picture, samples)
+    shutil.copy2(history.snapshots()[-1], samples / "final.png")

@@ -1,0 +1,43 @@
+"""One side of the game: a network, its optimizer, and the turn in which it alone learns."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from ganflow.distributed import data_parallel
+
+
+class Player:
+    """Calling a player calls its network; only in its own turn does that lead to averaged gradients."""
+
+    def __init__(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        self.network = network
+        self.optimizer = optimizer
+        self._parallel = data_parallel(network)
+        self._learning = False
+
+    def __call__(self, inputs: Tensor, labels: Tensor | None) -> Tensor:
+        # A frozen network must not go through DDP: its reducer would wait for gradients that never come.
+        output: Tensor = (self._parallel if self._learning else self.network)(inputs, labels)
+        return output
+
+    @contextmanager
+    def turn(self, *opponents: "Player") -> Iterator[None]:
+        """Unfreeze this player, freeze its opponents, and clear its gradients."""
+        for opponent in opponents:
+            opponent.network.requires_grad_(False)
+        self.network.requires_grad_(True)
+        self.optimizer.zero_grad(set_to_none=True)
+        self._learning = True
+        try:
+            yield
+        finally:
+            self._learning = False
+
+    def minimise(self, terms: Mapping[str, Tensor]) -> None:
+        """One joint backward of all terms (a separate one per term would break DDP), then a step."""
+        total = torch.stack(list(terms.values())).sum() if len(terms) > 1 else next(iter(terms.values()))
+        total.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()

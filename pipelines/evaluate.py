@@ -1,0 +1,28 @@
+"""Stage ``evaluate``: measure the averaged generator by the protocol in ``params.yaml``; writes ``reports/metrics.json``."""
+
+import json
+from pathlib import Path
+
+from ganflow import config
+from ganflow.cluster.evaluate import EvaluatePaths, evaluate
+from ganflow.errors import entry_point
+from ganflow.files import write_whole
+from ganflow.generator import FILE
+
+DATA, MODEL, OUT = Path("data"), Path("model"), Path("reports/metrics.json")
+
+
+@entry_point
+def main() -> None:
+    """Figures with their protocol beside them: samples, reference split, extractor."""
+    params = config.load()
+    extractors = Path(params.cluster.storage).absolute() / "extractors"
+    paths = EvaluatePaths((MODEL / FILE).absolute(), DATA.absolute(), extractors)
+    figures = evaluate(params, f"{params.register.name}-evaluate", paths)
+    write_whole(OUT, json.dumps(figures, indent=2) + "\n")
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name in ("fid", "kid", "coverage"))
+    print(f"evaluate: {shown} over {figures['samples']} samples against {figures['reference']}, by {figures['extractor']}")
+
+
+if __name__ == "__main__":
+    main()

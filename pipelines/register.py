@@ -1,0 +1,34 @@
+"""Stage ``register``: the trained model becomes a version of the registered model, with an alias to it."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from ganflow import config
+from ganflow.errors import GanflowError, entry_point
+from ganflow.tracking import registry
+from ganflow.files import write_whole
+
+MODEL = Path("model")
+METRICS = Path("reports/metrics.json")
+OUT = Path("reports/registry.json")
+
+
+@entry_point
+def main() -> None:
+    """Register ``model/`` with its figures and write which version it is."""
+    params = config.load()
+    try:
+        metrics = json.loads(METRICS.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise GanflowError(f"{METRICS} is missing; `dvc repro evaluate` writes it") from None
+    version = registry.register(params, MODEL, metrics)
+    kept = ("name", "version", "alias", "run_id", "digest")
+    facts = {key: value for key, value in dataclasses.asdict(version).items() if key in kept}
+    write_whole(OUT, json.dumps(facts, indent=2) + "\n")
+    state = "registered" if version.created else "already registered"
+    print(f"{state}: models:/{version.name}/{version.version}, alias {version.alias}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""Stage ``train``: adversarial training on a gang of workers; writes ``model/`` and the training reports."""
+
+from pathlib import Path
+
+from ganflow import config, gan
+from ganflow.cluster.report import read_best
+from ganflow.cluster.train import TrainPaths, train
+from ganflow.conf import override
+from ganflow.errors import entry_point
+from ganflow.generator import FILE
+from ganflow.tracking.listener import follow
+from ganflow.tracking.training import record_of, tracked_training
+from ganflow.training.build import open_train
+from ganflow.training.checkpoint import CheckpointStore
+from ganflow.training.events import each
+from ganflow.training.export import export_model, export_reports
+from ganflow.training.fingerprint import fingerprint
+from ganflow.training.history import History
+from ganflow.training.progress import Progress
+
+DATA, TUNE, MODEL, REPORTS = Path("data"), Path("reports/tune"), Path("model"), Path("reports")
+
+
+@entry_point
+def main() -> None:
+    """Train ``params.yaml`` with what ``tune`` found, from the last checkpoint if this run was cut off."""
+    params = override(config.load(), read_best(TUNE))
+    dataset = open_train(DATA)
+    gan.check_fits(params, dataset.facts.resolution, dataset.facts.channels, dataset.facts.num_classes)
+    print_ = fingerprint(params, dataset.digest)
+    name = f"{params.register.name}-{print_}"
+    storage = Path(params.cluster.storage).absolute()
+    run = storage / "runs" / name
+    history = History(run)
+    with tracked_training(params, name, print_, dataset) as tracked:
+        with Progress("train") as progress:
+            paths = TrainPaths(DATA.absolute(), run, storage / "extractors")
+            train(params, name, paths, each(history, progress, follow(tracked)))
+        export_model(params, dataset, run, MODEL)
+        export_reports(history, REPORTS)
+        record_of(params, tracked, print_, name, dataset, MODEL / FILE).write(MODEL / "run.json")
+    CheckpointStore(run).retire()  # only now: until here the same command would have gone on
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Stage ``tune``: search hyper-parameters with short trainings; writes ``reports/tune/``."""
+
+from pathlib import Path
+
+from ganflow import config, gan
+from ganflow.cluster.report import write_search
+from ganflow.cluster.search import search
+from ganflow.data.dataset import Dataset
+from ganflow.errors import entry_point
+from ganflow.tracking.search import track_search
+from ganflow.training.fingerprint import fingerprint
+
+DATA, OUT = Path("data"), Path("reports/tune")
+
+
+@entry_point
+def main() -> None:
+    """Search, unless ``tune.trials`` is 0; ``best.yaml`` holds what was found, as overrides of ``params.yaml``."""
+    params = config.load()
+    dataset = Dataset.open(DATA)
+    gan.check_fits(params, dataset.facts.resolution, dataset.facts.channels, dataset.facts.num_classes)
+    if not params.tune.trials:
+        write_search(OUT, None)
+        return
+    name = f"{params.register.name}-tune-{fingerprint(params, dataset.digest)}"
+    result = search(params, name, DATA, Path(params.cluster.storage) / "extractors")
+    write_search(OUT, result)
+    track_search(params, name, dataset.digest, OUT)
+    changes = " ".join(result.best.overrides) or "params.yaml as it stands"
+    print(f"tune: best of {len(result.trials)} trials: {result.metric} {result.best.value:.4g} with {changes}")
+
+
+if __name__ == "__main__":
+    main()
