@@ -127,6 +127,7 @@ def _write(
         if content.skip_bad or not bad:
             writers[job.split].add(decoded.images, np.asarray(job.labels)[decoded.kept])
         advance(len(job.items))
+    bad.sort(key=lambda b: b.file)
     if bad and not content.skip_bad:
         raise GanflowError(f"{_name(bad)}; data.on_bad_image=skip leaves them out")
     splits = {name: writer.close() for name, writer in writers.items()}

@@ -94,7 +94,7 @@ def test_a_flipped_bit_is_refused_by_name(own: Path, file: str) -> None:
 
 def test_a_missing_shard_is_named_even_without_verification(own: Path) -> None:
     (own / "train/images-00001.npy").unlink()
-    with pytest.raises(GanflowError, match="images-00001.npy is missing"):
+    with pytest.raises(GanflowError, match=r"images-00001\.npy is missing"):
         Dataset.open(own, verify=False)
 
 
@@ -105,7 +105,7 @@ def test_a_torn_shard_is_an_error_without_verification(own: Path) -> None:
 
 
 def test_no_data_set_and_no_split(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(GanflowError, match="dataset.json is missing"):
+    with pytest.raises(GanflowError, match=r"dataset\.json is missing"):
         Dataset.open(tmp_path)
     with pytest.raises(GanflowError, match="no split 'test'; it has train"):
         Dataset.open(root, "test")
@@ -129,5 +129,5 @@ def test_another_format_version_is_refused(own: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', "{"])
 def test_a_torn_description_is_refused(own: Path, text: str) -> None:
     (own / MANIFEST).write_text(text)
-    with pytest.raises(GanflowError, match="no description of a data set|changed after"):
+    with pytest.raises(GanflowError, match=r"no description of a data set|changed after"):
         Dataset.open(own)

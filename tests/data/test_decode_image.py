@@ -1,5 +1,6 @@
 """Every mode that an image file can have comes out as the pixels that a viewer shows."""
 
+import contextlib
 import io
 
 import numpy as np
@@ -160,10 +161,8 @@ def test_a_damaged_file_says_why_in_one_line(raw: bytes, why: str) -> None:
 def test_a_damaged_byte_is_an_image_or_unreadable_and_nothing_else(at: int, flip: int) -> None:
     raw = bytearray(encoded(Image.fromarray(noise(6, 9, 9, 3)), "JPEG"))
     raw[at % len(raw)] ^= flip
-    try:
+    with contextlib.suppress(UnreadableImageError):
         assert decode(bytes(raw), 3, Frame(resize=4)).shape == (3, 4, 4)
-    except UnreadableImageError as error:
-        assert str(error)
 
 
 def test_the_centre_is_cut_out() -> None:
