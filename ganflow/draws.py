@@ -32,9 +32,10 @@ def bits(seed: int, stream: str, first: int, count: int, words: int) -> npt.NDAr
 
 
 def uniform(seed: int, stream: str, first: int, count: int, size: int) -> Floats:
-    """Uniform draws in the open interval (0, 1): (count, size), 24 bits each."""
+    """Uniform draws in the open interval (0, 1): (count, size), 23 bits each."""
     words = bits(seed, stream, first, count, size)[:, :size]
-    return ((words >> np.uint32(8)).astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-24)
+    # 23 bits and the half fill float32's 24: with one bit more the largest would be rounded to 1.
+    return ((words >> np.uint32(9)).astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-23)
 
 
 def normal(seed: int, stream: str, first: int, count: int, size: int) -> Floats:
