@@ -136,7 +136,7 @@ def build(group: str, node: Mapping[str, Any], key: str, **facts: Any) -> Any:
     """
     merged = options(group, node, key)
     values = {k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in merged.items()}
-    cls = choices(group)[values.pop("name")]
+    cls = choices(group)[str(values.pop("name"))]
     try:
         return cls(**values, **{fact: facts[fact] for fact in facts_of(cls)})
     except ConfigError as error:

@@ -112,5 +112,7 @@ def load(path: Path, device: str | torch.device = "cpu") -> Generator:
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise GanflowError(f"{path}: weights do not fit {spec.network['name']}: {' '.join(str(error).split())}") from None
+        raise GanflowError(
+            f"{path}: weights do not fit {spec.network['name']}: {' '.join(str(error).split())}"
+        ) from None
     return Generator(network, spec)

@@ -82,7 +82,9 @@ def override(params: config.Config, overrides: Sequence[str]) -> config.Config:
 def _override_one(node: Any, key: str, value: Any) -> None:
     groups = {slot: group for group, spec in component.GROUPS.items() for slot in spec.slots if not spec.several}
     if key in groups:
-        require(value in component.choices(groups[key]), key, value, f"one of {', '.join(component.choices(groups[key]))}")
+        require(
+            value in component.choices(groups[key]), key, value, f"one of {', '.join(component.choices(groups[key]))}"
+        )
         chosen = OmegaConf.structured(component.schema(groups[key], value))
         OmegaConf.update(node, key.replace("/", "."), OmegaConf.to_container(chosen), merge=False)
         return
@@ -111,4 +113,6 @@ def dotted(params: config.Config) -> dict[str, Any]:
 def _one_line(error: Exception) -> str:
     cause = f"; {error.__cause__}" if error.__cause__ else ""
     lines = [line.strip() for line in f"{error}{cause}".splitlines()]
-    return " ".join(line for line in lines if line and not line.startswith(("full_key:", "object_type=", "reference_type=")))
+    return " ".join(
+        line for line in lines if line and not line.startswith(("full_key:", "object_type=", "reference_type="))
+    )

@@ -65,7 +65,9 @@ class Evaluator:
 
     def class_shares(self, fake: Features) -> list[ClassShare]:
         """How often samples and reference are recognised as each class; empty where the extractor knows none."""
-        shares = [f.logits.argmax(1).bincount(minlength=f.logits.shape[1]) / len(f) for f in (fake, self.reference_features())]
+        shares = [
+            f.logits.argmax(1).bincount(minlength=f.logits.shape[1]) / len(f) for f in (fake, self.reference_features())
+        ]
         rows = zip(self.reference.classes, *(share.tolist() for share in shares), strict=True)
         return [ClassShare(*row) for row in rows] if fake.logits.shape[1] else []
 

@@ -31,4 +31,5 @@ class ProjectionHead(nn.Module):
         logits: Tensor = self.linear(h).squeeze(1)
         if self.embedding is None:
             return logits
-        return logits + (self.embedding(labels) * h).sum(1) / h.shape[1] ** 0.5
+        matched: Tensor = (self.embedding(labels) * h).sum(1)
+        return logits + matched / h.shape[1] ** 0.5
