@@ -1,5 +1,7 @@
 """How a class label enters a network."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -32,4 +34,4 @@ class ProjectionHead(nn.Module):
         if self.embedding is None:
             return logits
         matched: Tensor = (self.embedding(labels) * h).sum(1)
-        return logits + matched / h.shape[1] ** 0.5
+        return logits + matched / math.sqrt(h.shape[1])
