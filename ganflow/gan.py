@@ -101,6 +101,8 @@ def check_fits(config: Config, resolution: int, channels: int, num_classes: int)
     build_penalties(config)
     component.build("optimizer", config.optimizers.generator, "optimizers.generator")
     component.build("optimizer", config.optimizers.discriminator, "optimizers.discriminator")
+    for name, node in config.evaluation.metrics.items():
+        component.build("metric", node, f"evaluation.metrics.{name}")
 
 
 def build_loss(config: Config) -> Loss:

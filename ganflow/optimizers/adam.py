@@ -16,7 +16,8 @@ class Adam:
     def __init__(self, lr: float = 0.0002, betas: tuple[float, float] = (0.5, 0.999), eps: float = 1e-8) -> None:
         require(lr > 0, "lr", lr, "must be more than 0")
         require(eps > 0, "eps", eps, "must be more than 0")
-        require(all(0 <= b < 1 for b in betas), "betas", list(betas), "each from 0 to less than 1")
+        fit = len(betas) == 2 and all(0 <= b < 1 for b in betas)  # OmegaConf takes a tuple of any length
+        require(fit, "betas", list(betas), "must be two, each from 0 to less than 1")
         self.lr, self.betas, self.eps = lr, betas, eps
 
     def __call__(self, parameters: Iterable[nn.Parameter], stretch: float = 1.0) -> torch.optim.Optimizer:

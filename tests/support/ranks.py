@@ -19,7 +19,7 @@ import torch.distributed as dist
 
 # It loads torch once and ranks are forked from it; ganflow is not loaded there, for it does not get our sys.path.
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["torch.distributed", "torch.nn.parallel", "omegaconf"])
+_SERVER.set_forkserver_preload(["torch.distributed", "torch._dynamo", "hydra", "pytest"])
 
 
 def on_ranks(world: int, function: Callable[..., Any], *args: Any, deadline_s: float = 60.0) -> list[Any]:
