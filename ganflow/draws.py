@@ -26,9 +26,13 @@ def derive(*parts: object) -> int:
 def bits(seed: int, stream: str, first: int, count: int, words: int) -> npt.NDArray[np.uint32]:
     """Random words of images ``first … first + count - 1``: (count, words), words rounded up to a multiple of 8."""
     blocks = -(-words // 8)
-    key = derive(seed, stream) | derive(stream, seed) << 64
-    raw = np.random.Philox(key=key, counter=first * blocks).random_raw(count * blocks * 4)
+    raw = np.random.Philox(key=_key(seed, stream), counter=first * blocks).random_raw(count * blocks * 4)
     return raw.view(np.uint32).reshape(count, blocks * 8)
+
+
+@functools.lru_cache
+def _key(seed: int, stream: str) -> int:
+    return derive(seed, stream) | derive(stream, seed) << 64
 
 
 def uniform(seed: int, stream: str, first: int, count: int, size: int) -> Floats:

@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ganflow.cluster import space
 from ganflow.cluster.session import session
 from ganflow.conf import override
 from ganflow.config import Config
 from ganflow.errors import GanflowError
+from ganflow.evaluation.build import build_evaluator
 
 REDUCTION = 3  # ASHA keeps a third at every rung (Li et al., 2020)
 
@@ -55,6 +58,7 @@ def search(config: Config, name: str, data: Path, extractors: Path) -> SearchRes
         print(f"tune: {', '.join(fixed)} differ from the recipe, so they stay as you set them", file=sys.stderr)
     if not searched:
         raise GanflowError("tune.space: nothing is left to search; set tune.trials=0 to train as params.yaml stands")
+    build_evaluator(config.evaluation, data, extractors, torch.device("cpu"))  # once, or every trial would train one
     with session(config.cluster):
         results = _tuner(config, name, searched, data.absolute(), extractors.absolute()).fit()
     trials = [_trial(result, config) for result in results]
@@ -101,10 +105,8 @@ def _asha(config: Config) -> Any:
 
 def _train(values: dict[str, Any], base: Config, data: Path, extractors: Path) -> None:
     """One trial: a world of one that reports at every snapshot. A loss that diverges ends the trial, not the search."""
-    import torch
     from ray import tune
 
-    from ganflow.evaluation.build import build_evaluator
     from ganflow.training.build import build_trainer, open_train
     from ganflow.training.events import Event, Snapshot
 
@@ -134,11 +136,8 @@ def _trial(result: Any, config: Config) -> Trial:
     metrics = result.metrics or {}
     frame = result.metrics_dataframe
     metric = config.tune.metric
-    curve = (
-        []
-        if frame is None or frame.empty
-        else [{"kimg": k, "value": v} for k, v in zip(frame["kimg"], frame[metric], strict=True)]
-    )
+    points = [] if frame is None or frame.empty else zip(frame["nimg"], frame[metric], strict=True)
+    curve = [{"kimg": nimg / 1000, "value": value} for nimg, value in points]
     value = None if result.error else metrics.get(metric)
     return Trial(
         overrides=space.overrides(result.config or {}, config), value=value, kimg=metrics.get("nimg", 0) / 1000,

@@ -16,6 +16,7 @@ class Player:
         self.network = network
         self.optimizer = optimizer
         self._parallel = data_parallel(network)
+        self._parameters = list(network.parameters())
         self._learning = False
 
     def __call__(self, inputs: Tensor, labels: Tensor | None) -> Tensor:
@@ -27,14 +28,19 @@ class Player:
     def turn(self, *opponents: "Player") -> Iterator[None]:
         """Unfreeze this player, freeze its opponents, and clear its gradients."""
         for opponent in opponents:
-            opponent.network.requires_grad_(False)
-        self.network.requires_grad_(True)
+            opponent.learns(False)
+        self.learns(True)
         self.optimizer.zero_grad(set_to_none=True)
         self._learning = True
         try:
             yield
         finally:
             self._learning = False
+
+    def learns(self, flag: bool) -> None:
+        """Whether gradients reach this player's parameters."""
+        for parameter in self._parameters:
+            parameter.requires_grad = flag
 
     def minimise(self, terms: Mapping[str, Tensor]) -> None:
         """One joint backward of all terms (a separate one per term would break DDP), then a step."""

@@ -93,7 +93,11 @@ class Trainer:
 
     def _seed_torch(self, first: int) -> None:
         # Dropout and the like draw from torch's generator: seeded here, it needs no place in a checkpoint.
-        torch.manual_seed(draws.derive(self.seed, "torch", first))
+        # The device's own generator: torch.manual_seed asks every backend, which takes longer than a small layer.
+        seed = draws.derive(self.seed, "torch", first)
+        index = self.device.index or 0
+        generator = torch.cuda.default_generators[index] if self.device.type == "cuda" else torch.default_generator
+        generator.manual_seed(seed)
 
     def _precision(self) -> contextlib.AbstractContextManager[object]:
         return torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext()

@@ -1,0 +1,107 @@
+"""The training loop against a bare PyTorch loop with the same networks, loss, penalty, optimizers and average.
+
+Both run in this process in alternating blocks, so that a machine whose speed drifts slows both. The figure is the
+median over blocks of the ratio of their times.
+
+    python benchmarks/step_overhead.py [overrides…]            e.g. data=idx gan/generator=dcgan training.batch=128
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from ganflow import component, conf, gan
+from ganflow.config import Config
+from ganflow.data.dataset import Dataset
+from ganflow.data.prepare import prepare
+from ganflow.training.build import build_trainer, place
+
+BLOCKS, STEPS = 15, 40
+
+
+def bare_step(config: Config, dataset: Dataset, device: torch.device) -> Callable[[], None]:
+    """What a tutorial writes: everything inline, torch's own random numbers, no reports, no checkpoints."""
+    facts = dataset.facts
+    torch.manual_seed(0)
+    G, D, ema = (place(n, device) for n in (*networks(config, dataset), networks(config, dataset)[0]))
+    G_optimizer = component.build("optimizer", config.optimizers.generator, "generator")(G.parameters())
+    D_optimizer = component.build("optimizer", config.optimizers.discriminator, "discriminator")(D.parameters())
+    images, labels = torch.from_numpy(dataset.images(range(len(dataset)))).to(device), torch.from_numpy(dataset.labels).to(device)
+    batch, gamma = config.training.batch, config.gan.regularizers["r1"]["gamma"]
+    averages, weights = list(ema.parameters()), list(G.parameters())
+    classes = gan.conditioning_classes(config, facts.num_classes)
+
+    def latents() -> tuple[Tensor, Tensor | None]:
+        z = torch.randn(batch, config.gan.latent_dim, device=device)
+        return z, torch.randint(classes, (batch,), device=device) if classes else None
+
+    def step() -> None:
+        rows = torch.randint(len(images), (batch,), device=device)
+        real, y = images[rows].float() / 127.5 - 1, labels[rows] if classes else None
+        D.requires_grad_(True)
+        z, z_y = latents()
+        with torch.no_grad():
+            fake = G(z, z_y)
+        real.requires_grad_(True)
+        real_logits, fake_logits = D(real, y), D(fake, z_y)
+        (gradient,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
+        penalty = gamma / 2 * gradient.square().sum((1, 2, 3)).mean()
+        loss = softplus(-real_logits).mean() + softplus(fake_logits).mean() + penalty
+        D_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        D_optimizer.step()
+        D.requires_grad_(False)
+        G_optimizer.zero_grad(set_to_none=True)
+        softplus(-D(*fakes(G, latents()))).mean().backward()
+        G_optimizer.step()
+        with torch.no_grad():
+            torch._foreach_lerp_(averages, weights, 0.01)
+
+    return step
+
+
+def fakes(G: torch.nn.Module, drawn: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor | None]:
+    return G(*drawn), drawn[1]
+
+
+def networks(config: Config, dataset: Dataset) -> tuple[torch.nn.Module, torch.nn.Module]:
+    facts = dataset.facts
+    return gan.build_networks(config, facts.resolution, facts.channels, facts.num_classes)
+
+
+def block(step: Callable[[], None], device: torch.device) -> float:
+    """Seconds per step."""
+    start = time.perf_counter()
+    for _ in range(STEPS):
+        step()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return (time.perf_counter() - start) / STEPS
+
+
+def main() -> None:
+    config = conf.compose(sys.argv[1:])
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(component.build("source", config.data, "data"), Path(folder) / "data")
+        dataset = Dataset.open(Path(folder) / "data")
+        ours, bare = build_trainer(config, dataset, device).step, bare_step(config, dataset, device)
+        for step in (ours, bare):
+            block(step, device)  # warm up
+        pairs = [(block(ours, device), block(bare, device)) for _ in range(BLOCKS)]
+    ratios = sorted(a / b for a, b in pairs)
+    a, b = (statistics.median(column) * 1e3 for column in zip(*pairs, strict=True))
+    print(f"{config.recipe}, batch {config.training.batch}, {device}, {torch.get_num_threads()} threads")
+    print(f"ganflow {a:.2f} ms/step, bare {b:.2f} ms/step, ratio {statistics.median(ratios):.3f}", end=" ")
+    print(f"(quartiles {ratios[BLOCKS // 4]:.3f} to {ratios[-1 - BLOCKS // 4]:.3f}, {BLOCKS} blocks of {STEPS} steps)")
+
+
+if __name__ == "__main__":
+    main()
