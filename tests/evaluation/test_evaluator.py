@@ -19,6 +19,8 @@ from tests.support.ranks import on_ranks
 
 SPEC = GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 10, [str(d) for d in range(10)])
 
+UNCONDITIONAL = replace(SPEC, num_classes=0)
+
 
 def settings(**changes: Any) -> EvaluationConfig:
     metrics = conf.compose(["evaluation.metrics.kid.subset_size=100"]).evaluation.metrics
@@ -43,7 +45,7 @@ class Replay:
 
     data: Dataset
     rows: np.ndarray
-    spec: GeneratorSpec = replace(SPEC, num_classes=0)
+    spec: GeneratorSpec = UNCONDITIONAL
 
     def images(self, seed: int, first: int, count: int, labels: Tensor | None) -> Tensor:
         return torch.from_numpy(self.data.images(self.rows[first : first + count]))
