@@ -64,7 +64,9 @@ def sample_order(seed: int, first: int, count: int, n: int) -> Indices:
     out = np.empty(count, np.int64)
     for e in np.unique(epoch):
         here = epoch == e
-        out[here] = _epoch(seed, int(e), n)[place[here]] if n <= _CACHED_ORDER else permute(seed, int(e), n, place[here])
+        out[here] = (
+            _epoch(seed, int(e), n)[place[here]] if n <= _CACHED_ORDER else permute(seed, int(e), n, place[here])
+        )
     return out
 
 

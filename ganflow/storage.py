@@ -49,17 +49,19 @@ def localize(uri: str, scratch: Path) -> Path:
         objects = _find(client, bucket, key)
         if not objects:
             raise GanflowError(f"{uri}: bucket {bucket} holds no object of that name and none below it")
-        folder = key + "/" if objects[0]["Key"] != key else str(PurePosixPath(key).parent) + "/"
-        _download(client, bucket, objects, folder if key and folder != "./" else "", target)
-    return target / PurePosixPath(key).name if objects[0]["Key"] == key else target
+        alone = objects[0]["Key"] == key
+        folder = key.rpartition("/")[0] if alone else key
+        _download(client, bucket, objects, f"{folder}/" if folder else "", target)
+    return target / PurePosixPath(key).name if alone else target
 
 
 def _client() -> Any:
-    import boto3  # type: ignore[import-untyped]
-    from botocore.config import Config  # type: ignore[import-untyped]
+    import boto3
+    from botocore.config import Config
 
     retries = {"mode": "standard", "max_attempts": 3}
-    return boto3.client("s3", config=Config(connect_timeout=10, retries=retries, max_pool_connections=DOWNLOADS))
+    session = boto3.session.Session()  # boto3's default session would keep the credentials that it found first
+    return session.client("s3", config=Config(connect_timeout=10, retries=retries, max_pool_connections=DOWNLOADS))
 
 
 def _find(client: Any, bucket: str, key: str) -> list[dict[str, Any]]:
@@ -72,7 +74,7 @@ def _find(client: Any, bucket: str, key: str) -> list[dict[str, Any]]:
 
 
 def _download(client: Any, bucket: str, objects: list[dict[str, Any]], folder: str, target: Path) -> None:
-    from boto3.s3.transfer import TransferConfig  # type: ignore[import-untyped]
+    from boto3.s3.transfer import TransferConfig
 
     config = TransferConfig(use_threads=len(objects) == 1)  # many objects: one thread each
 
@@ -94,8 +96,8 @@ def _download(client: Any, bucket: str, objects: list[dict[str, Any]], folder: s
 @contextlib.contextmanager
 def _explained(uri: str) -> Iterator[None]:
     """Tell what boto3 raises in one line."""
-    from boto3.exceptions import Boto3Error  # type: ignore[import-untyped]
-    from botocore import exceptions as aws  # type: ignore[import-untyped]
+    from boto3.exceptions import Boto3Error
+    from botocore import exceptions as aws
 
     try:
         yield

@@ -1,4 +1,4 @@
-"""Stage ``evaluate``: measure the averaged generator by the protocol in ``params.yaml``; writes ``reports/metrics.json``."""
+"""Stage ``evaluate``: measure the averaged generator; writes ``reports/metrics.json``."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,9 @@ def main() -> None:
     write_whole(REPORTS / "classes.csv", "\n".join(["class,generated,reference", *rows]) + "\n")
     write_whole(REPORTS / "metrics.json", json.dumps(figures, indent=2) + "\n")
     shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name in ("fid", "kid", "coverage"))
-    print(f"evaluate: {shown} over {figures['samples']} samples against {figures['reference']}, by {figures['extractor']}")
+    print(
+        f"evaluate: {shown} over {figures['samples']} samples against {figures['reference']}, by {figures['extractor']}"
+    )
 
 
 if __name__ == "__main__":

@@ -3,27 +3,27 @@
 import json
 from pathlib import Path
 
-from ganflow import component, config, storage
+from ganflow import component, config, gan, storage
 from ganflow.cluster.decode import ray_map
+from ganflow.data.dataset import Facts
 from ganflow.data.prepare import prepare
 from ganflow.errors import entry_point
+from ganflow.files import write_whole
 
-DATA = Path("data")
-REPORT = Path("reports/prepare.json")
+DATA, REPORT = Path("data"), Path("reports/prepare.json")
 
 
 @entry_point
 def main() -> None:
-    """Prepare the data set that ``params.yaml`` asks for."""
+    """Prepare the data set that ``params.yaml`` asks for, unless the networks cannot make such images."""
     params = config.load()
-    report = prepare(
-        component.build("source", params.data, "data"),
-        DATA,
-        locate=storage.localize,
-        mapper=ray_map(params.cluster.address),
-    )
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+    def check(facts: Facts) -> None:
+        gan.check_fits(params, facts.resolution, facts.channels, facts.num_classes)
+
+    source = component.build("source", params.data, "data")
+    report = prepare(source, DATA, locate=storage.localize, check=check, mapper=ray_map(params.cluster))
+    write_whole(REPORT, json.dumps(report, indent=2) + "\n")
 
 
 if __name__ == "__main__":

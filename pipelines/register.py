@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ganflow import config
 from ganflow.errors import GanflowError, entry_point
-from ganflow.tracking import registry
 from ganflow.files import write_whole
+from ganflow.tracking import registry
 
 MODEL = Path("model")
 METRICS = Path("reports/metrics.json")

@@ -39,7 +39,7 @@ def board(listener: Callable[[Any], None]) -> Iterator[Any]:
     """
     import ray
 
-    actor = ray.remote(num_cpus=0)(Board).remote()
+    actor: Any = ray.remote(num_cpus=0)(Board).remote()
     over = threading.Event()
     failures: list[Exception] = []
 

@@ -2,10 +2,11 @@
 
 import logging
 import pickle
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ganflow.cluster.session import session
+from ganflow.config import ClusterConfig
 from ganflow.data.prepare import Job, Mapper
 from ganflow.data.source import Decoded
 from ganflow.errors import GanflowError
@@ -13,15 +14,11 @@ from ganflow.errors import GanflowError
 JOBS_PER_TASK = 4  # about a thousand images: a task costs some 10 ms, and several tasks per core even the load out
 
 
-def ray_map(address: str | None = None) -> Mapper:
-    """A mapper that decodes on every core of a Ray cluster.
-
-    Args:
-        address: of a running cluster; none: a local one for as long as the mapping takes. RAY_ADDRESS wins.
-    """
+def ray_map(cluster: ClusterConfig) -> Mapper:
+    """A mapper that decodes on every core of a Ray cluster: the one that is named, else its own while it maps."""
 
     def mapper(jobs: Sequence[Job]) -> Iterator[Decoded]:
-        with _running(address):
+        with session(cluster):
             yield from _map(jobs)
 
     return mapper
@@ -51,25 +48,3 @@ def _run(row: dict[str, Any]) -> dict[str, Any]:
     except GanflowError as error:
         result = error
     return {"result": pickle.dumps(result)}
-
-
-@contextmanager
-def _running(address: str | None) -> Iterator[None]:
-    import ray
-
-    if ray.is_initialized():
-        yield
-        return
-    _start(ray.init, address)
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _start(init: Callable[..., Any], address: str | None) -> None:
-    try:
-        init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
-    except ConnectionError as error:
-        reason = " ".join(str(error).split())
-        raise GanflowError(f"cluster.address={address}: no Ray cluster answers there: {reason}") from None

@@ -6,8 +6,8 @@ from typing import Any
 
 from ganflow.cluster.launch import Work, launch
 from ganflow.config import Config
-from ganflow.evaluation.evaluator import ClassShare
 from ganflow.errors import GanflowError
+from ganflow.evaluation.evaluator import ClassShare
 
 
 @dataclass(frozen=True)

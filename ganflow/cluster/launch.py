@@ -31,7 +31,9 @@ class Work:
         self.board.post.remote(item)
 
 
-def launch(config: Config, name: str, worker: Callable[[Work], None], payload: Any, listener: Callable[[Any], None]) -> None:
+def launch(
+    config: Config, name: str, worker: Callable[[Work], None], payload: Any, listener: Callable[[Any], None]
+) -> None:
     """Run ``worker`` in every rank, with what it posts handed to ``listener``.
 
     Ray's own checkpoints are not used: the worker resumes from the run's :class:`CheckpointStore`, whose files are

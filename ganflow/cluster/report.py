@@ -17,7 +17,9 @@ def write_search(out: Path, result: SearchResult | None) -> None:
     write_whole(out / "trials.csv", _table(["trial", "value", "kimg", "seconds", "overrides"], [
         [i, t.value, t.kimg, round(t.seconds, 1), " ".join(t.overrides)] for i, t in enumerate(trials)
     ]))  # fmt: skip
-    points = [[i, point["kimg"], point["value"]] for i, trial in enumerate(trials) for point in trial.curve]
+    points: list[list[object]] = [
+        [i, point["kimg"], point["value"]] for i, trial in enumerate(trials) for point in trial.curve
+    ]
     write_whole(out / "curves.csv", _table(["trial", "kimg", "value"], points))
     found = {"overrides": result.best.overrides, result.metric: result.best.value} if result else {"overrides": []}
     write_whole(out / "best.yaml", yaml.safe_dump({**found, "trials": len(trials)}, sort_keys=False))

@@ -66,21 +66,17 @@ def search(config: Config, name: str, data: Path, extractors: Path) -> SearchRes
 def _tuner(config: Config, name: str, searched: Mapping[str, Any], data: Path, extractors: Path) -> Any:
     import ray
     from ray import tune
-    from ray.tune.schedulers import ASHAScheduler
     from ray.tune.search.basic_variant import BasicVariantGenerator
 
-    gpu = ray.cluster_resources().get("GPU", 0) > 0
-    need = {"cpu": config.cluster.cpus_per_worker, "gpu": 1 if gpu else 0}
+    gpu = ray.cluster_resources().get("GPU", 0) > 0  # type: ignore[no-untyped-call]
+    need = {"cpu": float(config.cluster.cpus_per_worker), "gpu": 1.0 if gpu else 0.0}
     storage = Path(config.cluster.storage).absolute() / "ray"
     return tune.Tuner(
         tune.with_resources(tune.with_parameters(_train, base=config, data=data, extractors=extractors), need),
         param_space={key: space.domain(key, spec) for key, spec in searched.items()},
         tune_config=tune.TuneConfig(
             num_samples=config.tune.trials,
-            scheduler=ASHAScheduler(
-                time_attr="kimg", metric=config.tune.metric, mode=config.tune.mode, max_t=config.tune.kimg,
-                grace_period=config.tune.grace_kimg, reduction_factor=REDUCTION,
-            ),
+            scheduler=_asha(config),
             search_alg=BasicVariantGenerator(
                 points_to_evaluate=[space.start(config, searched)], max_concurrent=config.tune.concurrent,
                 random_state=config.seed,
@@ -90,6 +86,16 @@ def _tuner(config: Config, name: str, searched: Mapping[str, Any], data: Path, e
             name=name, storage_path=str(storage), verbose=0, callbacks=[_bar(config.tune.trials)],
             failure_config=tune.FailureConfig(max_failures=config.cluster.max_failures),
         ),
+    )  # fmt: skip
+
+
+def _asha(config: Config) -> Any:
+    from ray.tune.schedulers import ASHAScheduler
+
+    longest, grace = (round(kimg * 1000) for kimg in (config.tune.kimg, config.tune.grace_kimg))
+    return ASHAScheduler(
+        time_attr="nimg", metric=config.tune.metric, mode=config.tune.mode, max_t=longest, grace_period=grace,
+        reduction_factor=REDUCTION,
     )  # fmt: skip
 
 
@@ -109,8 +115,9 @@ def _train(values: dict[str, Any], base: Config, data: Path, extractors: Path) -
 
     def report(event: Event) -> None:
         if isinstance(event, Snapshot):
-            kimg = round(event.nimg / 1000, 3) if event.nimg < trainer.total else config.tune.kimg
-            tune.report({config.tune.metric: event.metrics[config.tune.metric], "kimg": kimg})
+            # Lengths are whole batches; the last report is one of the full length all the same.
+            nimg = event.nimg if event.nimg < trainer.total else round(config.tune.kimg * 1000)
+            tune.report({config.tune.metric: event.metrics[config.tune.metric], "nimg": nimg})
 
     trainer.measure = lambda g: evaluator.measure(g, config.evaluation.snapshot_samples, [config.tune.metric])
     trainer.listener = report
@@ -127,10 +134,14 @@ def _trial(result: Any, config: Config) -> Trial:
     metrics = result.metrics or {}
     frame = result.metrics_dataframe
     metric = config.tune.metric
-    curve = [] if frame is None else [{"kimg": k, "value": v} for k, v in zip(frame["kimg"], frame[metric], strict=True)]
+    curve = (
+        []
+        if frame is None or frame.empty
+        else [{"kimg": k, "value": v} for k, v in zip(frame["kimg"], frame[metric], strict=True)]
+    )
     value = None if result.error else metrics.get(metric)
     return Trial(
-        overrides=space.overrides(result.config or {}, config), value=value, kimg=metrics.get("kimg", 0.0),
+        overrides=space.overrides(result.config or {}, config), value=value, kimg=metrics.get("nimg", 0) / 1000,
         seconds=metrics.get("time_total_s", 0.0), curve=curve,
     )  # fmt: skip
 
@@ -143,7 +154,7 @@ def _bar(trials: int) -> Any:
     from ray.tune import Callback
     from tqdm import tqdm
 
-    class TrialBar(Callback):  # type: ignore[misc]
+    class TrialBar(Callback):
         """A bar over trials with the best figure so far."""
 
         def __init__(self) -> None:

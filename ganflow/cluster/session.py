@@ -1,5 +1,6 @@
 """A connection to Ray: the cluster that is named, else one of this process's own."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_STATE_TRACKING": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",
 }
 
 
@@ -38,11 +39,13 @@ def session(cluster: ClusterConfig) -> Iterator[None]:
     try:
         ray.init(
             address=address or "local", namespace="ganflow", include_dashboard=False if not address else None,
-            log_to_driver=False, logging_level="ERROR", configure_logging=True,
+            log_to_driver=False, logging_level=logging.ERROR, configure_logging=True,
         )  # fmt: skip
     except (ConnectionError, TimeoutError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise GanflowError(f"cluster.address={address}: no Ray cluster there ({reason}); unset it for a local one") from None
+        raise GanflowError(
+            f"cluster.address={address}: no Ray cluster there ({reason}); unset it for a local one"
+        ) from None
     try:
         yield
     finally:
@@ -57,7 +60,7 @@ def gang(cluster: ClusterConfig, batch: int) -> tuple[int, bool]:
     """
     import ray
 
-    resources = ray.cluster_resources()
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     cpus, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
     places = gpus or max(1, cpus // cluster.cpus_per_worker)
     workers = cluster.workers

@@ -35,7 +35,7 @@ def domain(key: str, spec: Any) -> Any:
     require(kind in ("choice", "uniform", "log_uniform", "int"), where, spec, f"must be {DOMAINS}")
     require(isinstance(values, list) and len(values) > 0, where, spec, f"must be {DOMAINS}")
     if kind == "choice":
-        return tune.choice(values)
+        return tune.choice([literal(value) for value in values])  # Tune takes a list for a nested space
     numbers = len(values) == 2 and all(isinstance(v, int | float) for v in values) and values[0] < values[1]
     require(numbers, where, spec, "needs two numbers, the lower one first")
     require(kind != "log_uniform" or values[0] > 0, where, spec, "needs a lower end of more than 0")
@@ -46,15 +46,16 @@ def domain(key: str, spec: Any) -> Any:
 def start(config: Config, space: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration's own values: the first trial, which every other must beat."""
     now = dotted(config)
-    return {key: now[key] for key in space}
+    return {key: literal(now[key]) if "choice" in spec else now[key] for key, spec in space.items()}
 
 
 def overrides(values: Mapping[str, Any], config: Config) -> list[str]:
     """A trial's values as Hydra overrides, without those that the configuration has already."""
     now = dotted(config)
     groups_first = sorted(values, key=lambda key: "/" not in key)  # a group resets the values below it
-    return [f"{key}={_literal(values[key])}" for key in groups_first if values[key] != now[key]]
+    return [f"{key}={literal(values[key])}" for key in groups_first if literal(values[key]) != literal(now[key])]
 
 
-def _literal(value: Any) -> str:
-    return "[" + ",".join(map(_literal, value)) + "]" if isinstance(value, list | tuple) else str(value)
+def literal(value: Any) -> str:
+    """A value as an override spells it."""
+    return "[" + ",".join(map(literal, value)) + "]" if isinstance(value, list | tuple) else str(value)

@@ -14,7 +14,6 @@ from ganflow.errors import ConfigError, GanflowError, require
 from ganflow.files import write_whole
 from ganflow.tracking.params import flatten
 
-DEFAULT_RECIPE = "default"
 _NOTHING = "(nothing)"
 
 
@@ -110,9 +109,8 @@ def _below(key: str, parents: set[str]) -> bool:
 
 def _against_recipe(typed: config.Config) -> list[str]:
     """Values that are not those of the configuration's recipe."""
-    known = [] if typed.recipe == DEFAULT_RECIPE else [f"experiment={typed.recipe}"]
     try:
-        recipe = flatten(asdict(conf.compose(known)))
+        recipe = flatten(asdict(conf.recipe_of(typed)))
     except GanflowError as error:
         return [f"recipe={typed.recipe} cannot be composed: {error}"]
     found = _differences(recipe, flatten(asdict(typed)))

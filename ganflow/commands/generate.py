@@ -1,7 +1,6 @@
 """`ganflow generate`: samples of a model as a grid, an array or a folder of images."""
 
 import io
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy.typing as npt
 
 from ganflow import config, images
 from ganflow.errors import require
+from ganflow.files import write_whole
 from ganflow.generator import Generator
 from ganflow.tracking.source import load_generator
 
@@ -23,16 +23,16 @@ def generate(model: str, n: int, seed: int, label: int | None, out: str) -> None
         GanflowError: no such model, or an ``out`` of another form.
     """
     path = Path(out)
-    folder = out.endswith(os.sep) or path.is_dir()
+    folder = out.endswith("/") or path.is_dir()
     require(folder or path.suffix in (".png", ".npz"), "out", out, FORMS)
     generator = load_generator(model, _tracking(model))
     samples = generator.sample(n, seed, label)
     if folder:
         _write_folder(path, samples)
     elif path.suffix == ".npz":
-        _write(path, _npz(generator, samples, label))
+        write_whole(path, _npz(generator, samples, label))
     else:
-        _write(path, images.grid(samples, _columns(generator, label, n)))
+        write_whole(path, images.grid(samples, _columns(generator, label, n)))
 
 
 def _tracking(model: str) -> config.TrackingConfig:
@@ -58,14 +58,4 @@ def _npz(generator: Generator, samples: npt.NDArray[np.uint8], label: int | None
 
 def _write_folder(folder: Path, samples: npt.NDArray[np.uint8]) -> None:
     for index, sample in enumerate(samples):
-        _write(folder / f"{index:06d}.png", images.png(sample))
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        write_whole(folder / f"{index:06d}.png", images.png(sample))

@@ -107,8 +107,8 @@ def decode(raw: bytes, channels: int, frame: Frame) -> Images:
     try:
         with Image.open(io.BytesIO(raw)) as image:
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            flat = frame.square(flatten(upright, channels))
+            ImageOps.exif_transpose(image, in_place=True)
+            flat = frame.square(flatten(image, channels))
     except MemoryError:
         raise
     except Exception as error:  # on damaged files Pillow's plugins raise nearly anything
@@ -135,7 +135,8 @@ def flatten(image: Image.Image, channels: int) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("L" if channels == 1 else "RGB")
+    mode = "L" if channels == 1 else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -59,7 +59,9 @@ class Extractor:
 def load_or_train(train: Dataset, test: Dataset | None, config: ClassifierConfig, cache: Path) -> Extractor:
     """The extractor of a data set, trained once per (data, options, this file) and kept under ``cache``."""
     own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    key = hashlib.sha256(f"{train.digest}/{config.width}/{config.kimg}/{own}/{torch.__version__}".encode()).hexdigest()[:12]
+    key = hashlib.sha256(f"{train.digest}/{config.width}/{config.kimg}/{own}/{torch.__version__}".encode()).hexdigest()[
+        :12
+    ]
     path = cache / f"classifier-{key}.pt"
     network = _fresh(train, config)
     if path.exists():
@@ -101,7 +103,7 @@ def _fit(network: Network, data: Dataset, config: ClassifierConfig) -> None:
         images, labels = _batch(data, draws.sample_order(0, step * BATCH, BATCH, len(data)), step * BATCH)
         loss = cross_entropy(network.head(network.features(images)), labels)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         schedule.step()
 

@@ -1,5 +1,7 @@
 """How a class label enters a network."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -31,4 +33,5 @@ class ProjectionHead(nn.Module):
         logits: Tensor = self.linear(h).squeeze(1)
         if self.embedding is None:
             return logits
-        return logits + (self.embedding(labels) * h).sum(1) / h.shape[1] ** 0.5
+        matched: Tensor = (self.embedding(labels) * h).sum(1)
+        return logits + matched / math.sqrt(h.shape[1])

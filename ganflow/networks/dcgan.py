@@ -16,7 +16,9 @@ def start_and_levels(resolution: int) -> tuple[int, int]:
             levels = (resolution // start).bit_length() - 1
             if levels >= fewest and start << levels == resolution:
                 return start, levels
-    raise ConfigError("name", "dcgan", f"cannot make {resolution}×{resolution} images; set data.resize to 8, 16, 28, 32, 64, …")
+    raise ConfigError(
+        "name", "dcgan", f"cannot make {resolution}×{resolution} images; set data.resize to 8, 16, 28, 32, 64, …"
+    )
 
 
 def _check(width: int, kernel: int, norm: str) -> None:
@@ -65,7 +67,11 @@ class DCGANGenerator(nn.Module):
         layers: list[nn.Module] = []
         for before, after in zip(widths, [*widths[1:], channels], strict=True):
             layers += [*_normalised(before, norm), nn.ReLU(inplace=True)]
-            layers += [nn.ConvTranspose2d(before, after, kernel, 2, padding=kernel // 2 - 1 + kernel % 2, output_padding=kernel % 2)]
+            layers += [
+                nn.ConvTranspose2d(
+                    before, after, kernel, 2, padding=kernel // 2 - 1 + kernel % 2, output_padding=kernel % 2
+                )
+            ]
         self.layers = nn.Sequential(*layers, nn.Tanh())
         _initialise(self)
 

@@ -8,7 +8,7 @@ from typing import Any
 MAX_KEY = 250  # MLflow's limits
 MAX_VALUE = 500
 
-_USER_INFO = re.compile(r"(?<=://)[^/?#\s'\"]+@")
+_USER_INFO = re.compile(r"(?<=://)\S*@")  # to the last @: SQLAlchemy takes passwords with / and # in them
 _SECRET_NAME = r"(?:password|passwd|pwd|secret|token|access_key|api_key|credentials?)"
 _SECRET_QUERY = re.compile(rf"(?i)([?&][\w.-]*{_SECRET_NAME}[\w.-]*=)[^&\s'\"]+")
 _SECRET_KEY = re.compile(rf"(?i)(?:^|[._-]){_SECRET_NAME}$")

@@ -25,6 +25,8 @@ _QUIET_AND_SHORT = {
 _FIRST_CONTACT_S = "5"
 _SILENCE = {
     "Connection refused": "connection refused",
+    "Connection aborted": "connection lost",
+    "Connection reset": "connection lost",
     "timed out": "timed out",
     "Failed to resolve": "no such host",
     "Max retries exceeded": "no connection",

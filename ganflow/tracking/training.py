@@ -1,5 +1,6 @@
 """One training as one MLflow run, and the record that ties its model to it."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from ganflow.conf import dotted
@@ -18,17 +19,13 @@ def tracked_training(params: Config, name: str, fingerprint: str, dataset: Datas
         "ganflow.data_digest": dataset.digest,
     }
     facts = dataset.facts
-    profile = {
-        "resolution": facts.resolution, "channels": facts.channels, "classes": len(dataset.classes), "images": len(dataset)
-    }  # fmt: skip
+    profile = {**asdict(facts), "images": len(dataset)}
     data = DataSet(f"{params.data['name']}-{dataset.split}", dataset.digest, str(dataset.root), profile)
     values = {key: value for key, value in dotted(params).items() if "/" not in key}
     return TrackedRun.open(params.tracking, fingerprint, name, values, tags, data)
 
 
-def record_of(
-    params: Config, run: TrackedRun, fingerprint: str, name: str, dataset: Dataset, model: Path
-) -> RunRecord:
+def record_of(params: Config, run: TrackedRun, fingerprint: str, name: str, dataset: Dataset, model: Path) -> RunRecord:
     """What ``run.json`` says of a trained model."""
     return RunRecord(
         run_id=run.run_id, experiment=params.tracking.experiment, fingerprint=fingerprint, recipe=params.recipe,

@@ -30,7 +30,7 @@ def build_trainer(config: Config, dataset: Dataset, device: torch.device, folder
     facts = dataset.facts
     torch.manual_seed(draws.derive(config.seed, "weights"))
     networks = gan.build_networks(config, facts.resolution, facts.channels, facts.num_classes)
-    G_network, D_network = (network.to(device, memory_format=_layout(network)) for network in networks)
+    G_network, D_network = (_place(network, device) for network in networks)
     penalties = gan.build_penalties(config)
     lazy = max((penalty.interval for penalty in penalties.values()), default=1)
     G = _player(G_network, "optimizers.generator", config.optimizers.generator, 1)
@@ -77,9 +77,13 @@ def _player(network: nn.Module, key: str, choice: dict[str, object], lazy: int) 
     return Player(network, make(network.parameters(), stretch))
 
 
-def _layout(network: nn.Module) -> torch.memory_format:
-    convolves = any(isinstance(m, nn.Conv2d | nn.ConvTranspose2d) for m in network.modules())
-    return torch.channels_last if convolves else torch.contiguous_format
+def _place(network: nn.Module, device: torch.device) -> nn.Module:
+    """On the device, and channels last where there are convolutions, which are faster so."""
+    network = network.to(device)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+    return network
 
 
 def _bf16(precision: str, device: torch.device) -> bool:

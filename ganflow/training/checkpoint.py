@@ -6,7 +6,7 @@ import re
 import shutil
 import warnings
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import torch
 
@@ -30,7 +30,7 @@ class CheckpointStore:
         unfinished = self.folder / f".checkpoint-{os.getpid()}.partial"
         with unfinished.open("wb") as file:
             hashing = _Hashing(file)
-            torch.save(state, hashing)
+            torch.save(state, cast(IO[bytes], hashing))
             file.flush()
             os.fsync(file.fileno())
         path = self.folder / f"checkpoint-{nimg:012d}-{hashing.sha.hexdigest()[:32]}.pt"

@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class EMA:
@@ -19,7 +19,8 @@ class EMA:
         self.source = network
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.half_life, self.rampup = half_life, rampup
-        self._pairs = list(self.network.parameters()), list(network.parameters())
+        self._averages: list[Tensor] = list(self.network.parameters())
+        self._weights: list[Tensor] = list(network.parameters())
 
     def beta(self, nimg: int, batch: int) -> float:
         """The weight of the old average in a step of ``batch`` images after ``nimg`` images."""
@@ -29,8 +30,7 @@ class EMA:
     @torch.no_grad()
     def update(self, nimg: int, batch: int) -> None:
         """Move the average towards the network by one step; buffers are copied at :meth:`copy_buffers`."""
-        averages, weights = self._pairs
-        torch._foreach_lerp_(averages, weights, 1.0 - self.beta(nimg, batch))
+        torch._foreach_lerp_(self._averages, self._weights, 1.0 - self.beta(nimg, batch))
 
     @torch.no_grad()
     def copy_buffers(self) -> None:

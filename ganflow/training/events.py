@@ -1,4 +1,4 @@
-"""What training tells the outside. Rank 0 emits events; who listens (a bar, MLflow, a file) is not training's business."""
+"""What training tells the outside. Rank 0 emits events; a bar, MLflow or a file may listen."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

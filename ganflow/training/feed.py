@@ -1,6 +1,9 @@
 """This rank's rows of the global batch, as a function of (seed, image index) alone."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -45,7 +48,7 @@ class Feed:
             return self._resident[torch.from_numpy(rows).to(self.device)]
         return self._tensor(self.dataset.images(rows))
 
-    def _tensor(self, array: np.ndarray) -> Tensor:  # type: ignore[type-arg]
+    def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.device, non_blocking=True)
 
 

@@ -12,7 +12,17 @@ import ganflow
 from ganflow.config import Config
 
 PARTS = ("seed", "gan", "optimizers", "training")
-SOURCES = ("gan.py", "draws.py", "distributed.py", "generator.py", "losses", "regularizers", "networks", "optimizers", "training")
+SOURCES = (
+    "gan.py",
+    "draws.py",
+    "distributed.py",
+    "generator.py",
+    "losses",
+    "regularizers",
+    "networks",
+    "optimizers",
+    "training",
+)
 
 
 def fingerprint(config: Config, data_digest: str) -> str:

@@ -45,6 +45,7 @@ class Means:
         """Go on from what :meth:`reduced` gave: rank 0 holds it all, the others start at zero."""
         mine = distributed.rank() == 0
         self._sums = {
-            n: torch.tensor(s if mine else 0.0, dtype=torch.float64, device=self.device) for n, (s, _) in reduced.items()
+            n: torch.tensor(s if mine else 0.0, dtype=torch.float64, device=self.device)
+            for n, (s, _) in reduced.items()
         }
         self._counts = {n: c if mine else 0 for n, (_, c) in reduced.items()}

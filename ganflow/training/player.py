@@ -39,5 +39,5 @@ class Player:
     def minimise(self, terms: Mapping[str, Tensor]) -> None:
         """One joint backward of all terms (a separate one per term would break DDP), then a step."""
         total = torch.stack(list(terms.values())).sum() if len(terms) > 1 else next(iter(terms.values()))
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         self.optimizer.step()

@@ -46,7 +46,8 @@ class Progress:
             self._bar.update(nimg - self._bar.n)
         elif time.monotonic() - self._spoke > QUIET_S or nimg >= self._total:
             left = (self._total - nimg) / speed if speed else 0.0
-            self._say(f"{self._title} {nimg:,}/{self._total:,} images, {speed:,.0f}/s, {left:.0f} s left, {losses} {self._figures}")
+            seen = f"{nimg:,}/{self._total:,} images, {speed:,.0f}/s, {left:.0f} s left"
+            self._say(f"{self._title} {seen}, {losses} {self._figures}")
 
     def _say(self, line: str) -> None:
         self._spoke = time.monotonic()

@@ -9,17 +9,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from ganflow import component
 from ganflow.data.dataset import Dataset
+from ganflow.data.prepare import prepare
 from ganflow.data.source import Source
+from ganflow.errors import GanflowError
 
 
 def source(name: str, path: Path | str = "", **options: Any) -> Source:
     """The source as the stage builds it."""
     node = {"name": name, **({"path": str(path)} if path else {}), **options}
     return component.build("source", node, "data")
+
+
+def refused(name: str, path: Path, tmp_path: Path, **options: Any) -> str:
+    """The one line with which prepare refuses a source, leaving nothing behind."""
+    with pytest.raises(GanflowError) as caught:
+        prepare(source(name, path, **options), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 def everything(root: Path, split: str = "train") -> np.ndarray:

@@ -13,6 +13,7 @@ from made import encoded, everything, noise, png, source, write_idx, write_tar, 
 from PIL import Image
 
 from ganflow.cluster.decode import ray_map
+from ganflow.config import ClusterConfig
 from ganflow.data import prepare as module
 from ganflow.data.dataset import Dataset, Facts
 from ganflow.data.prepare import Job, prepare, serial_map
@@ -120,6 +121,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from ganflow import component
+from ganflow.config import ClusterConfig
 from ganflow.data import prepare as module
 module.BATCH_IMAGES, module.PARALLEL_ABOVE = 4, 0
 def stuck(jobs):
@@ -193,7 +195,7 @@ def test_ray_data_gives_the_bytes_of_the_serial_mapper(ray: None, tmp_path: Path
 
     def counted(jobs: Sequence[Job]) -> Iterator[Decoded]:
         used.append(len(jobs))
-        return ray_map()(jobs)
+        return ray_map(ClusterConfig())(jobs)
 
     in_parallel = prepare(source("image_folder", path), tmp_path / "ray", mapper=counted)
     assert used  # so many images go to the mapper
@@ -206,14 +208,14 @@ def test_ray_data_reports_every_bad_image_in_order(ray: None, tmp_path: Path) ->
     files = {**many(), "a/00007.png": b"", "b/00002.png": b"text", "b/04100.png": b"text"}
     path = write_zip(tmp_path / "in.zip", files)
     with pytest.raises(GanflowError, match=r"^3 unreadable images: a/00007.png .*b/00002.png .*b/04100.png "):
-        prepare(source("image_folder", path, test_share=0.0), tmp_path / "data", mapper=ray_map())
+        prepare(source("image_folder", path, test_share=0.0), tmp_path / "data", mapper=ray_map(ClusterConfig()))
     assert [p.name for p in tmp_path.iterdir()] == ["in.zip"]
 
 
 def test_a_refusal_on_a_worker_is_the_line_that_it_is_here(ray: None, tmp_path: Path) -> None:
     path = write_zip(tmp_path / "in.zip", {**many(), "b/03000.png": png(noise(0, 3, 3))})
     lines = []
-    for mapper in (serial_map, ray_map()):
+    for mapper in (serial_map, ray_map(ClusterConfig())):
         with pytest.raises(GanflowError, match=r"data\.resize=0: .*b/03000\.png is 3x3, the first image 2x2") as caught:
             prepare(source("image_folder", path, test_share=0.0), tmp_path / "data", mapper=mapper)
         lines.append(str(caught.value))

@@ -18,7 +18,7 @@ from ganflow.tracking import lineage
 from ganflow.tracking.runs import DataSet, TrackedRun
 
 EXPERIMENT, MODEL = "ganflow-tests", "ganflow-tests"
-DEADLINE_S = 90.0
+DEADLINE_S = 180.0
 
 
 def wait_until(holds: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:

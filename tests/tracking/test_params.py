@@ -12,6 +12,7 @@ def test_flatten_keeps_lists_and_empty_mappings_as_leaves() -> None:
     ("text", "clean"),
     [
         ("postgresql://me:p@ss@db:5432/mlflow", "postgresql://***@db:5432/mlflow"),
+        ("postgresql://me:p/w#1?@db/mlflow", "postgresql://***@db/mlflow"),
         ("at http://token@host/x failed", "at http://***@host/x failed"),
         ("s3://bucket/key?secret_access_key=abc&x=1", "s3://bucket/key?secret_access_key=***&x=1"),
         ("sqlite:///mlflow.db", "sqlite:///mlflow.db"),

@@ -143,7 +143,7 @@ def test_on_a_server_it_is_one_version_and_the_same_samples(mlflow_server: Mlflo
     assert (again.version, again.created) == (version.version, False)
     drawn = load_generator(f"models:/{MODEL}@challenger", tracking).sample(9, 3)
     np.testing.assert_array_equal(drawn, load_generator(str(tmp_path / "model"), tracking).sample(9, 3))
-    with pytest.raises(GanflowError, match=r"models:/nothing@x is not on http://127\.0\.0\.1.*not found; registered are"):
+    with pytest.raises(GanflowError, match=r"models:/nothing@x is not on http://127\.0\.0\.1.*not found; registered"):
         load_generator("models:/nothing@x", tracking)
 
 

@@ -26,7 +26,7 @@ class Digits:
 
     def read(self, root: Path, scratch: Path) -> Content:
         """Load the digits from scikit-learn; neither folder is touched."""
-        from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+        from sklearn.datasets import load_digits
 
         digits = load_digits()
         images = np.rint(digits.images * (255 / 16)).astype(np.uint8)

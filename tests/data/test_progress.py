@@ -1,0 +1,36 @@
+"""A bar where there is a terminal, plain lines where there is none."""
+
+import os
+import pty
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+CODE = """
+from ganflow.data.progress import progress
+with progress(30, "prepare") as advance:
+    for _ in range(3):
+        advance(10)
+"""
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+def test_without_a_terminal_there_are_plain_lines() -> None:
+    run = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, env=ENVIRONMENT, check=True)
+    assert run.stdout == ""
+    assert run.stderr.startswith("prepare: 30 of 30 images, ")
+    assert "\r" not in run.stderr
+    assert run.stderr.count("\n") == 1
+
+
+def test_on_a_terminal_there_is_one_bar_with_its_rate() -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    subprocess.run([sys.executable, "-c", CODE], stderr=theirs, env=ENVIRONMENT, check=True, timeout=60)
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert "30/30" in shown
+    assert "images/s" in shown
+    assert shown.count("\n") == 1

@@ -1,0 +1,93 @@
+"""The stage: ``params.yaml`` in, ``data/`` and ``reports/prepare.json`` out, one line when it cannot."""
+
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganflow import config
+from ganflow.conf import compose
+from ganflow.data.dataset import Dataset, Facts
+from pipelines.prepare import main
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def params(*overrides: str) -> None:
+    Path("params.yaml").write_text(config.dump(compose(overrides)))
+
+
+def write_idx(folder: Path, side: int) -> None:
+    folder.mkdir()
+    images = np.random.default_rng(0).integers(0, 256, (30, side, side), dtype=np.uint8)
+    labels = (np.arange(30) % 3).astype(np.uint8)
+    (folder / "train-images-idx3-ubyte").write_bytes(struct.pack(">4I", 0x803, 30, side, side) + images.tobytes())
+    (folder / "train-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, 30) + labels.tobytes())
+
+
+def refused(capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    assert not Path("data").exists()
+    assert not Path("reports").exists()
+    line = capsys.readouterr().err
+    assert line.startswith("ganflow: ")
+    assert line.count("\n") == 1
+    return line
+
+
+def test_the_default_recipe_prepares_the_digits() -> None:
+    params()
+    main()
+    assert Dataset.open(Path("data")).facts == Facts(8, 1, 10)
+    report = json.loads(Path("reports/prepare.json").read_text())
+    assert report["splits"]["test"]["count"] == 359
+    assert sum(report["splits"]["train"]["per_class"].values()) == report["splits"]["train"]["count"] == 1438
+    assert report["digest"] == Dataset.open(Path("data")).digest
+    assert sorted(p.name for p in Path().iterdir()) == ["data", "params.yaml", "reports"]
+
+
+def test_a_local_idx_folder(project: Path) -> None:
+    write_idx(project / "in", side=8)
+    params("data=idx", f"data.path={project / 'in'}")
+    main()
+    assert Dataset.open(Path("data")).facts == Facts(8, 1, 3)
+
+
+def test_images_that_the_network_cannot_make_are_refused_before_any_work(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_idx(project / "in", side=9)
+    params("data=idx", f"data.path={project / 'in'}")
+    assert "cannot make 9" in refused(capsys)
+
+
+def test_no_path_and_a_wrong_one_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    params("data=image_folder")
+    assert "data.path=: must name a folder, zip or tar" in refused(capsys)
+    params("data=image_folder", "data.path=nowhere")
+    assert "nowhere does not exist" in refused(capsys)
+
+
+def test_object_storage_that_does_not_answer_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = {
+        "ENDPOINT_URL": "http://127.0.0.1:9",
+        "ACCESS_KEY_ID": "a",
+        "SECRET_ACCESS_KEY": "hush",
+        "REGION": "x",
+    }
+    for key, value in environment.items():
+        monkeypatch.setenv(f"AWS_{key}", value)
+    params("data=idx", "data.path=s3://bucket/mnist")
+    line = refused(capsys)
+    assert "s3://bucket/mnist: http://127.0.0.1:9 does not answer" in line
+    assert "hush" not in line

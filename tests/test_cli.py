@@ -1,0 +1,143 @@
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from ganflow import cli, generator
+from ganflow.component import GROUPS
+
+
+@pytest.fixture(autouse=True)
+def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def ganflow(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.app, arguments)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    spec = generator.GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 3, ["a", "b", "c"])
+    torch.manual_seed(0)
+    path = tmp_path / "model" / generator.FILE
+    path.parent.mkdir()
+    generator.save(path, spec.build(), spec)
+    return path
+
+
+def change(**values: object) -> None:
+    path = Path("params.yaml")
+    node = yaml.safe_load(path.read_text())
+    node["training"].update(values)
+    path.write_text(yaml.safe_dump(node, sort_keys=False))
+
+
+def test_help_teaches_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from ganflow.cli import app; app(['--help'], standalone_mode=False); "
+        "print([m for m in ('torch', 'mlflow', 'hydra', 'omegaconf', 'numpy', 'rich') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "ganflow generate --model models:/ganflow-digits@challenger" in done.stdout
+
+
+def test_compose_writes_says_what_changed_and_checks() -> None:
+    assert ganflow("config", "compose").output == "wrote params.yaml\n"
+    assert ganflow("config", "check").output == "params.yaml is right; no values differ from its recipe\n"
+    again = ganflow("config", "compose", "training.batch=128", "gan/loss=minimax").output
+    assert "training.batch: 64 -> 128" in again
+    assert "gan.loss.name: non_saturating -> minimax" in again
+    checked = ganflow("config", "check")
+    assert checked.exit_code == 0
+    assert "training.batch=128 (recipe default: 64)" in checked.output
+
+
+def test_compose_to_stdout_writes_nothing() -> None:
+    composed = yaml.safe_load(ganflow("config", "compose", "seed=3", "--stdout").output)
+    assert composed["seed"] == 3
+    assert list(Path().iterdir()) == []
+
+
+def test_a_refused_override_leaves_params_as_they_were() -> None:
+    ganflow("config", "compose")
+    before = Path("params.yaml").read_bytes()
+    assert ganflow("config", "compose", "training.batch=-1").exit_code != 0
+    assert Path("params.yaml").read_bytes() == before
+    assert [path.name for path in Path().iterdir()] == ["params.yaml"]
+
+
+def test_check_names_every_misfit_with_its_line() -> None:
+    ganflow("config", "compose")
+    change(batch=0, kimg="long", batches=3)
+    text = Path("params.yaml").read_text().replace("seed: 0\n", "", 1)
+    Path("params.yaml").write_text(text)
+    numbers = {key: i for i, line in enumerate(text.splitlines(), 1) for key in [line.strip().partition(":")[0]]}
+    checked = ganflow("config", "check")
+    assert checked.exit_code == 1
+    for key in ("kimg", "batches"):
+        assert f"training.{key}=" in checked.output
+    assert f"params.yaml:{numbers['batches']}: training.batches=3: no such key" in checked.output
+    assert "training.batch=0: must be more than 0" in checked.output
+    assert "params.yaml: seed is missing; stages take 0" in checked.output
+
+
+def test_show_prints_a_part() -> None:
+    ganflow("config", "compose")
+    assert yaml.safe_load(ganflow("config", "show", "training").output)["batch"] == 64
+    assert yaml.safe_load(ganflow("config", "show").output)["recipe"] == "default"
+    assert "no such key" in str(ganflow("config", "show", "training.nothing").exception)
+
+
+def test_choices_lists_every_group_with_options() -> None:
+    everything = ganflow("config", "choices").output
+    for spec in GROUPS.values():
+        for slot in spec.slots:
+            assert slot in everything.split("\n") or f"{slot} (any number)" in everything
+    assert "      width = " in ganflow("config", "choices", "gan/generator").output
+    assert "one of data, gan/generator" in str(ganflow("config", "choices", "gan").exception)
+
+
+def test_generate_draws_a_grid_an_array_and_a_folder(model: Path) -> None:
+    expected = generator.load(model).sample(7, 5)
+    for out in ("grid.png", "samples.npz", "folder/"):
+        drawn = ganflow("generate", "--model", str(model), "-n", "7", "--seed", "5", "--out", out)
+        assert drawn.exit_code == 0, drawn.output
+    arrays = np.load("samples.npz")
+    np.testing.assert_array_equal(arrays["images"], expected)
+    assert arrays["labels"].tolist() == [0, 1, 2, 0, 1, 2, 0]
+    pictures = [np.asarray(Image.open(path))[..., None] for path in sorted(Path("folder").iterdir())]
+    np.testing.assert_array_equal(np.stack(pictures), expected)
+    width, height = Image.open(io.BytesIO(Path("grid.png").read_bytes())).size
+    assert (width, height) == (3 * 50 + 2, 3 * 50 + 2), "a class per column"
+
+
+def test_generate_of_one_class_from_a_folder(model: Path) -> None:
+    ganflow("generate", "--model", str(model.parent), "-n", "4", "--label", "2", "--out", "two.npz")
+    np.testing.assert_array_equal(np.load("two.npz")["images"], generator.load(model).sample(4, 0, 2))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--out", "grid.jpg"], "out=grid.jpg: a name that ends in .png"),
+        (["--label", "3", "--out", "grid.png"], "label=3: must be 0 to 2"),
+    ],
+)
+def test_generate_refuses_in_one_line(model: Path, arguments: list[str], line: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ganflow.cli", "generate", "--model", str(model), *arguments],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"ganflow: {line}")
+    assert done.stderr.count("\n") == 1
