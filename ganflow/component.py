@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from ganflow.errors import ConfigError, require
 
@@ -104,28 +104,40 @@ def options(group: str, node: Mapping[str, Any], key: str) -> Any:
     """
     known = choices(group)
     name = node.get("name")
-    require(name in known, f"{key}.name", name, f"one of {', '.join(known)}")
+    require(isinstance(name, str) and name in known, f"{key}.name", name, f"one of {', '.join(known)}")
     return merge(schema(group, str(name)), node, key)
 
 
 def merge(structure: Any, node: Mapping[str, Any], key: str = "") -> Any:
     """Merge a plain mapping onto a dataclass; a misfit is a :class:`ConfigError` with its full key."""
     config = OmegaConf.structured(structure)
+    _check_mappings(config, node, key)
     try:
         return OmegaConf.merge(config, OmegaConf.create(dict(node)))
     except OmegaConfBaseException as error:
         raise _explain(error, config, node, key) from None
 
 
+def _check_mappings(config: Any, node: Mapping[str, Any], key: str) -> None:
+    """OmegaConf does not say where a mapping was expected, so that is found out before."""
+    for name, child in node.items():
+        if OmegaConf.is_dict(OmegaConf.select(config, str(name), throw_on_missing=False)):
+            path = ".".join(filter(None, [key, str(name)]))
+            require(isinstance(child, Mapping), path, child, "must be a mapping")
+            _check_mappings(config[name], child, path)
+
+
 def _explain(error: OmegaConfBaseException, config: Any, node: Mapping[str, Any], key: str) -> ConfigError:
     path = error.full_key or str(error.key)
-    where, _, leaf = path.rpartition(".")
     full = ".".join(filter(None, [key, path]))
-    parent = OmegaConf.select(config, where) if where else config
     value = OmegaConf.select(OmegaConf.create(dict(node)), path)
-    if OmegaConf.is_dict(parent) and leaf not in parent:
-        return ConfigError(full, value, f"no such key; {where or key or 'here'} has {', '.join(map(str, parent))}")
-    return ConfigError(full, value, str(error).splitlines()[0])
+    if isinstance(error, ConfigKeyError):
+        parent = error.parent_node if error.parent_node is not None else config
+        where = ".".join(filter(None, [key, parent._get_full_key(None)])) or "here"
+        return ConfigError(full, value, f"no such key; {where} has {', '.join(map(str, parent))}")
+    if OmegaConf.is_list(OmegaConf.select(config, path)) and not OmegaConf.is_list(value):
+        return ConfigError(full, value, "must be a list")
+    return ConfigError(full, value, str(error).partition("\n    full_key:")[0])
 
 
 def build(group: str, node: Mapping[str, Any], key: str, **facts: Any) -> Any:

@@ -4,7 +4,8 @@
 it through :func:`load`, so a stage never sees an unknown key, a wrong type or an impossible value.
 """
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,7 @@ def check(node: dict[str, Any]) -> Config:
     Raises:
         ConfigError: an unknown key, a wrong type, an impossible value.
     """
+    _check_plain("", node)
     config = component.merge(Config, node)
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
@@ -166,8 +168,27 @@ def check(node: dict[str, Any]) -> Config:
             _check_slot(config, group, slot.replace("/", "."), spec.several)
     typed = OmegaConf.to_object(config)
     assert isinstance(typed, Config)
+    _check_plain("", asdict(typed))  # once more, for text such as "inf" is a number by now
     _check_values(typed)
     return typed
+
+
+def _check_plain(key: str, value: Any) -> None:
+    """``params.yaml`` is read by others too, so it holds plain finite values; references were resolved by compose."""
+    if isinstance(value, dict):
+        for name, child in value.items():
+            require(isinstance(name, str), key or "params.yaml", name, "keys must be text")
+            _check_plain(f"{key}.{name}".lstrip("."), child)
+    elif isinstance(value, list | tuple):
+        for i, child in enumerate(value):
+            _check_plain(f"{key}[{i}]", child)
+    else:
+        known = isinstance(value, str | bool | int | float | None)
+        require(known, key, value, "must be text, a number, a list or a mapping")
+        require(not isinstance(value, int) or abs(value) < 1 << 63, key, value, "must fit into 64 bits")
+        require(not isinstance(value, float) or math.isfinite(value), key, value, "must be a finite number")
+        require(value != "???", key, value, "must be set")
+        require(not isinstance(value, str) or "${" not in value, key, value, "must be a value, not a reference")
 
 
 def _check_slot(config: Any, group: str, key: str, several: bool) -> None:
@@ -175,7 +196,9 @@ def _check_slot(config: Any, group: str, key: str, several: bool) -> None:
     for name, child in node.items() if several else [("", node)]:
         path = f"{key}.{name}".rstrip(".")
         require(OmegaConf.is_dict(child), path, child, "must be a component: {name: …, option: value}")
-        plain = OmegaConf.to_container(component.options(group, child, path))
+        merged = component.options(group, child, path)
+        require(not several or merged.name == name, f"{path}.name", merged.name, f"must be {name}, its key")
+        plain = OmegaConf.to_container(merged)
         OmegaConf.update(config, path, plain, merge=False)
 
 
@@ -193,7 +216,6 @@ def _check_values(config: Config) -> None:
         "gan.latent_dim": g.latent_dim, "training.batch": t.batch, "training.kimg": t.kimg,
         "training.d_steps": t.d_steps, "training.report_kimg": t.report_kimg,
         "training.snapshot_kimg": t.snapshot_kimg, "training.checkpoint_kimg": t.checkpoint_kimg,
-        "evaluation.samples": e.samples, "evaluation.snapshot_samples": e.snapshot_samples,
         "evaluation.batch": e.batch, "evaluation.classifier.width": e.classifier.width,
         "evaluation.classifier.kimg": e.classifier.kimg, "tune.kimg": tune.kimg,
         "tune.concurrent": tune.concurrent, "tune.grace_kimg": tune.grace_kimg,
@@ -202,6 +224,8 @@ def _check_values(config: Config) -> None:
     }  # fmt: skip
     for key, value in positive.items():
         require(value > 0, key, value, "must be more than 0")
+    require(e.samples > 1, "evaluation.samples", e.samples, "must be at least 2")
+    require(e.snapshot_samples > 1, "evaluation.snapshot_samples", e.snapshot_samples, "must be at least 2")
     unknown = [name for name in e.snapshot_metrics if name not in e.metrics]
     has = f"one of evaluation.metrics: {', '.join(e.metrics)}"
     require(not unknown, "evaluation.snapshot_metrics", ", ".join(unknown), has)

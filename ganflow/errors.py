@@ -22,7 +22,7 @@ class ConfigError(GanflowError):
     """
 
     def __init__(self, key: str, value: object, allowed: str) -> None:
-        super().__init__(f"{key}={value}: {allowed}")
+        super().__init__(" ".join(f"{key}={value}: {allowed}".splitlines()))
         self.key, self.value, self.allowed = key, value, allowed
 
     def under(self, prefix: str) -> "ConfigError":

@@ -39,7 +39,10 @@ class GeneratorSpec:
 
 
 class Generator:
-    """Samples by index: image i of a seed is the same whatever n, the batch or the machine's neighbours."""
+    """Samples by index: the latent of image i is the same whatever n, the batch or the number of ranks.
+
+    So is the image, but for the rounding of float32: a batch of another size may add in another order.
+    """
 
     def __init__(self, network: nn.Module, spec: GeneratorSpec) -> None:
         self.network = network.eval().requires_grad_(False)
@@ -107,12 +110,20 @@ def load(path: Path, device: str | torch.device = "cpu") -> Generator:
         raise GanflowError(f"{path}: no readable generator: {error}") from None
     if header is None:
         raise GanflowError(f"{path}: no generator of ganflow's: its header has no `ganflow` entry")
-    spec = GeneratorSpec(**json.loads(header))
-    network = spec.build().to(device)
+    spec, network = _from_header(path, header)
+    network.to(device)
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise GanflowError(
-            f"{path}: weights do not fit {spec.network['name']}: {' '.join(str(error).split())}"
-        ) from None
+        name, why = spec.network["name"], " ".join(str(error).split())
+        raise GanflowError(f"{path}: weights do not fit {name}: {why}") from None
     return Generator(network, spec)
+
+
+def _from_header(path: Path, header: str) -> tuple[GeneratorSpec, nn.Module]:
+    try:
+        spec = GeneratorSpec(**json.loads(header))
+        return spec, spec.build()
+    # Somebody else's file: torch and the network refuse wrong sizes and types in their own ways.
+    except (GanflowError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise GanflowError(f"{path}: its header describes no generator: {' '.join(str(error).split())}") from None

@@ -49,7 +49,7 @@ def compose_plain(overrides: Sequence[str] = ()) -> dict[str, Any]:
         with initialize_config_module("ganflow.conf", version_base=None):
             composed = hydra_compose("config", overrides=list(overrides))
         OmegaConf.resolve(composed)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:  # ValueError: a group set to a number
         raise GanflowError(_one_line(error)) from None
     plain = OmegaConf.to_container(composed)
     assert isinstance(plain, dict)
@@ -68,9 +68,11 @@ def override(params: config.Config, overrides: Sequence[str]) -> config.Config:
         GanflowError: no such key or choice.
         ConfigError: a value that cannot work.
     """
-    node = OmegaConf.structured(params)
+    node = OmegaConf.create(asdict(params))  # untyped: it is the check that says which key has the wrong type
     try:
         for one in OverridesParser.create().parse_overrides(list(overrides)):
+            plain_value = not (one.is_delete() or one.is_sweep_override())
+            require(plain_value, one.key_or_group, one.input_line, "must be key=value, without ~ or a sweep")
             _override_one(node, one.key_or_group, one.value())
     except (HydraException, OmegaConfBaseException) as error:
         raise GanflowError(_one_line(error)) from None
@@ -82,9 +84,8 @@ def override(params: config.Config, overrides: Sequence[str]) -> config.Config:
 def _override_one(node: Any, key: str, value: Any) -> None:
     groups = {slot: group for group, spec in component.GROUPS.items() for slot in spec.slots if not spec.several}
     if key in groups:
-        require(
-            value in component.choices(groups[key]), key, value, f"one of {', '.join(component.choices(groups[key]))}"
-        )
+        known = component.choices(groups[key])
+        require(isinstance(value, str) and value in known, key, value, f"one of {', '.join(known)}")
         chosen = OmegaConf.structured(component.schema(groups[key], value))
         OmegaConf.update(node, key.replace("/", "."), OmegaConf.to_container(chosen), merge=False)
         return
@@ -113,6 +114,5 @@ def dotted(params: config.Config) -> dict[str, Any]:
 def _one_line(error: Exception) -> str:
     cause = f"; {error.__cause__}" if error.__cause__ else ""
     lines = [line.strip() for line in f"{error}{cause}".splitlines()]
-    return " ".join(
-        line for line in lines if line and not line.startswith(("full_key:", "object_type=", "reference_type="))
-    )
+    internal = ("full_key:", "object_type=", "reference_type=")
+    return " ".join(line for line in lines if line and not line.startswith(internal))

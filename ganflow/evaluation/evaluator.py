@@ -65,18 +65,20 @@ class Evaluator:
 
     def class_shares(self, fake: Features) -> list[ClassShare]:
         """How often samples and reference are recognised as each class; empty where the extractor knows none."""
-        shares = [
-            f.logits.argmax(1).bincount(minlength=f.logits.shape[1]) / len(f) for f in (fake, self.reference_features())
-        ]
-        rows = zip(self.reference.classes, *(share.tolist() for share in shares), strict=True)
-        return [ClassShare(*row) for row in rows] if fake.logits.shape[1] else []
+        classes = fake.logits.shape[1]
+        if not classes:
+            return []
+        both = (fake, self.reference_features())
+        shares = [(f.logits.argmax(1).bincount(minlength=classes) / len(f)).tolist() for f in both]
+        return [ClassShare(*row) for row in zip(self.reference.classes, *shares, strict=True)]
 
     def features(self, generator: Generator, samples: int) -> Features:
         """Features of samples 0 … samples − 1, with the reference's own mix of classes."""
         labels = self._labels(generator, samples)
         part = distributed.share(samples)
         batches = []
-        for first in range(part.start, part.stop, self.config.batch):
+        # A rank without a sample of its own still has to say what shape nothing has.
+        for first in range(part.start, part.stop, self.config.batch) or [part.start]:
             count = min(self.config.batch, part.stop - first)
             chosen = None if labels is None else labels[first : first + count]
             batches.append(self.extractor(generator.images(SEED, first, count, chosen)))

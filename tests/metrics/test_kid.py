@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torchmetrics.image.kid import poly_mmd
+
+from ganflow.errors import ConfigError, GanflowError
+from ganflow.metrics.features import Features
+from ganflow.metrics.kid import KID, mmd
+
+
+def rows(n: int, size: int, seed: int, shift: float = 0.0) -> Tensor:
+    return torch.randn(n, size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) + shift
+
+
+def kid(fake: Tensor, real: Tensor, **options: int) -> dict[str, float]:
+    return KID(**options)(*(Features(x, torch.empty(len(x), 0)) for x in (fake, real)))
+
+
+def by_definition(x: np.ndarray, y: np.ndarray) -> float:
+    """Gretton et al. (2012), eq. 4, as its sums over pairs; kernel of Bińkowski et al. (2018), eq. 3."""
+
+    def k(a: np.ndarray, b: np.ndarray) -> float:
+        return float((a @ b / len(a) + 1) ** 3)
+
+    m = len(x)
+    pairs = [(i, j) for i in range(m) for j in range(m)]
+    within = sum(k(x[i], x[j]) + k(y[i], y[j]) for i, j in pairs if i != j)
+    return within / (m * (m - 1)) - 2 * sum(k(x[i], y[j]) for i, j in pairs) / m**2
+
+
+def test_mmd_is_the_sum_over_pairs() -> None:
+    x, y = rows(9, 5, 0), rows(9, 5, 1, 0.4)
+    assert float(mmd(x, y)) == pytest.approx(by_definition(x.numpy(), y.numpy()), rel=1e-10)
+
+
+def test_mmd_is_torchmetrics_poly_mmd() -> None:
+    x, y = rows(60, 16, 2), rows(60, 16, 3, 0.3)
+    assert float(mmd(x, y)) == pytest.approx(float(poly_mmd(x, y)), rel=1e-10)
+
+
+def test_it_is_unbiased_so_equal_distributions_average_to_zero() -> None:
+    values = np.array([float(mmd(rows(40, 4, 2 * i), rows(40, 4, 2 * i + 1))) for i in range(200)])
+    assert abs(values.mean()) < 3 * values.std() / 200**0.5
+    assert (values < 0).any()
+
+
+def test_a_subset_as_large_as_the_sets_is_the_whole() -> None:
+    x, y = rows(30, 5, 4), rows(30, 5, 5, 0.4)
+    figures = kid(x, y, subsets=3, subset_size=1000)
+    assert figures["kid"] == pytest.approx(by_definition(x.numpy(), y.numpy()), rel=1e-9)
+    assert figures["kid_std"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_subsets_average_to_the_figure_of_the_whole_and_are_drawn_alike_each_time() -> None:
+    x, y = rows(400, 5, 6), rows(300, 5, 7, 0.5)
+    figures = kid(x, y, subsets=100, subset_size=100)
+    assert figures == kid(x, y, subsets=100, subset_size=100)
+    whole = float(poly_mmd(x[:300], y))
+    assert 0 < figures["kid_std"] < whole
+    assert figures["kid"] == pytest.approx(whole, abs=5 * figures["kid_std"] / 100**0.5 + 0.05 * whole)
+
+
+def test_figures_are_those_of_float64_whatever_the_features_are() -> None:
+    x, y = rows(50, 64, 8).float(), rows(50, 64, 9, 0.01).float()
+    assert kid(x, y, subsets=2)["kid"] == pytest.approx(by_definition(x.double().numpy(), y.double().numpy()), rel=1e-8)
+
+
+def test_features_that_are_not_finite_are_refused() -> None:
+    fake = rows(10, 4, 10)
+    fake[0, 0] = float("nan")
+    with pytest.raises(GanflowError) as refused:
+        kid(fake, rows(10, 4, 11))
+    assert str(refused.value) == "kid: features hold NaN or infinity; the generator has diverged"
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"subsets": 0}, "subsets=0: must be at least 1"),
+        ({"subset_size": 1}, "subset_size=1: must be at least 2"),
+    ],
+)
+def test_impossible_options_are_refused(options: dict[str, int], line: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        KID(**options)
+    assert str(refused.value) == line

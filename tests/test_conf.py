@@ -1,0 +1,170 @@
+import json
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ganflow import component, conf, config, gan
+from ganflow.config import Config
+from ganflow.errors import GanflowError
+
+PARAMS = Path(__file__).parents[1] / "params.yaml"
+EVERY = [(slot, g, name) for g, s in component.GROUPS.items() for slot, name in product(s.slots, component.choices(g))]
+SINGLE = [choice for choice in EVERY if not component.GROUPS[choice[1]].several]
+SEVERAL = [choice for choice in EVERY if component.GROUPS[choice[1]].several]
+
+
+@pytest.fixture(scope="module")
+def default() -> Config:
+    return conf.compose()
+
+
+def line_of(action: Any, *args: Any) -> str:
+    with pytest.raises(GanflowError) as refused:
+        action(*args)
+    line = str(refused.value)
+    assert "\n" not in line
+    return line
+
+
+def at(params: Config, slot: str) -> Any:
+    node: Any = asdict(params)
+    for part in slot.split("/"):
+        node = node[part]
+    return node
+
+
+def test_params_yaml_is_the_composed_default(default: Config) -> None:
+    text = PARAMS.read_text(encoding="utf-8")
+    assert config.dump(default) == text
+    assert yaml.safe_load(text) == conf.compose_plain() == yaml.safe_load(config.dump(default))
+
+
+@pytest.mark.parametrize(("slot", "group", "name"), SINGLE)
+def test_every_choice_composes_and_builds(slot: str, group: str, name: str) -> None:
+    params = conf.compose([f"{slot}={name}"])
+    assert at(params, slot)["name"] == name
+    gan.check_fits(params, 32, 3, 10)
+    if group == "source" and "path" in at(params, slot):
+        params.data["path"] = "somewhere"  # it has no default that works
+    facts = {"resolution": 32, "channels": 3, "num_classes": 10, "latent_dim": 8}
+    assert isinstance(component.build(group, at(params, slot), slot, **facts), component.choices(group)[name])
+
+
+@pytest.mark.parametrize(("slot", "group", "name"), SEVERAL)
+def test_every_choice_of_several_composes_and_builds(slot: str, group: str, name: str) -> None:
+    others = [f"evaluation.snapshot_metrics=[{name}]", f"tune.metric={name}"] if group == "metric" else []
+    params = conf.compose([f"{slot}=[{name}]", *others])
+    assert list(at(params, slot)) == [name]
+    component.build(group, at(params, slot)[name], "here")
+
+
+def test_a_method_without_regularisers_composes() -> None:
+    assert conf.compose(["gan/regularizers=[]"]).gan.regularizers == {}
+
+
+def test_a_recipe_s_options_are_for_its_own_choices_only(default: Config) -> None:
+    assert default.gan.generator["width"] == 16
+    assert conf.compose(["optimizers/generator=rmsprop"]).optimizers.generator["lr"] == 0.00005
+    assert conf.compose(["optimizers/generator=rmsprop"]).optimizers.discriminator["lr"] == 0.001
+    assert conf.compose(["gan/discriminator=dcgan"]).gan.discriminator["width"] == 64
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("gan/loss=hinged", "'gan/loss/hinged' Available options in 'gan/loss': minimax non_saturating"),
+        ("gan/loss=1", "Config group override must be a string or a list. Got int"),
+        ("training.bacth=3", "Could not override 'training.bacth'."),
+        ("training.batch=many", "training.batch=many; Value 'many' of type 'str' could not be converted to Integer"),
+        ("training.batch=1,2", "'training.batch=1,2'"),
+        ("training.batch", "Error parsing override 'training.batch'"),
+        ("recipe=${nothing}", "Interpolation key 'nothing' not found"),
+        ("experiment=nothing", "'experiment'"),
+    ],
+)
+def test_an_override_that_hydra_refuses_is_one_line(override: str, words: str) -> None:
+    assert words in line_of(conf.compose, [override])
+
+
+def test_an_impossible_value_is_told_as_everywhere() -> None:
+    assert line_of(conf.compose, ["training.batch=0"]) == "training.batch=0: must be more than 0"
+
+
+def test_override_sets_values_and_lists(default: Config) -> None:
+    changed = conf.override(default, ["training.batch=32", "gan.discriminator.widths=[7,8]", "tune.space={}"])
+    assert (changed.training.batch, changed.gan.discriminator["widths"], changed.tune.space) == (32, [7, 8], {})
+    assert default == conf.compose()  # it is a copy
+
+
+def test_override_equals_composing_anew(default: Config) -> None:
+    several = ["training.kimg=1.5", "gan.loss.smoothing=0.1", "optimizers.generator.betas=[0.0,0.9]"]
+    assert conf.override(default, several) == conf.compose(several)
+
+
+def test_a_choice_brings_its_own_options_and_keeps_the_rest(default: Config) -> None:
+    changed = conf.override(default, ["optimizers/generator=rmsprop", "optimizers.generator.alpha=0.5", "seed=3"])
+    assert changed.optimizers.generator == {"name": "rmsprop", "lr": 0.00005, "alpha": 0.5, "eps": 1e-8}
+    assert changed.optimizers.discriminator == default.optimizers.discriminator
+    assert changed.seed == 3
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("training.bacth=3", "training.bacth=3: no such key in params.yaml"),
+        ("+training.more=3", "training.more=3: no such key in params.yaml"),
+        ("gan/loss=hinged", "gan/loss=hinged: one of minimax, non_saturating"),
+        ("gan/loss=[minimax,hinge]", "gan/loss=['minimax', 'hinge']: one of minimax, non_saturating"),
+        ("gan/loss=null", "gan/loss=None: one of minimax, non_saturating"),
+        ("gan.loss=minimax", "gan.loss=minimax: must be a component: {name: …, option: value}"),
+        (
+            "training.batch=many",
+            "training.batch=many: Value 'many' of type 'str' could not be converted to Integer",
+        ),
+        ("training.batch=0", "training.batch=0: must be more than 0"),
+        ("training.batch=1,2", "training.batch=training.batch=1,2: must be key=value, without ~ or a sweep"),
+        ("~gan.loss", "gan.loss=~gan.loss: must be key=value, without ~ or a sweep"),
+        ("recipe=${seed}", "recipe=${seed}: must be a value, not a reference"),
+    ],
+)
+def test_override_names_what_cannot_be(override: str, line: str, default: Config) -> None:
+    assert line_of(conf.override, default, [override]) == line
+
+
+def test_override_of_what_is_no_override_is_one_line(default: Config) -> None:
+    assert line_of(conf.override, default, ["training.batch"]).startswith("Error parsing override 'training.batch'")
+
+
+def test_dotted_names_every_leaf_and_every_choice(default: Config) -> None:
+    flat = conf.dotted(default)
+    assert flat["optimizers.generator.betas"] == [0.5, 0.99]
+    assert flat["evaluation.metrics.kid.subsets"] == 100
+    assert flat["cluster.address"] is None
+    chosen = {slot: name for slot, name in flat.items() if "/" in slot or slot == "data"}
+    assert chosen == {
+        "data": "digits",
+        "gan/generator": "dcgan",
+        "gan/discriminator": "mlp",
+        "gan/loss": "non_saturating",
+        "optimizers/generator": "adam",
+        "optimizers/discriminator": "adam",
+    } | {f"tune.space.gan/loss.{k}": v for k, v in default.tune.space["gan/loss"].items()}
+
+
+def test_dotted_keys_are_overrides(default: Config) -> None:
+    keys = [key for key in conf.dotted(default) if not key.startswith("tune.space") and key != "data"]
+    groups_first = sorted(keys, key=lambda key: "/" not in key)  # a group resets the values below it
+    again = [f"{key}={json.dumps(conf.dotted(default)[key])}" for key in groups_first]
+    assert conf.override(conf.compose(["gan/loss=minimax", "seed=5"]), again) == default
+
+
+def test_the_recipe_of_a_changed_configuration_is_unchanged(default: Config) -> None:
+    assert conf.recipe_of(conf.override(default, ["training.batch=32", "gan/loss=minimax"])) == default
+
+
+def test_a_recipe_that_is_not_there_is_one_line(default: Config) -> None:
+    assert "nowhere" in line_of(conf.recipe_of, conf.override(default, ["recipe=nowhere"]))

@@ -1,0 +1,251 @@
+import copy
+import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganflow import config
+from ganflow.errors import ConfigError, GanflowError
+
+PARAMS = Path(__file__).parents[1] / "params.yaml"
+WHOLE: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+SECTIONS = list(WHOLE)
+ABSENT = object()
+
+
+def changed(key: str, value: Any) -> dict[str, Any]:
+    """``params.yaml`` with one value changed, added or (ABSENT) taken away."""
+    node = copy.deepcopy(WHOLE)
+    *path, last = key.split(".")
+    inner = node
+    for part in path:
+        inner = inner[part]
+    inner[last] = value
+    if value is ABSENT:
+        del inner[last]
+    return node
+
+
+def line_of(node: dict[str, Any]) -> str:
+    with pytest.raises(ConfigError) as refused:
+        config.check(node)
+    line = str(refused.value)
+    assert "\n" not in line
+    return line
+
+
+def test_what_stands_in_params_yaml_is_loaded(tmp_path: Path) -> None:
+    loaded = config.load(PARAMS)
+    assert loaded.gan.generator == WHOLE["gan"]["generator"]
+    assert loaded.training == config.TrainingConfig(**WHOLE["training"])
+    (tmp_path / "params.yaml").write_text(config.dump(loaded), encoding="utf-8")
+    assert config.load(tmp_path / "params.yaml") == loaded
+
+
+POSITIVE = [
+    "gan.latent_dim",
+    *(f"training.{k}" for k in ("batch", "kimg", "d_steps", "report_kimg", "snapshot_kimg", "checkpoint_kimg")),
+    *(f"evaluation.{k}" for k in ("batch", "classifier.width", "classifier.kimg")),
+    *(f"tune.{k}" for k in ("kimg", "concurrent", "grace_kimg")),
+    *(f"cluster.{k}" for k in ("cpus_per_worker", "start_timeout_s")),
+]
+
+
+@pytest.mark.parametrize("value", [0, -1])
+@pytest.mark.parametrize("key", POSITIVE)
+def test_a_size_must_be_positive(key: str, value: int) -> None:
+    assert line_of(changed(key, value)) in {f"{key}={v}: must be more than 0" for v in (value, float(value))}
+
+
+IMPOSSIBLE = [
+    ("gan.conditioning", "concat", "one of none, projection"),
+    ("training.precision", "fp16", "one of auto, fp32, bf16"),
+    ("evaluation.reference", "valid", "one of train, test"),
+    ("evaluation.samples", 1, "must be at least 2"),
+    ("evaluation.snapshot_samples", 0, "must be at least 2"),
+    ("tune.mode", "best", "one of min, max"),
+    ("tune.trials", -1, "0 (no search) or more"),
+    ("training.ema_kimg", -0.5, "0 (no average) or more"),
+    ("training.ema_rampup", -0.5, "0 (no ramp-up) or more"),
+    ("cluster.max_failures", -1, "0 or more"),
+    ("cluster.workers", 0, "auto, or a number of at least 1"),
+    ("cluster.workers", "2", "auto, or a number of at least 1"),
+    ("cluster.workers", True, "auto, or a number of at least 1"),
+    ("tune.metric", "kid", "one of evaluation.snapshot_metrics"),
+    ("training.kimg", float("inf"), "must be a finite number"),
+    ("training.kimg", float("nan"), "must be a finite number"),
+    ("optimizers.generator.lr", float("inf"), "must be a finite number"),
+    ("seed", 1 << 64, "must fit into 64 bits"),
+    ("recipe", "${seed}", "must be a value, not a reference"),
+    ("recipe", "${", "must be a value, not a reference"),
+    ("tracking.experiment", "???", "must be set"),
+    ("gan.discriminator.widths", ["???"], None),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "allowed"), IMPOSSIBLE)
+def test_an_impossible_value_is_named_with_what_is_allowed(key: str, value: Any, allowed: str | None) -> None:
+    expected = f"{key}={value}: {allowed}" if allowed else f"{key}[0]={value[0]}: must be set"
+    assert line_of(changed(key, value)) == expected
+
+
+def test_text_that_becomes_an_infinite_number_is_refused() -> None:
+    assert line_of(changed("training.kimg", "inf")) == "training.kimg=inf: must be a finite number"
+    assert line_of(changed("optimizers.generator.lr", "nan")) == "optimizers.generator.lr=nan: must be a finite number"
+
+
+def test_the_batch_must_be_shared_evenly_among_workers() -> None:
+    assert line_of(changed("cluster.workers", 3)) == "training.batch=64: must be a multiple of cluster.workers=3"
+    assert config.check(changed("cluster.workers", 4)).cluster.workers == 4
+    with pytest.raises(ConfigError, match=r"^training\.batch=10: must be a multiple of cluster\.workers=4$"):
+        config.check_workers(10, 4)
+
+
+WRONG_TYPES = [
+    ("training.batch", "many", "Value 'many' of type 'str' could not be converted to Integer"),
+    ("training.batch", 6.5, "Value '6.5' of type 'float' could not be converted to Integer"),
+    ("training.batch", True, "Value 'True' of type 'bool' could not be converted to Integer"),
+    ("training.mirror", "maybe", "Value 'maybe' is not a valid bool (type str)"),
+    ("gan.generator.width", "wide", "Value 'wide' of type 'str' could not be converted to Integer"),
+    ("gan.discriminator.widths", 256, "must be a list"),
+    ("gan.discriminator.widths", None, "must be a list"),
+    ("evaluation.snapshot_metrics", "fid", "must be a list"),
+    ("training", 3, "must be a mapping"),
+    ("training", None, "must be a mapping"),
+    ("tracking", [1], "must be a mapping"),
+    ("evaluation.classifier", 4, "must be a mapping"),
+    ("gan.regularizers", ["r1"], "must be a mapping"),
+    ("gan.loss", "minimax", "must be a component: {name: …, option: value}"),
+    ("gan.loss", None, "must be a component: {name: …, option: value}"),
+    ("training.kimg", datetime.date(2020, 1, 1), "must be text, a number, a list or a mapping"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "allowed"), WRONG_TYPES)
+def test_a_wrong_type_is_named_with_what_is_allowed(key: str, value: Any, allowed: str) -> None:
+    assert line_of(changed(key, value)) == f"{key}={value}: {allowed}"
+
+
+UNKNOWN = [
+    ("traning", 1, "here", SECTIONS),
+    ("training.kimgs", 1, "training", list(WHOLE["training"])),
+    ("evaluation.classifier.depth", 2, "evaluation.classifier", ["width", "kimg"]),
+    ("gan.generator.widht", 16, "gan.generator", ["name", "width", "kernel", "norm"]),
+    ("gan.regularizers.r1.gama", 1, "gan.regularizers.r1", ["name", "gamma", "interval"]),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "where", "names"), UNKNOWN)
+def test_an_unknown_key_is_named_with_its_siblings(key: str, value: Any, where: str, names: list[str]) -> None:
+    assert line_of(changed(key, value)) == f"{key}={value}: no such key; {where} has {', '.join(names)}"
+
+
+def test_a_dotted_key_is_no_path() -> None:
+    node = {**WHOLE, "training.batch": 3}
+    assert line_of(node).endswith(f"no such key; here has {', '.join(SECTIONS)}")
+
+
+def test_an_unknown_component_is_named_with_the_known() -> None:
+    assert line_of(changed("gan.loss", {"name": "hinged"})) == "gan.loss.name=hinged: one of minimax, non_saturating"
+    assert line_of(changed("gan.loss", {})) == "gan.loss.name=None: one of minimax, non_saturating"
+    assert line_of(changed("gan.regularizers", {"r2": {"name": "r2"}})) == "gan.regularizers.r2.name=r2: one of r1"
+
+
+def test_a_component_of_several_stands_under_its_name() -> None:
+    node = changed("gan.regularizers", {"mine": {"name": "r1"}})
+    assert line_of(node) == "gan.regularizers.mine.name=r1: must be mine, its key"
+
+
+def test_options_that_are_left_out_take_their_default() -> None:
+    checked = config.check(changed("gan.generator", {"name": "dcgan"}))
+    assert checked.gan.generator == {"name": "dcgan", "width": 64, "kernel": 4, "norm": "batch"}
+
+
+@pytest.mark.parametrize("key", ["data", "gan.generator", "gan.loss", "optimizers.discriminator", "register.name"])
+def test_what_has_no_default_must_be_set(key: str) -> None:
+    assert line_of(changed(key, ABSENT)) == f"{key}=???: must be set"
+
+
+def test_snapshots_measure_only_what_is_configured() -> None:
+    line = line_of(changed("evaluation.snapshot_metrics", ["fid", "prdc", "is"]))
+    assert line == "evaluation.snapshot_metrics=prdc, is: one of evaluation.metrics: fid, kid, coverage"
+
+
+@pytest.mark.parametrize("key", [1, None, True, 1.5, (1, 2)])
+def test_keys_must_be_text(key: Any) -> None:
+    assert line_of({**WHOLE, key: 1}) == f"params.yaml={key}: keys must be text"
+    assert line_of({**WHOLE, "training": {key: 1}}) == f"training={key}: keys must be text"
+
+
+def test_text_over_several_lines_is_told_in_one() -> None:
+    assert line_of(changed("gan.conditioning", "a\nb\r\nc")) == "gan.conditioning=a b c: one of none, projection"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (None, "{path} is missing; `ganflow config compose` writes it"),
+        ("- a\n- b\n", "{path}=list: must be a mapping"),
+        ("", "{path}=NoneType: must be a mapping"),
+    ],
+)
+def test_a_file_that_is_no_mapping_is_named(text: str | None, line: str, tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    with pytest.raises(GanflowError) as refused:
+        config.load(path)
+    assert str(refused.value) == line.format(path=path)
+
+
+def test_a_file_that_is_no_yaml_is_named_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("a: [1\nb: {", encoding="utf-8")
+    with pytest.raises(GanflowError) as refused:
+        config.load(path)
+    assert str(refused.value).startswith(f"{path} is no YAML: while parsing a flow sequence")
+    assert "\n" not in str(refused.value)
+
+
+TEXT = st.one_of(st.sampled_from(["auto", "r1", "fid", "???", "${seed}", "${", "inf", "a\nb", ""]), st.text(max_size=5))
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXT, st.dates(), st.binary(max_size=2))
+KEYS = st.one_of(TEXT, st.sampled_from(["name", "widths", "lr", "batch", "r1", "fid"]), st.none(), st.integers())
+
+
+def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3))
+
+
+VALUES = st.recursive(SCALARS, nested, max_leaves=6)
+PLACES = SECTIONS + [f"{s}.{k}" for s in SECTIONS if isinstance(WHOLE[s], dict) for k in WHOLE[s]]
+DEEP = ["gan.generator.width", "gan.discriminator.widths", "gan.regularizers.r1", "optimizers.generator.betas"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(PLACES + DEEP), VALUES), min_size=1, max_size=2))
+@settings(max_examples=100, deadline=None)
+def test_whatever_is_changed_in_a_file_ends_well_or_in_one_line(changes: list[tuple[str, Any]]) -> None:
+    node = copy.deepcopy(WHOLE)
+    for key, value in sorted(changes, key=lambda change: -change[0].count(".")):  # deep first: a parent may go
+        *path, last = key.split(".")
+        inner = node
+        for part in path:
+            inner = inner[part]
+        inner[last] = value
+    line = "fits"
+    try:
+        config.check(node)
+    except GanflowError as error:
+        line = str(error)
+    assert len(line.splitlines()) == 1
+
+
+@given(st.dictionaries(st.one_of(KEYS, st.sampled_from(SECTIONS)), VALUES, max_size=4))
+@settings(max_examples=50, deadline=None)
+def test_a_mapping_of_anything_is_refused_in_one_line(node: dict[Any, Any]) -> None:
+    with pytest.raises(GanflowError) as refused:
+        config.check(node)
+    assert len(str(refused.value).splitlines()) == 1
