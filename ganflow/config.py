@@ -45,7 +45,7 @@ class TrainingConfig:
     """The length and the rhythm of a run. Lengths are in thousands of real images (kimg)."""
 
     batch: int = 64  # real images per discriminator turn, over all workers
-    kimg: float = 300.0
+    kimg: float = 200.0
     d_steps: int = 1  # discriminator turns per generator turn
     mirror: bool = False  # flip half of the real images left to right
     ema_kimg: float = 10.0  # half-life of the generator's moving average

@@ -25,24 +25,16 @@ def share(total: int) -> slice:
     return slice(total * rank() // world_size(), total * (rank() + 1) // world_size())
 
 
-def sum_(tensors: Iterable[Tensor]) -> None:
-    """Sum each tensor over the ranks, in place, as one flat message per dtype."""
-    _reduce(list(tensors), 1.0)
-
-
 def mean_(tensors: Iterable[Tensor]) -> None:
     """Average each floating tensor over the ranks, in place, as one flat message per dtype."""
-    _reduce(list(tensors), 1.0 / world_size())
-
-
-def _reduce(tensors: list[Tensor], scale: float) -> None:
+    several = list(tensors)
     if world_size() == 1:
         return
-    for dtype in sorted({t.dtype for t in tensors}, key=str):
-        same = [t for t in tensors if t.dtype == dtype]
+    for dtype in sorted({t.dtype for t in several}, key=str):
+        same = [t for t in several if t.dtype == dtype]
         flat = torch.cat([t.detach().reshape(-1) for t in same])
         dist.all_reduce(flat)
-        flat = flat if scale == 1.0 else flat * scale
+        flat /= world_size()
         for tensor, part in zip(same, flat.split([t.numel() for t in same]), strict=True):
             tensor.detach().copy_(part.view_as(tensor))
 
@@ -78,6 +70,6 @@ def data_parallel(network: nn.Module) -> nn.Module:
     return nn.parallel.DistributedDataParallel(
         network,
         device_ids=[device.index] if device.type == "cuda" else None,
-        broadcast_buffers=False,
+        forward_sync_buffers=False,
         gradient_as_bucket_view=True,
     )

@@ -9,31 +9,31 @@ from ganflow import distributed
 
 
 class Means:
-    """Sums and counts by name; the reduction over ranks is the sum of both."""
+    """Sums and counts by name; the reduction over ranks is the mean of both, so a step counts once on any number."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str, float] = {}
 
     def add(self, prefix: str, terms: Mapping[str, Tensor]) -> None:
         """Take in scalars, without waiting for the device."""
         for name, term in terms.items():
             key = f"{prefix}/{name}"
-            value = term.detach().double() if self.device.type != "mps" else term.detach()
+            value = term.detach().double()
             self._sums[key] = self._sums[key] + value if key in self._sums else value
-            self._counts[key] = self._counts.get(key, 0) + 1
+            self._counts[key] = self._counts.get(key, 0.0) + 1.0
 
-    def reduced(self) -> dict[str, tuple[float, int]]:
-        """(sum, count) by name over all ranks, on every rank. The one place that waits for the device."""
+    def reduced(self) -> dict[str, tuple[float, float]]:
+        """(sum, count) by name, averaged over all ranks, on every rank. The one place that waits for the device."""
         names = sorted(self._sums)
         if not names:
             return {}
         counts = torch.tensor([self._counts[n] for n in names], dtype=torch.float64, device=self.device)
         table = torch.stack([torch.stack([self._sums[n] for n in names]), counts])
-        distributed.sum_([table])
+        distributed.mean_([table])
         sums, totals = table.tolist()
-        return {name: (s, int(c)) for name, s, c in zip(names, sums, totals, strict=True)}
+        return {name: (s, c) for name, s, c in zip(names, sums, totals, strict=True)}
 
     def pop(self) -> dict[str, float]:
         """The means by name over all ranks, on every rank; starts anew."""
@@ -41,11 +41,7 @@ class Means:
         self.load({})
         return {name: total / count for name, (total, count) in reduced.items()}
 
-    def load(self, reduced: Mapping[str, tuple[float, int]]) -> None:
-        """Go on from what :meth:`reduced` gave: rank 0 holds it all, the others start at zero."""
-        mine = distributed.rank() == 0
-        self._sums = {
-            n: torch.tensor(s if mine else 0.0, dtype=torch.float64, device=self.device)
-            for n, (s, _) in reduced.items()
-        }
-        self._counts = {n: c if mine else 0 for n, (_, c) in reduced.items()}
+    def load(self, reduced: Mapping[str, tuple[float, float]]) -> None:
+        """Go on from what :meth:`reduced` gave, on any number of ranks."""
+        self._sums = {n: torch.tensor(s, dtype=torch.float64, device=self.device) for n, (s, _) in reduced.items()}
+        self._counts = {n: c for n, (_, c) in reduced.items()}

@@ -29,6 +29,8 @@ class TrainState:
 
     def state_dict(self) -> dict[str, Any]:
         """The state of all ranks; every rank must call it, after :meth:`reconcile`."""
+        means = self.means.reduced()
+        self.means.load(means)  # as a resumed run does: both go on from the same bits
         return {
             "nimg": self.nimg,
             "G": self.G.network.state_dict(),
@@ -36,7 +38,7 @@ class TrainState:
             "ema": self.ema.network.state_dict(),
             "G_optimizer": self.G.optimizer.state_dict(),
             "D_optimizer": self.D.optimizer.state_dict(),
-            "means": self.means.reduced(),
+            "means": means,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

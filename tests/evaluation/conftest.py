@@ -1,25 +1,15 @@
-"""Digits, labelled and not, and a small extractor of each, made once."""
+"""Unlabelled digits, and a small extractor of each, made once."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ganflow import component
 from ganflow.config import ClassifierConfig
 from ganflow.data.dataset import Dataset, Facts
-from ganflow.data.prepare import prepare
 from ganflow.data.shards import SplitWriter, workplace, write_manifest
 
 CLASSIFIER = ClassifierConfig(width=8, kimg=12)
-
-
-@pytest.fixture(scope="session")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The digits as a data set on disk."""
-    root = tmp_path_factory.mktemp("digits") / "data"
-    prepare(component.build("source", {"name": "digits"}, "data"), root)
-    return root
 
 
 @pytest.fixture(scope="session")

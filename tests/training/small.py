@@ -1,0 +1,78 @@
+"""Small trainings: a data set, a configuration, and a run that is cut off at an image count."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganflow import conf, distributed
+from ganflow.config import Config
+from ganflow.data.dataset import Dataset
+from ganflow.training.build import build_trainer
+from ganflow.training.events import Event, Report, Snapshot
+from ganflow.training.trainer import Trainer
+
+CPU = torch.device("cpu")
+
+
+class CutOffError(Exception):
+    """Stands for a power loss in the middle of training."""
+
+
+def config(*overrides: str) -> Config:
+    """Eight steps of 32 images, checkpoints every two steps, reports that do not fall on them."""
+    rhythm = ["training.report_kimg=0.096", "training.checkpoint_kimg=0.064", "training.snapshot_kimg=0.128"]
+    small = ["training.batch=32", "training.kimg=0.256", "evaluation.samples=64", *rhythm]
+    return conf.compose([*small, *overrides])
+
+
+def trainer(cfg: Config, data: Path, folder: Path | None = None, cut_at: int | None = None) -> Trainer:
+    """A trainer at image 0 whose feed fails once it is asked for image ``cut_at``."""
+    made = build_trainer(cfg, Dataset.open(data), CPU, folder)
+    if cut_at is not None:
+        real = made.feed.real
+
+        def failing(first: int, count: int) -> tuple[Tensor, Tensor | None]:
+            if first + count > cut_at:
+                raise CutOffError
+            return real(first, count)
+
+        made.feed.real = failing  # type: ignore[method-assign]
+    return made
+
+
+def run(cfg: Config, data: Path, folder: Path | None = None, cut_at: int | None = None) -> dict[str, Any]:
+    """Resume, train, and tell what came out: the whole state, and what was reported when."""
+    made = trainer(cfg, data, folder, cut_at)
+    told: list[Event] = []
+    made.listener = told.append
+    made.resume()
+    start = made.state.nimg
+    try:
+        made.fit()
+    except CutOffError:
+        distributed.barrier()
+    return {"start": start, "state": made.state.state_dict(), "told": figures(told)}
+
+
+def figures(events: list[Event]) -> dict[tuple[str, int], Any]:
+    """What does not depend on the clock, by event and image count."""
+    told: dict[tuple[str, int], Any] = {}
+    for event in events:
+        if isinstance(event, Report):
+            told["report", event.nimg] = {k: v for k, v in event.metrics.items() if k != "images_per_second"}
+        elif isinstance(event, Snapshot):
+            told["snapshot", event.nimg] = event.grid
+    return told
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two states are equal to the last bit."""
+    if isinstance(a, Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return bool(a == b)

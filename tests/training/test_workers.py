@@ -1,0 +1,64 @@
+"""One worker and several see the same images, latents and flips, and train to the same losses."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ganflow.training.events import Event, Report
+from tests.support.ranks import on_ranks
+from tests.training.small import config, trainer
+
+NO_BATCH_NORM = ("gan.generator.norm=none", "training.mirror=true")
+# Sums in another order differ in the last bit, and steps of Adam enlarge that: the papers' rate keeps it small.
+SLOW = ("optimizers.generator.lr=0.0002", "optimizers.discriminator.lr=0.0002")
+STEPS = 50
+
+
+def batches(data: Path) -> list[dict[str, Any]]:
+    """What this rank feeds in three steps."""
+    made = trainer(config(*NO_BATCH_NORM), data)
+    fed: list[dict[str, Any]] = []
+    terms_of_d, terms_of_g = made.gan.discriminator_terms, made.gan.generator_terms
+
+    def watch_d(real: Any, labels: Any, z: Any, z_labels: Any, turn: int) -> Any:
+        fed.append({"real": real, "labels": labels, "z": z, "z_labels": z_labels})
+        return terms_of_d(real, labels, z, z_labels, turn)
+
+    def watch_g(z: Any, z_labels: Any) -> Any:
+        fed.append({"z": z, "z_labels": z_labels})
+        return terms_of_g(z, z_labels)
+
+    made.gan.discriminator_terms, made.gan.generator_terms = watch_d, watch_g  # type: ignore[method-assign]
+    for _ in range(3):
+        made.step()
+    return fed
+
+
+@pytest.mark.parametrize("world", [2, 4])
+def test_workers_share_the_same_global_batch(digits: Path, world: int) -> None:
+    alone, ranks = batches(digits), on_ranks(world, batches, digits)
+    assert len(alone) == 6
+    for turn, whole in enumerate(alone):
+        for name, rows in whole.items():
+            assert torch.equal(torch.cat([rank[turn][name] for rank in ranks]), rows), (turn, name)
+
+
+def losses(data: Path) -> list[dict[str, float]]:
+    """The terms of 50 steps, one report per step."""
+    made = trainer(config(*NO_BATCH_NORM, *SLOW, "training.batch=64", "training.kimg=3.2", "training.report_kimg=0.064",
+                          "training.snapshot_kimg=10", "training.checkpoint_kimg=10"), data)  # fmt: skip
+    told: list[Event] = []
+    made.listener = told.append
+    made.fit()
+    reports = [event.metrics for event in told if isinstance(event, Report)]
+    return [{k: v for k, v in metrics.items() if "/" in k} for metrics in reports]
+
+
+def test_two_workers_train_to_the_losses_of_one(digits: Path) -> None:
+    alone, pair = losses(digits), on_ranks(2, losses, digits)[0]
+    assert len(alone) == len(pair) == STEPS
+    for step, (one, two) in enumerate(zip(alone, pair, strict=True)):
+        assert set(one) == {"D/adversarial", "D/r1", "G/adversarial"}
+        assert two == pytest.approx(one, abs=1e-4), step
