@@ -44,7 +44,8 @@ class MlflowServer:
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--workers", "1", "--backend-store-uri", store, "--artifacts-destination", files]
         with (self.folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            quiet = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # or eight processes more
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=quiet)
         wait_until(self.answers, "mlflow server answers")
 
     def answers(self) -> bool:

@@ -1,0 +1,90 @@
+"""Training on Ray outlives what is killed: the weights are those of a run that was left alone, to the last bit."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.project import Project, kill_tree, wait_until, workers_of
+
+WEIGHTS = "model/generator.safetensors"
+
+
+def ready_to_train(folder: Path) -> Project:
+    project = Project(folder)
+    project.stage("prepare")
+    (folder / "reports/tune").mkdir(parents=True)
+    (folder / "reports/tune/best.yaml").write_text("overrides: []\n")
+    return project
+
+
+def sha256(project: Project) -> str:
+    return hashlib.sha256(project.read(WEIGHTS)).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A run that was left alone."""
+    project = ready_to_train(tmp_path_factory.mktemp("alone"))
+    said = project.stage("train")
+    assert "train starts" in said
+    assert "goes on" not in said
+    return project
+
+
+def checkpoints(project: Project) -> list[Path]:
+    return list(project.folder.glob(".ganflow/runs/*/checkpoint-*.pt"))
+
+
+def in_the_middle(project: Project) -> subprocess.Popen[str]:
+    """The train stage with its first checkpoint just written."""
+    driver = project.start("python", "-m", "pipelines.train")
+    wait_until(lambda: bool(checkpoints(project)) or driver.poll() is not None, "a first checkpoint")
+    assert driver.poll() is None, project.log()
+    return driver
+
+
+def test_killed_worker(alone: Project, tmp_path: Path) -> None:
+    project = ready_to_train(tmp_path)
+    driver = in_the_middle(project)
+    os.kill(workers_of(driver.pid)[0], signal.SIGKILL)
+    assert driver.wait(240) == 0, project.log()
+    assert "train goes on after" in project.log()
+    assert sha256(project) == sha256(alone)
+    assert project.read("reports/training.csv").count(b"\n") == alone.read("reports/training.csv").count(b"\n")
+
+
+def test_killed_driver(alone: Project, tmp_path: Path) -> None:
+    project = ready_to_train(tmp_path)
+    driver = in_the_middle(project)
+    kill_tree(driver.pid)
+    assert driver.wait(60) == -signal.SIGKILL
+    assert not (project.folder / WEIGHTS).exists()
+    said = project.stage("train")
+    assert "train goes on after" in said
+    assert sha256(project) == sha256(alone)
+    record = json.loads(project.read("model/run.json"))
+    assert record["model_digest"] == sha256(alone)
+    curves = [line.rsplit(b",", 1)[0] for line in project.read("reports/training.csv").splitlines()]
+    assert curves == [line.rsplit(b",", 1)[0] for line in alone.read("reports/training.csv").splitlines()]
+
+
+def test_one_mlflow_run_for_both_halves(alone: Project) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{alone.folder}/mlflow.db")
+    (experiment,) = client.search_experiments(filter_string="name = 'ganflow-digits'")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FINISHED"
+    steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "D/adversarial")]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 12032
+
+
+def test_a_finished_run_is_not_taken_for_a_new_one(alone: Project) -> None:
+    assert checkpoints(alone) == []
+    assert list(alone.folder.glob(".ganflow/runs/*.finished/checkpoint-*.pt"))

@@ -1,0 +1,76 @@
+import pytest
+
+from ganflow import conf
+from ganflow.cluster import space
+from ganflow.cluster.report import read_best, write_search
+from ganflow.cluster.search import SearchResult, Trial
+from ganflow.errors import ConfigError, GanflowError
+
+
+def test_what_the_user_set_is_not_searched() -> None:
+    assert "gan/loss" in space.searched(conf.compose())
+    assert "gan/loss" not in space.searched(conf.compose(["gan/loss=minimax"]))
+    searched = space.searched(conf.compose(["training.batch=128", "optimizers.generator.lr=0.01"]))
+    assert set(searched) == {
+        "gan/loss", "optimizers.discriminator.lr", "optimizers.generator.betas", "optimizers.discriminator.betas"
+    }  # fmt: skip
+
+
+def test_a_key_that_is_nowhere_is_refused() -> None:
+    params = conf.compose(["+tune.space.training.bach={choice: [1]}"])
+    with pytest.raises(GanflowError, match=r"tune\.space\.training.*no such key"):
+        space.searched(params)
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("fast", "must be"),
+        ({"choice": []}, "must be"),
+        ({"normal": [0, 1]}, "must be"),
+        ({"uniform": [2, 1]}, "lower one first"),
+        ({"log_uniform": [0, 1]}, "more than 0"),
+        ({"int": ["a", "b"]}, "needs two numbers"),
+    ],
+)
+def test_a_domain_that_is_none_is_refused(spec: object, says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as refused:
+        space.domain("training.batch", spec)
+    assert str(refused.value).startswith("tune.space.training.batch=")
+    assert "\n" not in str(refused.value)
+
+
+def test_overrides_bring_back_the_trial() -> None:
+    params = conf.compose()
+    values = {"gan/loss": "minimax", "training.batch": "128", "optimizers.generator.betas": "[0.0,0.99]",
+              "optimizers.generator.lr": 0.00123}  # fmt: skip
+    best = conf.override(params, space.overrides(values, params))
+    assert best.gan.loss["name"] == "minimax"
+    assert best.training.batch == 128
+    assert best.optimizers.generator["betas"] == [0.0, 0.99]
+    assert best.optimizers.generator["lr"] == 0.00123
+
+
+def test_the_first_trial_is_the_configuration_as_it_stands() -> None:
+    params = conf.compose()
+    assert space.overrides(space.start(params, space.searched(params)), params) == []
+
+
+def trial(value: float | None, kimg: float, *overrides: str) -> Trial:
+    return Trial(list(overrides), value, kimg, 1.0, [])
+
+
+def test_only_trials_that_went_furthest_compare() -> None:
+    result = SearchResult("fid", "min", [trial(9.0, 24), trial(1.0, 8, "a=1"), trial(5.0, 24, "b=1"), trial(None, 0)])
+    assert result.best.overrides == ["b=1"]
+    assert SearchResult("coverage", "max", result.trials).best.value == 9.0
+
+
+def test_best_goes_through_the_file(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    write_search(tmp_path, SearchResult("fid", "min", [trial(5.0, 24, "gan/loss=minimax", "training.batch=32")]))
+    assert read_best(tmp_path) == ["gan/loss=minimax", "training.batch=32"]
+    write_search(tmp_path, None)
+    assert read_best(tmp_path) == []
+    (tmp_path / "best.yaml").unlink()
+    with pytest.raises(GanflowError, match=r"best\.yaml is missing; `dvc repro tune` writes it"):
+        read_best(tmp_path)

@@ -1,0 +1,97 @@
+"""A project of its own in a temporary folder: the stages of this checkout, a small configuration, its own stores."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).parents[2]
+DEADLINE_S = 240.0
+
+# Seconds of training with every part of the real thing.
+SMALL = (
+    "training.kimg=12", "training.checkpoint_kimg=1", "training.snapshot_kimg=4", "training.report_kimg=0.5",
+    "evaluation.samples=200", "evaluation.snapshot_samples=100", "evaluation.classifier.kimg=4",
+    "evaluation.classifier.width=8", "evaluation.metrics.kid.subsets=5",
+    "tune.trials=2", "tune.kimg=2", "tune.grace_kimg=1",
+)  # fmt: skip
+
+
+class Project:
+    """A folder in which stages run."""
+
+    def __init__(self, folder: Path, *overrides: str) -> None:
+        from ganflow import conf, config
+
+        self.folder = folder
+        for name in ("ganflow", "pipelines"):
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "dvc.yaml", folder)
+        (folder / "params.yaml").write_text(config.dump(conf.compose([*SMALL, *overrides])))
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command in the folder, in a session of its own; its output goes to ``log``."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        env = {**os.environ, "PATH": path, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
+        with (self.folder / "log").open("a") as log:
+            return subprocess.Popen(
+                command, cwd=self.folder, env=env, stdout=log, stderr=log, text=True, start_new_session=True
+            )
+
+    def run(self, *command: str) -> str:
+        """Run a command to its end; what it printed. Fails with the log when the command fails."""
+        before = len(self.log())
+        status = self.start(*command).wait(DEADLINE_S)
+        said = self.log()[before:]
+        assert status == 0, f"{' '.join(command)} exited with {status}:\n{said}"
+        return said
+
+    def stage(self, name: str) -> str:
+        """Run a stage."""
+        return self.run("python", "-m", f"pipelines.{name}")
+
+    def log(self) -> str:
+        """All output so far."""
+        log = self.folder / "log"
+        return log.read_text() if log.exists() else ""
+
+    def read(self, path: str) -> bytes:
+        """A file's bytes."""
+        return (self.folder / path).read_bytes()
+
+
+def wait_until(holds: Callable[[], bool], what: str) -> None:
+    """Poll a condition; fail when it does not hold in time."""
+    end = time.monotonic() + DEADLINE_S
+    while not holds():
+        assert time.monotonic() < end, f"{what}: not within {DEADLINE_S} s"
+        time.sleep(0.02)
+
+
+def workers_of(driver: int) -> list[int]:
+    """Process ids of the training workers below a driver, rank 0's first."""
+    below = psutil.Process(driver).children(recursive=True)
+    return [p.pid for p in below if _title(p).startswith("ray::RayTrainWorker")]
+
+
+def _title(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return ""
+
+
+def kill_tree(pid: int) -> None:
+    """SIGKILL a process alone, then wait until all that it started is gone or ended."""
+    below = psutil.Process(pid).children(recursive=True)
+    os.kill(pid, signal.SIGKILL)
+    psutil.wait_procs(below, timeout=60)
+    for process in below:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
