@@ -113,15 +113,29 @@ def merge(structure: Any, node: Mapping[str, Any], key: str = "") -> Any:
     config = OmegaConf.structured(structure)
     _check_mappings(config, node, key)
     try:
-        return OmegaConf.merge(config, OmegaConf.create(dict(node)))
+        merged = OmegaConf.merge(config, OmegaConf.create(dict(node)))
     except OmegaConfBaseException as error:
         raise _explain(error, config, node, key) from None
+    _check_elements(merged, key)
+    return merged
+
+
+def _check_elements(config: Any, key: str) -> None:
+    """OmegaConf takes a list or a mapping as an element of a list of numbers or text, so that is refused here."""
+    for name in config if OmegaConf.is_dict(config) else ():
+        child: Any = None if OmegaConf.is_missing(config, name) else config[name]
+        path = ".".join(filter(None, [key, str(name)]))
+        if OmegaConf.is_list(child) and child._metadata.element_type is not Any:
+            for i, element in enumerate(child):
+                plain = not OmegaConf.is_config(element) and element is not None
+                require(plain, f"{path}[{i}]", element, "must be a single value")
+        _check_elements(child, path)
 
 
 def _check_mappings(config: Any, node: Mapping[str, Any], key: str) -> None:
     """OmegaConf does not say where a mapping was expected, so that is found out before."""
     for name, child in node.items():
-        if OmegaConf.is_dict(OmegaConf.select(config, str(name), throw_on_missing=False)):
+        if name in config and OmegaConf.is_dict(config[name]):
             path = ".".join(filter(None, [key, str(name)]))
             require(isinstance(child, Mapping), path, child, "must be a mapping")
             _check_mappings(config[name], child, path)
