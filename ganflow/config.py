@@ -44,8 +44,8 @@ class OptimizersConfig:
 class TrainingConfig:
     """The length and the rhythm of a run. Lengths are in thousands of real images (kimg)."""
 
-    batch: int = 64  # real images per discriminator turn, over all workers
-    kimg: float = 200.0
+    batch: int = 128  # real images per discriminator turn, over all workers
+    kimg: float = 240.0
     d_steps: int = 1  # discriminator turns per generator turn
     mirror: bool = False  # flip half of the real images left to right
     ema_kimg: float = 10.0  # half-life of the generator's moving average
@@ -53,7 +53,7 @@ class TrainingConfig:
     precision: str = "auto"  # auto | fp32 | bf16
     report_kimg: float = 2.0
     snapshot_kimg: float = 30.0  # sample grid and metrics on a few samples
-    checkpoint_kimg: float = 30.0
+    checkpoint_kimg: float = 10.0
 
 
 @dataclass
@@ -82,9 +82,9 @@ class TuneConfig:
     """The search. Every key of ``space`` that still has its recipe's value is searched."""
 
     trials: int = 4
-    kimg: float = 24.0
+    kimg: float = 36.0
     concurrent: int = 2
-    grace_kimg: float = 8.0  # ASHA stops no trial before this
+    grace_kimg: float = 12.0  # ASHA stops no trial before this
     metric: str = "fid"
     mode: str = "min"
     space: dict[str, Any] = field(default_factory=dict)

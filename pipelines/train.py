@@ -35,7 +35,7 @@ def main() -> None:
     with tracked_training(params, name, print_, dataset) as tracked:
         with Progress("train") as progress:
             paths = TrainPaths(DATA.absolute(), run, storage / "extractors")
-            train(params, name, paths, each(history, progress, follow(tracked)))
+            train(params, name, paths, each(progress, follow(tracked, history)))
         export_model(params, dataset, run, MODEL)
         export_reports(history, REPORTS)
         record_of(params, tracked, print_, name, dataset, MODEL / FILE).write(MODEL / "run.json")

@@ -11,6 +11,7 @@ from ganflow.errors import GanflowError, require
 # Ray reads these when it is imported. What the user has set stands.
 _ENVIRONMENT = {
     "RAY_AUTH_MODE": "disabled",
+    "RAY_worker_niceness": "0",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ganflow.cluster.launch import Work, launch
 from ganflow.config import Config
-from ganflow.training.events import Listener
+from ganflow.training.events import Listener, each
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ def _worker(work: Work) -> None:
 
     from ganflow.evaluation.build import build_evaluator
     from ganflow.training.build import build_trainer, open_train
+    from ganflow.training.history import History
 
     paths: TrainPaths = work.payload
     config = work.config
@@ -39,6 +40,6 @@ def _worker(work: Work) -> None:
     evaluator = build_evaluator(config.evaluation, paths.data, paths.extractors, get_device())
     samples, names = config.evaluation.snapshot_samples, config.evaluation.snapshot_metrics
     trainer.measure = lambda generator: evaluator.measure(generator, samples, names)
-    trainer.listener = work.post
+    trainer.listener = each(History(paths.run), work.post)
     trainer.resume()
     trainer.fit()

@@ -1,4 +1,4 @@
-"""A run's curves and grids on disk, one line per report: they outlive a killed driver as the checkpoints do."""
+"""A run's curves and grids, beside its checkpoints: rank 0 writes them, so they reach as far as the checkpoints do."""
 
 import csv
 import io
@@ -51,6 +51,15 @@ class History:
     def snapshots(self) -> list[Path]:
         """The grids, oldest first."""
         return sorted(self._samples.glob("snapshot-*.png"))
+
+    def before(self, nimg: int) -> list[Event]:
+        """What was told of the first ``nimg`` images, to tell it again to a listener that may have missed some."""
+        told: list[Event] = []
+        for row in self.rows():
+            if row["nimg"] <= nimg:
+                told.append(Report(row["nimg"], {k: v for k, v in row.items() if k != "nimg"}))
+        pictures = {int(path.stem.removeprefix("snapshot-")): path for path in self.snapshots()}
+        return told + [Snapshot(at, path.read_bytes()) for at, path in pictures.items() if at <= nimg]
 
     def _picture(self, nimg: int) -> Path:
         return self._samples / f"snapshot-{nimg:09d}.png"

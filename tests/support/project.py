@@ -88,10 +88,12 @@ def _title(process: psutil.Process) -> str:
 
 
 def kill_tree(pid: int) -> None:
-    """SIGKILL a process alone, then wait until all that it started is gone or ended."""
+    """SIGKILL a process alone; when its training workers are gone by themselves, end the rest that it started."""
     below = psutil.Process(pid).children(recursive=True)
+    workers = [p for p in below if p.pid in workers_of(pid)]
     os.kill(pid, signal.SIGKILL)
-    psutil.wait_procs(below, timeout=60)
+    _, alive = psutil.wait_procs(workers, timeout=DEADLINE_S)
+    assert not alive, "workers outlive their driver"
     for process in below:
         with contextlib.suppress(psutil.Error):
             process.kill()
