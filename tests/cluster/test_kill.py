@@ -37,7 +37,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def checkpoints(project: Project) -> list[Path]:
-    return list(project.folder.glob(".ganflow/runs/*/checkpoint-*.pt"))
+    return [p for p in project.folder.glob(".ganflow/runs/*/checkpoint-*.pt") if p.parent.suffix != ".finished"]
 
 
 def in_the_middle(project: Project) -> subprocess.Popen[str]:
@@ -58,31 +58,38 @@ def test_killed_worker(alone: Project, tmp_path: Path) -> None:
     assert project.read("reports/training.csv").count(b"\n") == alone.read("reports/training.csv").count(b"\n")
 
 
-def test_killed_driver(alone: Project, tmp_path: Path) -> None:
-    project = ready_to_train(tmp_path)
+@pytest.fixture(scope="module")
+def restarted(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A run whose driver was killed, after the same command was given again."""
+    project = ready_to_train(tmp_path_factory.mktemp("restarted"))
     driver = in_the_middle(project)
     kill_tree(driver.pid)
     assert driver.wait(60) == -signal.SIGKILL
     assert not (project.folder / WEIGHTS).exists()
-    said = project.stage("train")
-    assert "train goes on after" in said
-    assert sha256(project) == sha256(alone)
-    record = json.loads(project.read("model/run.json"))
+    assert "train goes on after" in project.stage("train")
+    return project
+
+
+def test_killed_driver(alone: Project, restarted: Project) -> None:
+    assert sha256(restarted) == sha256(alone)
+    record = json.loads(restarted.read("model/run.json"))
     assert record["model_digest"] == sha256(alone)
-    curves = [line.rsplit(b",", 1)[0] for line in project.read("reports/training.csv").splitlines()]
+    curves = [line.rsplit(b",", 1)[0] for line in restarted.read("reports/training.csv").splitlines()]
     assert curves == [line.rsplit(b",", 1)[0] for line in alone.read("reports/training.csv").splitlines()]
 
 
-def test_one_mlflow_run_for_both_halves(alone: Project) -> None:
+def test_one_mlflow_run_for_both_halves(restarted: Project) -> None:
     from mlflow import MlflowClient
 
-    client = MlflowClient(f"sqlite:///{alone.folder}/mlflow.db")
+    client = MlflowClient(f"sqlite:///{restarted.folder}/mlflow.db")
     (experiment,) = client.search_experiments(filter_string="name = 'ganflow-digits'")
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FINISHED"
     steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "D/adversarial")]
     assert steps == sorted(set(steps))
+    assert steps[0] == 512
     assert steps[-1] == 12032
+    assert len(steps) == 24
 
 
 def test_a_finished_run_is_not_taken_for_a_new_one(alone: Project) -> None:
