@@ -33,7 +33,10 @@ def bare_step(config: Config, dataset: Dataset, device: torch.device) -> Callabl
     G, D, ema = (place(n, device) for n in (*networks(config, dataset), networks(config, dataset)[0]))
     G_optimizer = component.build("optimizer", config.optimizers.generator, "generator")(G.parameters())
     D_optimizer = component.build("optimizer", config.optimizers.discriminator, "discriminator")(D.parameters())
-    images, labels = torch.from_numpy(dataset.images(range(len(dataset)))).to(device), torch.from_numpy(dataset.labels).to(device)
+    images, labels = (
+        torch.from_numpy(dataset.images(range(len(dataset)))).to(device),
+        torch.from_numpy(dataset.labels).to(device),
+    )
     batch, gamma = config.training.batch, config.gan.regularizers["r1"]["gamma"]
     averages, weights = list(ema.parameters()), list(G.parameters())
     classes = gan.conditioning_classes(config, facts.num_classes)

@@ -2,6 +2,7 @@
 
 import functools
 import sys
+import traceback
 from collections.abc import Callable
 from typing import ParamSpec
 
@@ -47,6 +48,8 @@ def entry_point(main: Callable[P, None]) -> Callable[P, None]:
         try:
             main(*args, **kwargs)
         except GanflowError as error:
+            if error.__cause__ is not None:  # a defect below, that its line alone would not explain
+                traceback.print_exception(error.__cause__)
             print(f"ganflow: {error}", file=sys.stderr)
             raise SystemExit(2) from None
 

@@ -50,18 +50,19 @@ def launch(
         else:
             listener(item)
 
-    with session(config.cluster):
+    lost: Exception | None = None
+    with session(config.cluster), board(listen) as actor:
+        from ray.train import TrainingFailedError
+
+        trainer = _trainer(config, name, worker, Work(config, payload, actor))
         try:
-            with board(listen) as actor:
-                _trainer(config, name, worker, Work(config, payload, actor)).fit()
-        except GanflowError:
-            raise
-        except Exception as error:
-            if refused:
-                raise GanflowError(refused[0]) from None
-            raise _lost(error) from error
+            trainer.fit()
+        except TrainingFailedError as error:
+            lost = error
     if refused:
         raise GanflowError(refused[0])
+    if lost is not None:
+        raise _lost(lost) from lost
 
 
 def _trainer(config: Config, name: str, worker: Callable[[Work], None], work: Work) -> Any:
@@ -99,4 +100,4 @@ def _guarded(loop_config: dict[str, Any]) -> None:
 
 def _lost(error: Exception) -> GanflowError:
     reason = next((line for line in reversed(str(error).strip().splitlines()) if line.strip()), type(error).__name__)
-    return GanflowError(f"training was lost: {reason.strip()}; the same command goes on from the last checkpoint")
+    return GanflowError(f"the workers were lost: {reason.strip()}; the same command goes on where they were")

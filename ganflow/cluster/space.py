@@ -7,18 +7,21 @@ from ganflow.conf import dotted, recipe_of
 from ganflow.config import Config
 from ganflow.errors import require
 
+_NONE = object()
 DOMAINS = "{choice: [a, b, …]}, {uniform: [low, high]}, {log_uniform: [low, high]} or {int: [low, high]}"
 
 
 def searched(config: Config) -> dict[str, Any]:
     """The part of ``tune.space`` that is searched: keys that still have their recipe's value.
 
-    Whoever sets ``gan/loss=minimax`` wants minimax, and not what a search finds better.
+    Whoever sets ``gan/loss=minimax`` wants minimax, and not what a search finds better. Options of a component that
+    was set aside are left out, too.
     """
     now, before = dotted(config), dotted(recipe_of(config))
     for key in config.tune.space:
-        require(key in now, f"tune.space.{key}", config.tune.space[key], "no such key in params.yaml")
-    return {key: spec for key, spec in config.tune.space.items() if now[key] == before[key]}
+        known = key in now or key in before
+        require(known, f"tune.space.{key}", config.tune.space[key], "no such key in params.yaml")
+    return {key: spec for key, spec in config.tune.space.items() if key in now and now[key] == before.get(key, _NONE)}
 
 
 def domain(key: str, spec: Any) -> Any:

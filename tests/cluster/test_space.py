@@ -10,10 +10,15 @@ from ganflow.errors import ConfigError, GanflowError
 def test_what_the_user_set_is_not_searched() -> None:
     assert "gan/loss" in space.searched(conf.compose())
     assert "gan/loss" not in space.searched(conf.compose(["gan/loss=minimax"]))
-    searched = space.searched(conf.compose(["training.batch=128", "optimizers.generator.lr=0.01"]))
+    searched = space.searched(conf.compose(["training.batch=64", "optimizers.generator.lr=0.01"]))
     assert set(searched) == {
         "gan/loss", "optimizers.discriminator.lr", "optimizers.generator.betas", "optimizers.discriminator.betas"
     }  # fmt: skip
+
+
+def test_options_of_a_component_that_was_set_aside_are_not_searched() -> None:
+    searched = space.searched(conf.compose(["optimizers/generator=rmsprop"]))
+    assert not [key for key in searched if key.startswith("optimizers.generator.")]
 
 
 def test_a_key_that_is_nowhere_is_refused() -> None:

@@ -91,7 +91,9 @@ def test_one_version_that_says_where_it_is_from(project: Project) -> None:
     assert version["model_digest"] == record["model_digest"]
     assert version["data_md5"] == record["data_md5"]
     assert f"md5: {record['data_md5']}" in lock
-    head = subprocess.run(["git", "rev-parse", "HEAD~1"], cwd=project.folder, capture_output=True, text=True, check=True)
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD~1"], cwd=project.folder, capture_output=True, text=True, check=True
+    )
     assert version["git_commit"].startswith(head.stdout.strip())
     assert "metric.fid" in version
 
@@ -104,7 +106,16 @@ def test_registering_again_makes_no_second_version(project: Project) -> None:
 
 def test_the_registry_draws_what_the_file_draws(project: Project) -> None:
     project.run(
-        "ganflow", "generate", "--model", "models:/ganflow-digits@challenger", "-n", "12", "--seed", "7", "--out", "x.npz"
+        "ganflow",
+        "generate",
+        "--model",
+        "models:/ganflow-digits@challenger",
+        "-n",
+        "12",
+        "--seed",
+        "7",
+        "--out",
+        "x.npz",
     )
     with np.load(project.folder / "x.npz", allow_pickle=False) as drawn:
         images = next(drawn[name] for name in drawn.files if drawn[name].ndim == 4)
