@@ -59,7 +59,7 @@ def test_what_one_worker_refuses_ends_all_in_one_line() -> None:
 
 
 def test_a_defect_in_a_worker_keeps_its_traceback() -> None:
-    with pytest.raises(GanflowError, match="the workers were lost: .*the same command goes on") as lost:
+    with pytest.raises(GanflowError, match=r"the workers were lost: .*the same command goes on") as lost:
         launch(conf.compose(["cluster.workers=2", "cluster.max_failures=0"]), "test", break_on_rank_1, None, print)
     assert "ZeroDivisionError: a defect" in str(lost.value.__cause__)
     assert "break_on_rank_1" in str(lost.value.__cause__)
