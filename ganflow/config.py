@@ -139,8 +139,17 @@ def load(path: Path = PARAMS) -> Config:
     """Read and check a ``params.yaml``.
 
     Raises:
-        GanflowError: the file is missing or is no YAML mapping.
+        GanflowError: see :func:`read`.
         ConfigError: see :func:`check`.
+    """
+    return check(read(path))
+
+
+def read(path: Path = PARAMS) -> dict[str, Any]:
+    """A ``params.yaml`` as it stands, unchecked.
+
+    Raises:
+        GanflowError: the file is missing or is no YAML mapping.
     """
     try:
         node = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -149,7 +158,7 @@ def load(path: Path = PARAMS) -> Config:
     except yaml.YAMLError as error:
         raise GanflowError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
     require(isinstance(node, dict), str(path), type(node).__name__, "must be a mapping")
-    return check(node)
+    return dict(node)
 
 
 def check(node: dict[str, Any]) -> Config:

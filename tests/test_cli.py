@@ -54,12 +54,12 @@ def test_help_teaches_and_imports_nothing_heavy() -> None:
 def test_compose_writes_says_what_changed_and_checks() -> None:
     assert ganflow("config", "compose").output == "wrote params.yaml\n"
     assert ganflow("config", "check").output == "params.yaml is right; no values differ from its recipe\n"
-    again = ganflow("config", "compose", "training.batch=128", "gan/loss=minimax").output
-    assert "training.batch: 64 -> 128" in again
+    again = ganflow("config", "compose", "training.batch=96", "gan/loss=minimax").output
+    assert "training.batch: 128 -> 96" in again
     assert "gan.loss.name: non_saturating -> minimax" in again
     checked = ganflow("config", "check")
     assert checked.exit_code == 0
-    assert "training.batch=128 (recipe default: 64)" in checked.output
+    assert "training.batch=96 (recipe default: 128)" in checked.output
 
 
 def test_compose_to_stdout_writes_nothing() -> None:
@@ -93,7 +93,7 @@ def test_check_names_every_misfit_with_its_line() -> None:
 
 def test_show_prints_a_part() -> None:
     ganflow("config", "compose")
-    assert yaml.safe_load(ganflow("config", "show", "training").output)["batch"] == 64
+    assert yaml.safe_load(ganflow("config", "show", "training").output)["batch"] == 128
     assert yaml.safe_load(ganflow("config", "show").output)["recipe"] == "default"
     assert "no such key" in str(ganflow("config", "show", "training.nothing").exception)
 

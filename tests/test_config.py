@@ -99,7 +99,7 @@ def test_text_that_becomes_an_infinite_number_is_refused() -> None:
 
 
 def test_the_batch_must_be_shared_evenly_among_workers() -> None:
-    assert line_of(changed("cluster.workers", 3)) == "training.batch=64: must be a multiple of cluster.workers=3"
+    assert line_of(changed("cluster.workers", 3)) == "training.batch=128: must be a multiple of cluster.workers=3"
     assert config.check(changed("cluster.workers", 4)).cluster.workers == 4
     with pytest.raises(ConfigError, match=r"^training\.batch=10: must be a multiple of cluster\.workers=4$"):
         config.check_workers(10, 4)

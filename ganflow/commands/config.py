@@ -20,7 +20,7 @@ _NOTHING = "(nothing)"
 def compose(overrides: Sequence[str], out: Path) -> list[str]:
     """Compose a configuration and write it; one line per value that changed."""
     composed = conf.compose(overrides)
-    before = flatten(_read(out)) if out.is_file() else None
+    before = flatten(config.read(out)) if out.is_file() else None
     write_whole(out, config.dump(composed))
     if before is None:
         return [f"wrote {out}"]
@@ -44,7 +44,7 @@ def check(path: Path) -> tuple[list[str], list[str]]:
     Returns:
         One line per misfit, with its line in the file, and one per value that is not the recipe's.
     """
-    node, lines = _read(path), _lines(path)
+    node, lines = config.read(path), _lines(path)
     errors, typed = _misfits(node)
     misfits = [f"{_where(path, lines, error.key)}: {error}" for error in errors]
     if typed is None:
@@ -70,17 +70,6 @@ def choices(group: str | None) -> Iterator[str]:
 
 def _defaults(group: str, name: str) -> dict[str, Any]:
     return {key: value for key, value in asdict(component.schema(group, name)()).items() if key != "name"}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        node = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise GanflowError(f"{path} is missing; `ganflow config compose` writes it") from None
-    except yaml.YAMLError as error:
-        raise GanflowError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
-    require(isinstance(node, dict), str(path), type(node).__name__, "must be a mapping")
-    return dict(node)
 
 
 def _misfits(node: dict[str, Any]) -> tuple[list[ConfigError], config.Config | None]:

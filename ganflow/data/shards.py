@@ -6,7 +6,6 @@ start: its lock tells whether its writer still lives.
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -14,13 +13,14 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganflow.data.dataset import FORMAT, MANIFEST, Facts, Images, Labels, digest_of
 from ganflow.errors import GanflowError
+from ganflow.files import HashingFile, sync_folder
 
 SHARD_BYTES = 256 * 2**20
 
@@ -91,19 +91,11 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _publish(data: Path, out: Path, old: Path) -> None:
     for folder in (data, *(p for p in data.iterdir() if p.is_dir())):
-        _sync(folder)
+        sync_folder(folder)
     if out.exists():
         out.rename(old)
     data.rename(out)
-    _sync(out.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(out.parent)
 
 
 @dataclass
@@ -165,24 +157,13 @@ class SplitWriter:
         self._held, self._count = [], 0
 
 
-class _Hashing:
-    """A file that knows the sha256 of what was written to it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.file, self.sha256 = file, hashlib.sha256()
-
-    def write(self, data: bytes | memoryview) -> int:
-        self.sha256.update(data)
-        return self.file.write(data)
-
-
 def _write(
     root: Path, name: str, parts: list[NDArray[Any]], dtype: np.dtype[Any], shape: tuple[int, ...]
 ) -> dict[str, str]:
     """Write the parts as one ``.npy`` without joining them in memory."""
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     with _writing(root / name), (root / name).open("wb") as file:
-        hashing = _Hashing(file)
+        hashing = HashingFile(file)
         np.lib.format.write_array_header_1_0(hashing, header)
         for part in parts:
             hashing.write(np.ascontiguousarray(part, dtype=dtype).data)

@@ -10,6 +10,8 @@ from typing import IO, Any, cast
 
 import torch
 
+from ganflow.files import HashingFile, sync_folder
+
 _NAME = re.compile(r"checkpoint-(\d{12})-([0-9a-f]{32})\.pt")
 
 
@@ -29,13 +31,13 @@ class CheckpointStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.folder / f".checkpoint-{os.getpid()}.partial"
         with unfinished.open("wb") as file:
-            hashing = _Hashing(file)
+            hashing = HashingFile(file)
             torch.save(state, cast(IO[bytes], hashing))
             file.flush()
             os.fsync(file.fileno())
-        path = self.folder / f"checkpoint-{nimg:012d}-{hashing.sha.hexdigest()[:32]}.pt"
+        path = self.folder / f"checkpoint-{nimg:012d}-{hashing.sha256.hexdigest()[:32]}.pt"
         unfinished.rename(path)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
         for old in self._files()[self.keep :]:
             old.unlink(missing_ok=True)
         return path
@@ -65,25 +67,3 @@ class CheckpointStore:
         if not self.folder.is_dir():
             return []
         return sorted((p for p in self.folder.iterdir() if _NAME.fullmatch(p.name)), reverse=True)
-
-
-class _Hashing:
-    """A file that is hashed while it is written."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file, self.sha = file, hashlib.sha256()
-
-    def write(self, data: bytes) -> int:
-        self.sha.update(data)
-        return self.file.write(data)
-
-    def flush(self) -> None:
-        self.file.flush()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
