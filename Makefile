@@ -57,7 +57,8 @@ $(STAMP): requirements.lock pyproject.toml
 	$(call PIP,.venv,install) --no-compile --constraint requirements.lock torch
 	echo "setup 3/4: $$(grep -c == requirements.lock) pinned packages (a few minutes)"
 	$(call PIP,.venv,install) --no-compile --no-deps --requirement requirements.lock
-	echo "setup 4/4: ganflow itself, and a check that all fits together"
+	echo "setup 4/4: ganflow itself, compiled once on all cores, and a check that all fits together"
+	.venv/bin/python -m compileall -qq -j 0 .venv/lib || true # some packages ship files for other Pythons
 	$(call PIP,.venv,install) --no-deps --no-build-isolation --editable .
 	$(call PIP,.venv,check)
 	touch $@

@@ -69,7 +69,7 @@ def test_a_method_without_regularisers_composes() -> None:
 def test_a_recipe_s_options_are_for_its_own_choices_only(default: Config) -> None:
     assert default.gan.generator["width"] == 16
     assert conf.compose(["optimizers/generator=rmsprop"]).optimizers.generator["lr"] == 0.00005
-    assert conf.compose(["optimizers/generator=rmsprop"]).optimizers.discriminator["lr"] == 0.001
+    assert conf.compose(["optimizers/generator=rmsprop"]).optimizers.discriminator["lr"] == 0.0015
     assert conf.compose(["gan/discriminator=dcgan"]).gan.discriminator["width"] == 64
 
 

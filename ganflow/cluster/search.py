@@ -79,7 +79,7 @@ def _tuner(config: Config, name: str, searched: Mapping[str, Any], data: Path, e
         tune.with_resources(tune.with_parameters(_train, base=config, data=data, extractors=extractors), need),
         param_space={key: space.domain(key, spec) for key, spec in searched.items()},
         tune_config=tune.TuneConfig(
-            num_samples=config.tune.trials,
+            num_samples=config.tune.trials, reuse_actors=True,  # a new process would import torch again
             scheduler=_asha(config),
             search_alg=BasicVariantGenerator(
                 points_to_evaluate=[space.start(config, searched)], max_concurrent=config.tune.concurrent,
