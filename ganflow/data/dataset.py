@@ -97,6 +97,8 @@ class Dataset:
         indices = np.asarray(indices, dtype=np.int64)
         if indices.size and not (indices.min() >= 0 and indices.max() < len(self)):
             raise IndexError(f"indices {indices.min()}..{indices.max()} of a data set of {len(self)} images")
+        if len(self._shards) == 1:
+            return np.asarray(self._shards[0][indices])
         side = self.facts.resolution
         out = np.empty((len(indices), self.facts.channels, side, side), dtype=np.uint8)
         shard_of = np.searchsorted(self._ends, indices, side="right")
