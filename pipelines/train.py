@@ -27,18 +27,18 @@ def main() -> None:
     params = override(config.load(), read_best(TUNE))
     dataset = open_train(DATA)
     gan.check_fits(params, dataset.facts.resolution, dataset.facts.channels, dataset.facts.num_classes)
-    print_ = fingerprint(params, dataset.digest)
-    name = f"{params.register.name}-{print_}"
+    identity = fingerprint(params, dataset.digest)
+    name = f"{params.register.name}-{identity}"
     storage = Path(params.cluster.storage).absolute()
     run = storage / "runs" / name
     history = History(run)
-    with tracked_training(params, name, print_, dataset) as tracked:
+    with tracked_training(params, name, identity, dataset) as tracked:
         with Progress("train") as progress:
             paths = TrainPaths(DATA.absolute(), run, storage / "extractors")
             train(params, name, paths, each(progress, follow(tracked, history)))
         export_model(params, dataset, run, MODEL)
         export_reports(history, REPORTS)
-        record_of(params, tracked, print_, name, dataset, MODEL / FILE).write(MODEL / "run.json")
+        record_of(params, tracked, identity, name, dataset, MODEL / FILE).write(MODEL / "run.json")
     CheckpointStore(run).retire()  # only now: until here the same command would have gone on
 
 
