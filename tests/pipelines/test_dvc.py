@@ -159,7 +159,7 @@ def test_an_experiment_recomposes_and_compares(project: Project) -> None:
         ("training.batch=many", "training.batch"),
     ],
 )
-def test_a_mistyped_name_gets_one_clear_line(project: Project, override: str, says: str) -> None:
+def test_a_mistyped_name_is_named_without_a_traceback(project: Project, override: str, says: str) -> None:
     done = project.start("dvc", "exp", "run", "-S", override)
     before = len(project.log())
     assert done.wait(120) != 0
