@@ -76,7 +76,7 @@ class Trainer:
     def _discriminator_turn(self, first: int, count: int) -> None:
         self._seed_torch(first)
         real, labels = self.feed.real(first, count)
-        z, z_labels = self.feed.latents("z-discriminator", first, count)
+        z, z_labels = self.feed.discriminator_latents(first, count)
         with self.state.D.turn(self.state.G):
             with self._precision():
                 terms = self.gan.discriminator_terms(real, labels, z, z_labels, self.state.nimg // self.training.batch)
@@ -84,7 +84,7 @@ class Trainer:
         self.state.means.add("D", terms)
 
     def _generator_turn(self, first: int, count: int) -> None:
-        z, z_labels = self.feed.latents("z-generator", first, count)
+        z, z_labels = self.feed.generator_latents(first, count)
         with self.state.G.turn(self.state.D):
             with self._precision():
                 terms = self.gan.generator_terms(z, z_labels)
