@@ -34,11 +34,12 @@ def test_gradients_are_those_of_finite_differences(name: str) -> None:
 
 
 @EVERY
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
 @pytest.mark.parametrize("value", [-1e4, 1e4])
-def test_values_and_gradients_stay_finite_on_extreme_logits(name: str, value: float) -> None:
+def test_values_and_gradients_stay_finite_on_extreme_logits(name: str, value: float, dtype: torch.dtype) -> None:
     loss = build(name)
     for sign in (1, -1):
-        real, fake = (torch.full((3,), s * value, requires_grad=True) for s in (1, sign))
+        real, fake = (torch.full((3,), s * value, dtype=dtype, requires_grad=True) for s in (1, sign))
         total = loss.discriminator(real, fake) + of_generator(loss, fake, real)
         assert total.isfinite()
         assert all(g.isfinite().all() for g in torch.autograd.grad(total, (real, fake)))
