@@ -34,6 +34,7 @@ GROUPS: dict[str, Group] = {
     "source": Group("ganflow.data.sources", ("data",)),
     "generator": Group("ganflow.networks", ("gan/generator",)),
     "discriminator": Group("ganflow.networks", ("gan/discriminator",)),
+    "encoder": Group("ganflow.networks", ("vae/encoder",)),
     "loss": Group("ganflow.losses", ("gan/loss",)),
     "augmentation": Group("ganflow.augment", ("gan/augmentation",)),
     "regularizer": Group("ganflow.regularizers", ("gan/regularizers",), several=True),

@@ -16,6 +16,7 @@ from ganflow import component
 from ganflow.errors import ConfigError, GanflowError, require
 
 PARAMS = Path("params.yaml")
+METHODS = ("gan", "vae")
 CONDITIONING = ("none", "projection")
 PRECISIONS = ("auto", "fp32", "bf16")
 DECAYS = ("constant", "linear", "cosine")
@@ -32,6 +33,15 @@ class GANConfig:
     loss: Any = MISSING
     augmentation: Any = MISSING
     regularizers: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class VAEConfig:
+    """The variational autoencoder's own: its decoder is ``gan.generator``."""
+
+    encoder: Any = MISSING
+    sigma: float = 0.3  # deviation of a pixel around the decoder's image, in [-1, 1]
+    beta: float = 1.0  # weight of the divergence
 
 
 @dataclass
@@ -142,7 +152,9 @@ class Config:
     recipe: str = "default"
     seed: int = 0
     data: Any = MISSING
+    method: str = "gan"  # gan | vae
     gan: GANConfig = field(default_factory=GANConfig)
+    vae: VAEConfig = field(default_factory=VAEConfig)
     optimizers: OptimizersConfig = field(default_factory=OptimizersConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
@@ -231,6 +243,7 @@ def _check_slot(config: Any, group: str, key: str, several: bool) -> None:
 def _check_values(config: Config) -> None:
     g, t, e, tune = config.gan, config.training, config.evaluation, config.tune
     one_of = "one of "
+    require(config.method in METHODS, "method", config.method, one_of + ", ".join(METHODS))
     require(g.conditioning in CONDITIONING, "gan.conditioning", g.conditioning, one_of + ", ".join(CONDITIONING))
     require(t.precision in PRECISIONS, "training.precision", t.precision, one_of + ", ".join(PRECISIONS))
     require(e.reference in ("train", "test"), "evaluation.reference", e.reference, "one of train, test")
@@ -239,7 +252,8 @@ def _check_values(config: Config) -> None:
     require(t.ema_kimg >= 0, "training.ema_kimg", t.ema_kimg, "0 (no average) or more")
     require(t.ema_rampup >= 0, "training.ema_rampup", t.ema_rampup, "0 (no ramp-up) or more")
     positive = {
-        "gan.latent_dim": g.latent_dim, "training.batch": t.batch, "training.kimg": t.kimg,
+        "gan.latent_dim": g.latent_dim, "vae.sigma": config.vae.sigma, "vae.beta": config.vae.beta,
+        "training.batch": t.batch, "training.kimg": t.kimg,
         "training.d_steps": t.d_steps, "training.report_kimg": t.report_kimg,
         "training.snapshot_kimg": t.snapshot_kimg, "training.checkpoint_kimg": t.checkpoint_kimg,
         "evaluation.batch": e.batch, "evaluation.classifier.width": e.classifier.width,

@@ -18,7 +18,7 @@ from ganflow.augment.none import NoAugmentation
 from ganflow.config import Config
 from ganflow.errors import require
 from ganflow.losses.base import AdversarialLoss
-from ganflow.method import Batch, Network, Terms, Turn
+from ganflow.method import Batch, Network, Terms, Turn, precise
 from ganflow.regularizers.base import DiscriminatorTurn, GeneratorTurn, Regularizer
 
 
@@ -114,8 +114,7 @@ class Judge:
         seen = self.augmentation(images, draw)
         for regularizer in self.perturbing:
             seen = regularizer.perturb(seen, draw, self.batch.nimg)
-        out: Tensor = self.D(seen, labels)
-        out = out.float() if out.dtype is torch.bfloat16 else out  # eight bits are too few for means and differences
+        out = precise(self.D(seen, labels))
         return Verdict(out, None) if out.ndim == 1 else Verdict(out[:, 0], out[:, 1:])
 
     def logits(self, images: Tensor, labels: Tensor | None) -> Tensor:
@@ -169,6 +168,8 @@ def check_fits(config: Config, resolution: int, channels: int, num_classes: int)
     """
     with torch.device("meta"):
         G, _ = build_networks(config, resolution, channels, num_classes)
+        facts = {"latent_dim": config.gan.latent_dim, "resolution": resolution, "channels": channels}
+        component.build("encoder", config.vae.encoder, "vae.encoder", num_classes=num_classes, **facts)
     build_loss(config)
     build_augmentation(config)
     for name, regularizer in build_regularizers(config).items():

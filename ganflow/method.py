@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from ganflow.draws import Draw
@@ -32,6 +33,11 @@ class Batch:
     turn: int
     nimg: int
     draw: Draw
+
+
+def precise(output: Tensor) -> Tensor:
+    """bf16 as float32, the rest as it is: eight bits are too few for means and differences."""
+    return output.float() if output.dtype is torch.bfloat16 else output
 
 
 def _leave(parameters: Sequence[nn.Parameter]) -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ganflow import component, distributed, draws, gan
+from ganflow import component, distributed, draws, gan, vae
 from ganflow.config import Config
 from ganflow.data.dataset import Dataset
 from ganflow.generator import GeneratorSpec
+from ganflow.method import Method
 from ganflow.training.checkpoint import CheckpointStore
 from ganflow.training.ema import EMA
 from ganflow.training.feed import Feed
@@ -29,23 +30,18 @@ def build_trainer(config: Config, dataset: Dataset, device: torch.device, folder
     """
     facts = dataset.facts
     torch.manual_seed(draws.derive(config.seed, "weights"))
-    players = _players(config, dataset, device)
-    method = gan.GAN(
-        players["G"],
-        players["D"],
-        gan.build_loss(config),
-        gan.build_regularizers(config),
-        gan.build_augmentation(config).to(device),
-        config.training.d_steps,
-    )
-    modules = method.modules.to(device)
+    if config.method == "vae":
+        method, players, strides = _vae(config, dataset, device)
+        followed = players["G"].network.get_submodule("generator")
+    else:
+        method, players, strides = _gan(config, dataset, device)
+        followed = players["G"].network
     t = config.training
     classes = gan.conditioning_classes(config, facts.num_classes)
-    strides = {"D": t.batch, "G": t.batch * t.d_steps}
-    ema = EMA(players["G"].network, t.ema_kimg * 1000, t.ema_rampup)
+    ema = EMA(followed, t.ema_kimg * 1000, t.ema_rampup)
     return Trainer(
         method=method,
-        state=TrainState(players, ema, Means(device), modules),
+        state=TrainState(players, ema, Means(device), method.modules),
         feed=Feed(dataset, config.seed, config.gan.latent_dim, classes > 0, t.mirror, device, t.batch, strides),
         spec=generator_spec(config, dataset),
         training=t,
@@ -56,21 +52,31 @@ def build_trainer(config: Config, dataset: Dataset, device: torch.device, folder
     )
 
 
-def _players(config: Config, dataset: Dataset, device: torch.device) -> dict[str, Player]:
-    facts = dataset.facts
+def _gan(config: Config, dataset: Dataset, device: torch.device) -> tuple[Method, dict[str, Player], dict[str, int]]:
+    facts, t = dataset.facts, config.training
     G, D = gan.build_networks(config, facts.resolution, facts.channels, facts.num_classes)
-    regularizers = gan.build_regularizers(config).values()
+    regularizers = gan.build_regularizers(config)
+    augmentation = gan.build_augmentation(config)
 
-    def lazy(hook: str) -> int:
-        return max((r.interval for r in regularizers if r.overrides(hook)), default=1)
+    def player(network: nn.Module, name: str, choice: dict[str, object], hook: str) -> Player:
+        lazy = max((r.interval for r in regularizers.values() if r.overrides(hook)), default=1)
+        return _player(place(network, device), f"optimizers.{name}", choice, lazy)
 
-    optimizers = config.optimizers
-    return {
-        "G": _player(place(G, device), "optimizers.generator", optimizers.generator, lazy("generator_term")),
-        "D": _player(
-            place(D, device), "optimizers.discriminator", optimizers.discriminator, lazy("discriminator_term")
-        ),
+    players = {
+        "G": player(G, "generator", config.optimizers.generator, "generator_term"),
+        "D": player(D, "discriminator", config.optimizers.discriminator, "discriminator_term"),
     }
+    method = gan.GAN(players["G"], players["D"], gan.build_loss(config), regularizers, augmentation, t.d_steps)
+    method.modules.to(device)
+    return method, players, {"D": t.batch, "G": t.batch * t.d_steps}
+
+
+def _vae(config: Config, dataset: Dataset, device: torch.device) -> tuple[Method, dict[str, Player], dict[str, int]]:
+    spec = generator_spec(config, dataset)
+    encoder = vae.build_encoder(config, spec.resolution, spec.channels, spec.num_classes)
+    network = vae.Autoencoder(encoder, spec.build())
+    G = _player(place(network, device), "optimizers.generator", config.optimizers.generator, 1)
+    return vae.VAE(G, config.vae.sigma, config.vae.beta), {"G": G}, {"G": config.training.batch}
 
 
 def generator_spec(config: Config, dataset: Dataset) -> GeneratorSpec:
