@@ -12,11 +12,20 @@ from torch import Tensor, nn
 from ganflow.component import component
 from ganflow.errors import require
 from ganflow.networks.conditioning import LatentInput
+from ganflow.networks.grouped import conv2d
 from ganflow.networks.stages import Downsample, Upsample, stages
 
 STARTS = (4, 7)
 SLOPE = 0.2
 GAIN = math.sqrt(2 / (1 + SLOPE**2))  # of LeakyReLU (He et al., 2015)
+
+
+class GroupedConv2d(nn.Conv2d):
+    """With its double backward in one piece; 'same' sides only."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = conv2d(x, self.weight, padding=self.kernel_size[0] // 2, groups=self.groups)
+        return y if self.bias is None else y + self.bias[:, None, None].to(y.dtype)
 
 
 class ResidualBlock(nn.Module):
@@ -35,7 +44,7 @@ class ResidualBlock(nn.Module):
         self.layers = nn.Sequential(
             _initialised(nn.Conv2d(width, inner, 1), gain),
             nn.LeakyReLU(SLOPE),
-            _initialised(nn.Conv2d(inner, inner, 3, padding=1, groups=inner // group), gain),
+            _initialised(GroupedConv2d(inner, inner, 3, padding=1, groups=inner // group), gain),
             nn.LeakyReLU(SLOPE),
             back,
         )
@@ -111,7 +120,7 @@ class R3GANGenerator(nn.Module):
 
 @component("discriminator", "r3gan")
 class R3GANDiscriminator(nn.Module):
-    """The generator's mirror image: stages of ``blocks`` blocks, halved between, then a kernel as large as the map.
+    """The generator's mirror image: stages of ``blocks`` blocks, halved between them, then a map of learned weights.
 
     ``projection`` is the paper's: the inner product of the features with the class's embedding, nothing beside it.
     """
@@ -138,8 +147,8 @@ class R3GANDiscriminator(nn.Module):
             layers += [_pointwise(before, after)] if after != before else []
             layers += [ResidualBlock(after, expansion, group, blocks * len(path)) for _ in range(blocks)]
             before = after
-        basis = _initialised(nn.Conv2d(last, last, start, groups=last, bias=False))
-        self.layers = nn.Sequential(*layers, basis, nn.Flatten())
+        self.layers = nn.Sequential(*layers)
+        self.basis = nn.Parameter(torch.randn(last, start, start) / start)
         outputs = {"projection": last, "auxiliary": 1 + num_classes}.get(conditioning, 1)
         self.dense = _initialised(nn.Linear(last, outputs, bias=False))
         self.squeeze = conditioning != "auxiliary"
@@ -148,7 +157,7 @@ class R3GANDiscriminator(nn.Module):
             _initialise_embedding(self.embedding, gain=last**-0.5)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        h: Tensor = self.dense(self.layers(images))
+        h: Tensor = self.dense((self.layers(images) * self.basis).sum((2, 3)))
         if self.embedding is not None:
             h = (h * self.embedding(labels)).sum(1, keepdim=True)
         return h.squeeze(1) if self.squeeze else h

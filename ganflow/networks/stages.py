@@ -1,10 +1,10 @@
 """What networks share whose maps are doubled or halved from stage to stage."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganflow.errors import ConfigError, require
+from ganflow.networks.grouped import conv2d, conv_transpose2d
 
 
 def stages(name: str, resolution: int, starts: tuple[int, ...], width: int, halve_after: int) -> list[tuple[int, int]]:
@@ -54,14 +54,14 @@ class Upsample(_Binomial):
     """Zeros between the pixels, then the filter, four times as strong: (N, C, H, W) → (N, C, 2H, 2W)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv_transpose2d(x, 4 * self.each(x), stride=2, padding=1, groups=x.shape[1])
+        return conv_transpose2d(x, 4 * self.each(x), stride=2, padding=1, groups=x.shape[1])
 
 
 class Downsample(_Binomial):
     """The filter, then every second pixel: (N, C, H, W) → (N, C, H/2, W/2)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.each(x), stride=2, padding=1, groups=x.shape[1])
+        return conv2d(x, self.each(x), stride=2, padding=1, groups=x.shape[1])
 
 
 class Blur(_Binomial):
@@ -72,4 +72,4 @@ class Blur(_Binomial):
         self.padding, self.gain = padding, gain
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.gain * self.each(x), padding=self.padding, groups=x.shape[1])
+        return conv2d(x, self.gain * self.each(x), padding=self.padding, groups=x.shape[1])
