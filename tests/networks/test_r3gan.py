@@ -80,7 +80,9 @@ def test_the_projection_is_the_product_with_the_class_s_embedding() -> None:
     features: list[Tensor] = []
     D.dense.register_forward_hook(lambda _, __, out: features.append(out))
     logits = D(normal(4, 2, 8, 8), labels)
-    torch.testing.assert_close(logits, torch.stack([f @ D.embedding.weight[y] for f, y in zip(features[0], labels)]))  # noqa: B905
+    torch.testing.assert_close(
+        logits, torch.stack([f @ D.embedding.weight[y] for f, y in zip(features[0], labels, strict=True)])
+    )
 
 
 def test_embeddings_start_as_a_layer_on_one_hot_labels_does() -> None:

@@ -32,9 +32,6 @@ def normal(*shape: int, seed: int = 1) -> Tensor:
     return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-# Layers
-
-
 def one_kernel_per_image(layer: ModulatedConv, x: Tensor, w: Tensor, up: bool) -> Tensor:
     """Eq. 1 to 3 of the paper, image by image and map by map."""
     weight = layer.weight.detach().numpy() * layer.scale
@@ -130,9 +127,6 @@ def test_a_residual_block_averages_both_paths_in_energy() -> None:
     torch.testing.assert_close(block(x), (plain(x) + block.shortcut(x)) / math.sqrt(2))
 
 
-# Generator
-
-
 def test_only_the_direction_of_z_counts() -> None:
     G, z = generator().eval(), normal(3, 4)
     torch.testing.assert_close(G(5 * z), G(z))
@@ -187,9 +181,6 @@ def test_mixing_happens_as_often_as_asked() -> None:
     assert 70 <= mixed <= 130
 
 
-# Discriminator
-
-
 def test_the_projection_is_the_product_with_the_class_s_own_mapping() -> None:
     """StyleGAN2-ADA: logits are ⟨features, map(y)⟩ / √features, where y enters as a normalised embedding."""
     torch.manual_seed(0)
@@ -227,22 +218,16 @@ def test_layers_have_the_published_sizes() -> None:
     assert [count(rgb) for rgb in G.outputs] == [RGB_LAYERS[512]] * 4 + list(RGB_LAYERS.values())
 
 
+# Where it is published, then pixels, G, D, to within, options of G, options of D
 SIZES: dict[str, tuple[int, float, float, float, dict[str, Any], dict[str, Any]]] = {
-    # pixels, G, D, to within, G's options, D's options
     "the table that stylegan2-ada-pytorch prints at 1024 pixels, cfg=auto": (
-        *(1024, 28794124, 29012513, 0),
-        {"halve_after": 64},
-        {"halve_after": 64},
+        (1024, 28794124, 29012513, 0, {"halve_after": 64}, {"halve_after": 64})
     ),
     "Huang et al. (2024), table 2, configuration A: StyleGAN2 at 256 pixels": (
-        *(256, 24.767e6, 24.001e6, 500),
-        {"mapping_layers": 8},
-        {},
+        (256, 24.767e6, 24.001e6, 500, {"mapping_layers": 8}, {})
     ),
     "cfg=cifar, from the layers' sizes in the table at 1024 pixels": (
-        *(32, CIFAR_G, CIFAR_D, 0),
-        {},
-        {"architecture": "orig", "mbstd_group": 32},
+        (32, CIFAR_G, CIFAR_D, 0, {}, {"architecture": "orig", "mbstd_group": 32})
     ),
 }
 
@@ -255,9 +240,6 @@ def test_networks_have_the_published_sizes(source: str) -> None:
         D = StyleGAN2Discriminator(resolution, 3, 0, "none", **d)
     assert abs(count(G) - of_g) <= within
     assert abs(count(D) - of_d) <= within
-
-
-# What is refused
 
 
 @pytest.mark.parametrize(("resolution", "way_out"), [(4, 8), (28, 32), (100, 128)])
