@@ -8,12 +8,9 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from ganflow import component, distributed
-from ganflow.gan import GAN
-from ganflow.losses.non_saturating import NonSaturating
-from ganflow.regularizers.r1 import R1
-from ganflow.training.player import Player
 from tests.networks.test_every_network import LATENT, build
 from tests.support.ranks import on_ranks
 
@@ -22,20 +19,20 @@ NAMES = tuple(name for name in component.choices("generator") if name in compone
 
 
 def gradients(name: str) -> list[Tensor]:
-    """Of D and then of G, on this rank's rows."""
-    networks = (build(group, name, SIDE, 1, CLASSES).double().eval() for group in ("generator", "discriminator"))
-    G, D = (Player(network, torch.optim.SGD(network.parameters(), 0.1)) for network in networks)
-    method = GAN(G, D, NonSaturating(), {"r1": R1()})
-    draw = torch.Generator().manual_seed(1)
-    z = torch.randn(BATCH, LATENT, dtype=torch.float64, generator=draw)
-    real = torch.randn(BATCH, 1, SIDE, SIDE, dtype=torch.float64, generator=draw)
-    rows = distributed.share(BATCH)
-    y, z, real = (torch.arange(BATCH) % CLASSES)[rows], z[rows], real[rows]
-    with D.turn(G):
-        D.minimise(method.discriminator_terms(real, y, z, y, turn=0))
-    with G.turn(D):
-        G.minimise(method.generator_terms(z, y))
-    return [p.grad.clone() for player in (D, G) for p in player.network.parameters()]
+    """Of D's joint backward and then of G's, on this rank's rows."""
+    G, D = (build(group, name, SIDE, 1, CLASSES).double().eval() for group in ("generator", "discriminator"))
+    parallel_g, parallel_d = distributed.data_parallel(G), distributed.data_parallel(D)
+    draw, rows = torch.Generator().manual_seed(1), distributed.share(BATCH)
+    z = torch.randn(BATCH, LATENT, dtype=torch.float64, generator=draw)[rows]
+    real = torch.randn(BATCH, 1, SIDE, SIDE, dtype=torch.float64, generator=draw)[rows].requires_grad_()
+    y = (torch.arange(BATCH) % CLASSES)[rows]
+    on_real, on_fake = parallel_d(real, y), parallel_d(G(z, y).detach(), y)
+    slope = torch.autograd.grad(on_real.sum(), real, create_graph=True)[0]
+    (softplus(-on_real) + softplus(on_fake) + slope.square().sum((1, 2, 3))).mean().backward()
+    of_d = [p.grad.clone() for p in D.parameters()]
+    D.requires_grad_(False)
+    softplus(-D(parallel_g(z, y), y)).mean().backward()
+    return of_d + [p.grad.clone() for p in G.parameters()]
 
 
 def of_all() -> dict[str, list[Tensor]]:
