@@ -51,7 +51,7 @@ def test_every_choice_composes_and_builds(slot: str, group: str, name: str) -> N
     gan.check_fits(params, 32, 3, 10)
     if group == "source" and "path" in at(params, slot):
         params.data["path"] = "somewhere"  # it has no default that works
-    facts = {"resolution": 32, "channels": 3, "num_classes": 10, "latent_dim": 8}
+    facts = {"resolution": 32, "channels": 3, "num_classes": 10, "conditioning": "projection", "latent_dim": 8}
     assert isinstance(component.build(group, at(params, slot), slot, **facts), component.choices(group)[name])
 
 
@@ -82,7 +82,7 @@ def test_a_recipe_s_options_are_for_its_own_choices_only(default: Config) -> Non
         ("gan/loss=1", "Config group override must be a string or a list. Got int"),
         ("training.bacth=3", "training.bacth: no such key; training has batch, kimg, "),
         ("training.bacth=3", "; did you mean batch?"),
-        ("learning_rate=3", "learning_rate: no such key; params.yaml has recipe, seed, data, gan, "),
+        ("learning_rate=3", "learning_rate: no such key; params.yaml has recipe, seed, data, method, gan, "),
         ("training.batch=many", "training.batch=many; Value 'many' of type 'str' could not be converted to Integer"),
         ("training.batch=1,2", "'training.batch=1,2'"),
         ("training.batch", "Error parsing override 'training.batch'"),

@@ -11,14 +11,17 @@ import torch
 import ganflow
 from ganflow.config import Config
 
-PARTS = ("seed", "gan", "optimizers", "training")
+PARTS = ("seed", "method", "gan", "vae", "optimizers", "training")
 SOURCES = (
+    "method.py",
     "gan.py",
+    "vae.py",
     "draws.py",
     "distributed.py",
     "generator.py",
     "losses",
     "regularizers",
+    "augment",
     "networks",
     "optimizers",
     "training",

@@ -1,12 +1,34 @@
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+import ganflow
 from ganflow import conf
-from ganflow.training.fingerprint import fingerprint
+from ganflow.training.fingerprint import SOURCES, fingerprint
+
+ROOT = Path(inspect.getfile(ganflow)).parents[1]
+# What training loads and weights do not depend on: how choices are read, how data were made, what is measured.
+BESIDE = (
+    "component.py",
+    "config.py",
+    "data",
+    "errors.py",
+    "evaluation",
+    "files.py",
+    "images.py",
+    "metrics",
+    "storage.py",
+)
 
 
 def test_what_is_computed_makes_the_name() -> None:
     one = fingerprint(conf.compose(), "data")
     assert one == fingerprint(conf.compose(), "data")
     assert one != fingerprint(conf.compose(), "other data")
-    for override in ("seed=1", "optimizers.generator.lr=0.002", "gan/loss=minimax", "training.kimg=1"):
+    for override in ("seed=1", "optimizers.generator.lr=0.002", "gan/loss=minimax", "training.kimg=1", "method=vae"):
         assert fingerprint(conf.compose([override]), "data") != one, override
 
 
@@ -14,3 +36,18 @@ def test_where_it_is_computed_does_not() -> None:
     one = fingerprint(conf.compose(), "data")
     for override in ("cluster.workers=1", "tracking.uri=http://127.0.0.1:5000", "register.name=other", "tune.trials=0"):
         assert fingerprint(conf.compose([override]), "data") == one, override
+
+
+def test_every_file_that_training_loads_is_part_of_the_name_or_known_to_be_beside() -> None:
+    code = "import sys, ganflow.training.build as b; print(*(m for m in sys.modules if m.startswith('ganflow.')))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    rooms = {name.split(".")[1] for name in said.split()}
+    files = {f"{room}.py" if (ROOT / "ganflow" / f"{room}.py").exists() else room for room in rooms}
+    assert files <= {*SOURCES, *BESIDE}
+
+
+def test_dvc_trains_again_for_the_same_files() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    for stage in ("tune", "train"):
+        named = {dep.removeprefix("ganflow/") for dep in stages[stage]["deps"] if dep.startswith("ganflow/")}
+        assert set(SOURCES) <= named, stage
