@@ -148,6 +148,7 @@ def build_networks(config: Config, resolution: int, channels: int, num_classes: 
     G: nn.Module = component.build(
         "generator", config.gan.generator, "gan.generator", latent_dim=config.gan.latent_dim, **facts
     )
+    facts["conditioning"] = config.gan.conditioning
     D: nn.Module = component.build("discriminator", config.gan.discriminator, "gan.discriminator", **facts)
     return G, D
 
