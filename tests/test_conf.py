@@ -51,7 +51,7 @@ def test_every_choice_composes_and_builds(slot: str, group: str, name: str) -> N
     gan.check_fits(params, 32, 3, 10)
     if group == "source" and "path" in at(params, slot):
         params.data["path"] = "somewhere"  # it has no default that works
-    facts = {"resolution": 32, "channels": 3, "num_classes": 10, "latent_dim": 8}
+    facts = {"resolution": 32, "channels": 3, "num_classes": 10, "conditioning": "projection", "latent_dim": 8}
     assert isinstance(component.build(group, at(params, slot), slot, **facts), component.choices(group)[name])
 
 
