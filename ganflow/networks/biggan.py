@@ -1,6 +1,7 @@
 """BigGAN (Brock et al., 2019, appendix B) at 32, 64 and 128 pixels, with self-attention (Zhang et al., 2019)."""
 
 from functools import partial
+from itertools import pairwise
 from math import prod
 
 import torch
@@ -88,20 +89,16 @@ class BigGANGenerator(nn.Module):
         require(shared > 0, "shared", shared, "must be more than 0")
         table = table_of(TABLES, "biggan", resolution)
         widths = [_width(width, resolution) * times for times in table.up]
-        blocks = len(widths) - 1
-        require(
-            latent_dim > blocks, "name", "biggan", f"needs gan.latent_dim of at least {blocks + 1}, a part per block"
-        )
-        self.parts = [len(part) for part in torch.arange(latent_dim, device="cpu").tensor_split(blocks + 1)]
+        slots = len(widths)  # the first map and every block
+        require(latent_dim >= slots, "name", "biggan", f"needs gan.latent_dim of at least {slots}, one per map")
+        self.parts = [latent_dim // slots + (slot < latent_dim % slots) for slot in range(slots)]
         self.embedding = nn.Embedding(num_classes, shared) if num_classes else None
         self.shape = (widths[0], table.start, table.start)
         self.dense = nn.Linear(self.parts[0], prod(self.shape))
-        self.blocks = nn.ModuleList()
-        for part, before, after in zip(self.parts[1:], widths, widths[1:], strict=False):
-            self.blocks.append(
-                UpBlock(before, after, partial(VectorBatchNorm2d, size=part + shared * bool(num_classes)))
-            )
-        sides = [table.start << level for level in range(1, blocks + 1)]
+        norms = [partial(VectorBatchNorm2d, size=part + shared * bool(num_classes)) for part in self.parts[1:]]
+        blocks = zip(pairwise(widths), norms, strict=True)
+        self.blocks = nn.ModuleList(UpBlock(before, after, norm) for (before, after), norm in blocks)
+        sides = [table.start << level for level in range(1, slots)]
         attended = zip(_attention(attention, resolution, sides), widths[1:], strict=True)
         self.attend = nn.ModuleList(SelfAttention(after) if here else nn.Identity() for here, after in attended)
         last = nn.Conv2d(widths[-1], channels, 3, padding=1)
@@ -142,10 +139,9 @@ class BigGANDiscriminator(nn.Module):
         widths = [_width(width, resolution) * times for times in table.down]
         sides = [resolution >> min(block, table.halvings) for block in range(1, len(widths) + 1)]
         attended = _attention(attention, resolution, sides)
+        blocks = down_blocks(channels, widths, table.halvings, wide=True)
         layers: list[nn.Module] = []
-        for block, after, here in zip(
-            down_blocks(channels, widths, table.halvings, wide=True), widths, attended, strict=True
-        ):
+        for block, after, here in zip(blocks, widths, attended, strict=True):
             layers += [block, SelfAttention(after)] if here else [block]
         self.layers = nn.Sequential(*layers)
         self.head = Head(widths[-1], num_classes, conditioning, spectral_norm)

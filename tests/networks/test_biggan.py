@@ -145,7 +145,7 @@ def test_weights_start_orthogonal() -> None:
         ),
         (
             lambda: BigGANGenerator(5, 128, 3, 0, width=1),
-            "name=biggan: needs gan.latent_dim of at least 6, a part per block",
+            "name=biggan: needs gan.latent_dim of at least 6, one per map",
         ),
     ],
 )
