@@ -17,7 +17,7 @@ from ganflow.errors import ConfigError, GanflowError, require
 
 PARAMS = Path("params.yaml")
 METHODS = ("gan", "vae")
-CONDITIONING = ("none", "projection")
+CONDITIONING = ("none", "projection", "auxiliary")
 PRECISIONS = ("auto", "fp32", "bf16")
 DECAYS = ("constant", "linear", "cosine")
 
@@ -27,7 +27,7 @@ class GANConfig:
     """The method: who plays, for which loss, under which penalties."""
 
     latent_dim: int = 64
-    conditioning: str = "projection"  # none | projection (Miyato & Koyama, 2018)
+    conditioning: str = "projection"  # none | projection (Miyato & Koyama, 2018) | auxiliary (Odena et al., 2017)
     generator: Any = MISSING
     discriminator: Any = MISSING
     loss: Any = MISSING

@@ -63,7 +63,7 @@ def test_a_size_must_be_positive(key: str, value: int) -> None:
 
 
 IMPOSSIBLE = [
-    ("gan.conditioning", "concat", "one of none, projection"),
+    ("gan.conditioning", "concat", "one of none, projection, auxiliary"),
     ("training.precision", "fp16", "one of auto, fp32, bf16"),
     ("evaluation.reference", "valid", "one of train, test"),
     ("evaluation.samples", 1, "must be at least 2"),
@@ -200,7 +200,8 @@ def test_keys_must_be_text(key: Any) -> None:
 
 
 def test_text_over_several_lines_is_told_in_one() -> None:
-    assert line_of(changed("gan.conditioning", "a\nb\r\nc")) == "gan.conditioning=a b c: one of none, projection"
+    line = line_of(changed("gan.conditioning", "a\nb\r\nc"))
+    assert line == "gan.conditioning=a b c: one of none, projection, auxiliary"
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def game(loss: str, penalties: tuple[str, ...], network: str) -> tuple[GAN, Play
     node = {"name": network, **({"widths": [5, 6]} if network == "mlp" else {"width": 3, "norm": "none"})}
     facts = {"resolution": SIDE, "channels": 2, "num_classes": CLASSES}
     torch.manual_seed(7)
-    D = component.build("discriminator", node, "d", **facts).double()
+    D = component.build("discriminator", node, "d", conditioning="projection", **facts).double()
     G = component.build("generator", node, "g", latent_dim=LATENT, **facts).double()
     for p in [*G.parameters(), *D.parameters()]:
         p.data.mul_(2).add_(0.05)  # far from zero: gradients that are nearly equal must not pass for equal

@@ -4,7 +4,8 @@ from torch import Tensor, nn
 
 from ganflow.component import component
 from ganflow.errors import ConfigError, require
-from ganflow.networks.conditioning import LatentInput, ProjectionHead
+from ganflow.networks.conditioning import Head, LatentInput
+from ganflow.networks.spectral import normalise_spectrally
 
 STARTS = (4, 7, 2)
 
@@ -92,9 +93,11 @@ class DCGANDiscriminator(nn.Module):
         resolution: int,
         channels: int,
         num_classes: int,
+        conditioning: str,
         width: int = 64,
         kernel: int = 4,
         norm: str = "none",
+        spectral_norm: bool = False,
     ) -> None:
         super().__init__()
         _check(width, kernel, norm)
@@ -108,8 +111,10 @@ class DCGANDiscriminator(nn.Module):
             layers += [nn.LeakyReLU(0.2, inplace=True)]
             before = after
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.head = ProjectionHead(before * start * start, num_classes)
+        self.head = Head(before * start * start, num_classes, conditioning, spectral_norm)
         _initialise(self)
+        if spectral_norm:
+            normalise_spectrally(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         logits: Tensor = self.head(self.layers(images), labels)

@@ -103,9 +103,9 @@ def open_train(data: Path) -> Dataset:
 def place(network: nn.Module, device: torch.device) -> nn.Module:
     """On the device, and channels last where there are convolutions, which are faster so."""
     network = network.to(device)
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+    for parameter in network.parameters():  # not modules' weights: a normalised one is computed anew at every look
+        if parameter.dim() == 4 and parameter.shape[1] > 1:  # with one channel DDP would warn of its strides
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return network
 
 

@@ -1,191 +1,254 @@
 """What holds of any generator and discriminator; a new one is covered as soon as it stands in the registry."""
 
 import copy
+import re
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ganflow import component
-from ganflow.component import facts_of
+from ganflow.component import schema
+from ganflow.errors import ConfigError
 
 LATENT = 6
-GENERATORS, DISCRIMINATORS = (component.choices(group) for group in ("generator", "discriminator"))
-RESOLUTIONS = (8, 16, 28, 32, 64)
-REFUSED = {("stylegan2", 28)}
+GENERATORS, DISCRIMINATORS = (tuple(component.choices(group)) for group in ("generator", "discriminator"))
+CLASSES = {"none": 0, "projection": 5, "auxiliary": 5}
+STATED = {
+    "mlp": (1, 8, 28), "dcgan": (8, 16, 28, 32, 64), "dense_conv": (8, 28, 32), "resnet": (32, 48, 64, 128),
+    "biggan": (32, 64, 128), "stylegan2": (8, 16, 32, 64), "r3gan": (8, 28, 32, 64),
+}  # fmt: skip
 UNBOUNDED = {"stylegan2", "r3gan"}  # their papers end in a linear layer
-SMALL = {
-    "dcgan": {"width": 4},
-    "mlp": {"widths": [12, 10]},
-    "r3gan": {"width": 8, "group": 4, "blocks": 1},
-    "stylegan2": {"width": 8, "mapping_layers": 2},
-}
 ALONE = {"stylegan2": {"mbstd_group": 0}}  # without what looks at the other images of a batch
-CONDITIONED = {"none": 0, "projection": 5, "auxiliary": 5}  # the number of classes
-FACTS = tuple(c for c in product(GENERATORS, RESOLUTIONS, (1, 3), (0, 5)) if c[:2] not in REFUSED)
+SMALL: dict[str, dict[str, dict[str, Any]]] = {
+    "generator": {
+        "mlp": {"widths": [12, 10]}, "dcgan": {"width": 4}, "dense_conv": {"widths": [12, 10], "width": 4},
+        "resnet": {"width": 2}, "biggan": {"width": 2, "shared": 4}, "stylegan2": {"width": 8, "mapping_layers": 2},
+        "r3gan": {"width": 8, "group": 4, "blocks": 1},
+    },
+    "discriminator": {
+        "mlp": {"widths": [12, 10]}, "dcgan": {"width": 4}, "dense_conv": {"widths": [12, 10]}, "resnet": {"width": 2},
+        "biggan": {"width": 2}, "stylegan2": {"width": 8, "mapping_layers": 2},
+        "r3gan": {"width": 8, "group": 4, "blocks": 1},
+    },
+}  # fmt: skip
+KINDS = list(product(DISCRIMINATORS, CLASSES))
+SPECTRAL = [n for n in DISCRIMINATORS if "spectral_norm" in schema("discriminator", n).__annotations__]
+NOWHERE = 9  # a side that no network but a fully connected one reaches
+STEP = 1e-8  # so small that no ReLU turns on or off in it
 
 
-def conditionings(name: str) -> tuple[str, ...]:
-    """Those that a discriminator has."""
-    return tuple(CONDITIONED) if "conditioning" in facts_of(DISCRIMINATORS[name]) else ("none", "projection")
-
-
-CASES = tuple((name, conditioning) for name in DISCRIMINATORS for conditioning in conditionings(name))
-D_FACTS = tuple(
-    (name, resolution, channels, conditioning)
-    for (name, conditioning), resolution, channels in product(CASES, RESOLUTIONS, (1, 3))
-    if (name, resolution) not in REFUSED
-)
+def sides(name: str) -> tuple[int, ...]:
+    return STATED.get(name, (32, 64))
 
 
 def build(
-    group: str, name: str, resolution: int, channels: int, classes: int, conditioning: str = "", **options: Any
+    group: str, name: str, resolution: int, channels: int, conditioning: str, seed: int = 0, **options: Any
 ) -> nn.Module:
-    """A small network some way off its initialisation, which may hold zeros where nothing is learnt at first."""
-    torch.manual_seed(0)
-    facts = {"resolution": resolution, "channels": channels, "num_classes": classes, "latent_dim": LATENT}
-    facts["conditioning"] = conditioning or ("projection" if classes else "none")
-    network: nn.Module = component.build(group, {"name": name, **SMALL.get(name, {}), **options}, group, **facts)
-    with torch.no_grad():
-        for p in network.parameters():
-            p.add_(0.05 * torch.randn_like(p))
+    torch.manual_seed(seed)
+    facts = {"resolution": resolution, "channels": channels, "num_classes": CLASSES[conditioning]}
+    node = {"name": name, **SMALL[group].get(name, {}), **options}
+    network: nn.Module = component.build(group, node, group, **facts, latent_dim=LATENT, conditioning=conditioning)
     return network
 
 
-def labels(n: int, classes: int) -> torch.Tensor | None:
-    return torch.arange(n) % classes if classes else None
+def moved(network: nn.Module) -> nn.Module:
+    """As after some steps: what starts at zero, such as a gate, no longer hides what is behind it."""
+    for parameter in network.parameters():
+        parameter.data.add_(0.1 * torch.randn_like(parameter))
+    return network
 
 
-def unmoved(network: nn.Module) -> list[str]:
+def labels(n: int, conditioning: str) -> torch.Tensor | None:
+    return torch.arange(n) % CLASSES[conditioning] if CLASSES[conditioning] else None
+
+
+def without_gradient(network: nn.Module) -> list[str]:
     return [n for n, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
 
 
-@pytest.mark.parametrize(("name", "resolution", "channels", "classes"), FACTS)
+def cases(names: tuple[str, ...]) -> list[tuple[str, int, int, str]]:
+    """Every network × side × conditioning in colour, and the first side in grey too."""
+    colour = [(name, side, 3, kind) for name in names for side, kind in product(sides(name), CLASSES)]
+    return colour + [(name, sides(name)[0], 1, kind) for name, kind in product(names, CLASSES)]
+
+
+@pytest.mark.parametrize(
+    ("name", "resolution", "channels", "conditioning"), [c for c in cases(GENERATORS) if c[3] != "auxiliary"]
+)
 def test_a_generator_makes_images_and_learns_everywhere(
-    name: str, resolution: int, channels: int, classes: int
+    name: str, resolution: int, channels: int, conditioning: str
 ) -> None:
-    G = build("generator", name, resolution, channels, classes)
-    images = G(torch.randn(5, LATENT), labels(5, classes))
+    G = moved(build("generator", name, resolution, channels, conditioning))
+    images = G(torch.randn(5, LATENT), labels(5, conditioning))
     assert images.shape == (5, channels, resolution, resolution)
     assert images.dtype == torch.float32
     assert name in UNBOUNDED or images.abs().max() <= 1
     assert images.std(0).max() > 0  # it depends on z
     images.square().sum().backward()
-    assert unmoved(G) == []
+    assert without_gradient(G) == []
 
 
-@pytest.mark.parametrize(("name", "resolution", "channels", "conditioning"), D_FACTS)
+@pytest.mark.parametrize(("name", "resolution", "channels", "conditioning"), cases(DISCRIMINATORS))
 def test_a_discriminator_judges_images_and_learns_everywhere(
     name: str, resolution: int, channels: int, conditioning: str
 ) -> None:
-    classes = CONDITIONED[conditioning]
-    D = build("discriminator", name, resolution, channels, classes, conditioning)
+    D = moved(build("discriminator", name, resolution, channels, conditioning))
     images = torch.randn(5, channels, resolution, resolution).requires_grad_()
-    logits = D(images, labels(5, classes))
-    assert logits.shape == ((5, 1 + classes) if conditioning == "auxiliary" else (5,))
+    logits = D(images, labels(5, conditioning))
+    assert logits.shape == ((5, 1 + 5) if conditioning == "auxiliary" else (5,))
     logits.square().sum().backward()
     assert images.grad is not None
     assert (images.grad.flatten(1).abs().sum(1) > 0).all()
-    assert unmoved(D) == []
+    assert without_gradient(D) == []
 
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_the_class_changes_the_image(name: str) -> None:
-    images = build("generator", name, 8, 1, 4).eval()(torch.randn(1, LATENT).expand(4, -1), torch.arange(4))
+    G = moved(build("generator", name, sides(name)[-1], 1, "projection")).eval()
+    images = G(torch.randn(1, LATENT).expand(4, -1), torch.arange(4))
     assert torch.pdist(images.flatten(1)).min() > 0
 
 
 @pytest.mark.parametrize("name", DISCRIMINATORS)
-def test_the_class_changes_the_verdict(name: str) -> None:
-    D, image = build("discriminator", name, 8, 1, 4).eval(), torch.randn(1, 1, 8, 8)
-    assert torch.pdist(D(image.expand(4, -1, -1, -1), torch.arange(4))[:, None]).min() > 0
+def test_the_class_changes_the_verdict_of_a_projection_alone(name: str) -> None:
+    side = sides(name)[0]
+    image = torch.randn(1, 1, side, side).expand(4, -1, -1, -1)
+    projection, auxiliary = (build("discriminator", name, side, 1, kind).eval() for kind in ("projection", "auxiliary"))
+    assert torch.pdist(projection(image, torch.arange(4))[:, None]).min() > 0
+    assert torch.equal(auxiliary(image, torch.arange(4)), auxiliary(image, None))
 
 
-@pytest.mark.parametrize(("name", "conditioning"), CASES)
+@pytest.mark.parametrize(("name", "conditioning"), KINDS)
 def test_a_discriminator_judges_each_image_by_itself(name: str, conditioning: str) -> None:
-    y = labels(6, CONDITIONED[conditioning])
-    D = build("discriminator", name, 16, 3, CONDITIONED[conditioning], conditioning, **ALONE.get(name, {})).double()
-    images = torch.randn(6, 3, 16, 16, dtype=torch.float64)
+    side, y = sides(name)[0], labels(6, conditioning)
+    D = build("discriminator", name, side, 3, conditioning, **ALONE.get(name, {})).double().eval()
+    images = torch.randn(6, 3, side, side, dtype=torch.float64)
     alone = [D(images[i : i + 1], None if y is None else y[i : i + 1]) for i in range(6)]
     torch.testing.assert_close(D(images, y), torch.cat(alone))
 
 
-def slope_along(penalty: Any, network: nn.Module, step: float) -> tuple[float, float]:
-    """A penalty's slope along a random direction of the weights: by autograd, and by central differences."""
+def slopes(network: nn.Module, x: torch.Tensor, y: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of ``‖∇ₓ Σ network(x)²‖²`` along a random direction of the weights: by autograd and by central differences."""
     weights = list(network.parameters())
-    direction = [torch.randn_like(p) for p in weights]
-    gradients = torch.autograd.grad(penalty(), weights, allow_unused=True)
-    exact = sum(float((g * d).sum()) for g, d in zip(gradients, direction, strict=True) if g is not None)
-    values = []
-    for sign in (1, -2):
-        torch._foreach_add_([p.data for p in weights], direction, alpha=sign * step)
-        values.append(float(penalty().detach()))
-    return exact, (values[0] - values[1]) / (2 * step)
+    direction = [torch.randn_like(weight) for weight in weights]
+
+    def penalty(step: float = 0.0) -> torch.Tensor:
+        torch._foreach_add_([weight.data for weight in weights], direction, alpha=step)
+        (slope,) = torch.autograd.grad(network(x, y).square().sum(), x, create_graph=True)
+        torch._foreach_sub_([weight.data for weight in weights], direction, alpha=step)
+        return slope.square().sum()
+
+    gradient = torch.autograd.grad(penalty(), weights)
+    along = torch.stack([(g * d).sum() for g, d in zip(gradient, direction, strict=True)]).sum()
+    return along, (penalty(STEP) - penalty(-STEP)) / (2 * STEP)
 
 
-@pytest.mark.parametrize(("name", "conditioning"), CASES)
-def test_a_gradient_penalty_of_a_discriminator_can_be_minimised(name: str, conditioning: str) -> None:
-    classes = CONDITIONED[conditioning]
-    D = build("discriminator", name, 8, 1, classes, conditioning).double()
-    images = torch.randn(5, 1, 8, 8, dtype=torch.float64).requires_grad_()
-
-    def penalty() -> torch.Tensor:
-        logits = D(images, labels(5, classes))
-        return torch.autograd.grad(logits.square().sum(), images, create_graph=True)[0].square().sum()
-
-    exact, difference = slope_along(penalty, D, 1e-7)
-    assert exact != 0
-    assert exact == pytest.approx(difference, rel=1e-4)
+@pytest.mark.parametrize(("name", "conditioning"), KINDS)
+def test_a_penalty_on_a_discriminator_s_slope_can_be_minimised(name: str, conditioning: str) -> None:
+    side = sides(name)[0]
+    plain = {"spectral_norm": False} if name in SPECTRAL else {}
+    D = moved(build("discriminator", name, side, 2, conditioning, **plain)).double().eval()
+    images = torch.randn(2, 2, side, side, dtype=torch.float64).requires_grad_()
+    exact, difference = slopes(D, images, labels(2, conditioning))
+    torch.testing.assert_close(exact, difference, rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_a_penalty_on_a_generator_s_slope_can_be_minimised(name: str) -> None:
-    G = build("generator", name, 8, 1, 3).double().eval()
-    z = torch.randn(4, LATENT, dtype=torch.float64).requires_grad_()
-
-    def penalty() -> torch.Tensor:
-        return torch.autograd.grad(G(z, labels(4, 3)).square().sum(), z, create_graph=True)[0].square().sum()
-
-    exact, difference = slope_along(penalty, G, 1e-7)
-    assert exact != 0
-    assert exact == pytest.approx(difference, rel=1e-4)
+    plain = {"spectral_norm": False} if name == "biggan" else {}
+    G = moved(build("generator", name, sides(name)[0], 1, "projection", **plain)).double().eval()
+    z = torch.randn(3, LATENT, dtype=torch.float64).requires_grad_()
+    exact, difference = slopes(G, z, labels(3, "projection"))
+    torch.testing.assert_close(exact, difference, rtol=1e-4, atol=0)
 
 
-def inputs(group: str, n: int = 4) -> torch.Tensor:
-    return torch.randn(n, LATENT) if group == "generator" else torch.randn(n, 1, 16, 16)
+@pytest.mark.parametrize(("name", "spectral"), [(n, n in SPECTRAL) for n in DISCRIMINATORS])
+def test_several_forwards_and_a_penalty_come_before_one_backward(name: str, spectral: bool) -> None:
+    side = sides(name)[0]
+    D = moved(build("discriminator", name, side, 1, "projection", **({"spectral_norm": True} if spectral else {})))
+    real, fake = torch.randn(2, 5, 1, side, side)
+    for precision in (torch.float32, torch.bfloat16):
+        D.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
+            on_real = D(real.requires_grad_(), labels(5, "projection"))
+            on_fake = D(fake, labels(5, "projection"))
+            (slope,) = torch.autograd.grad(on_real.sum(), real, create_graph=True)
+            loss = on_fake.square().mean() - on_real.mean() + slope.square().sum()
+        loss.backward()
+        assert without_gradient(D) == []
+        assert all(p.grad.isfinite().all() for p in D.parameters() if p.grad is not None)
 
 
-@pytest.mark.parametrize(
-    ("group", "name"), [*product(["generator"], GENERATORS), *product(["discriminator"], DISCRIMINATORS)]
-)
-def test_a_copy_is_the_same_network_and_its_own(group: str, name: str) -> None:
-    network, x = build(group, name, 16, 1, 3), inputs(group)
-    network(x, labels(4, 3)).sum().backward()
-    copied = copy.deepcopy(network).eval()
-    first = copied(x, labels(4, 3))
-    assert torch.equal(first, network.eval()(x, labels(4, 3)))
-    for p in network.parameters():
-        p.data.zero_()
-    assert torch.equal(copied(x, labels(4, 3)), first)
+EVERY = [("generator", name, {}) for name in GENERATORS]
+EVERY += [("discriminator", name, {"spectral_norm": flag}) for name, flag in product(SPECTRAL, (False, True))]
+EVERY += [("discriminator", name, {}) for name in DISCRIMINATORS if name not in SPECTRAL]
 
 
-@pytest.mark.parametrize(
-    ("group", "name"), [*product(["generator"], GENERATORS), *product(["discriminator"], DISCRIMINATORS)]
-)
-def test_bfloat16_gives_nearly_the_same_and_learns_everywhere(group: str, name: str) -> None:
-    network, x = build(group, name, 16, 1, 3), inputs(group)
-    exact = network.eval()(x, labels(4, 3))
+def output(network: nn.Module, group: str, side: int) -> torch.Tensor:
+    draw = torch.Generator().manual_seed(1)
+    shape = (5, LATENT) if group == "generator" else (5, 1, side, side)
+    result: torch.Tensor = network(torch.randn(shape, generator=draw), labels(5, "projection"))
+    return result
+
+
+@pytest.mark.parametrize(("group", "name", "options"), EVERY)
+def test_a_copy_is_equal_and_goes_its_own_way(group: str, name: str, options: dict[str, Any]) -> None:
+    side = sides(name)[0]
+    network = build(group, name, side, 1, "projection", **options)
+    output(network, group, side)  # statistics and singular vectors have moved
+    twin = copy.deepcopy(network).eval()
+    before = output(network.eval(), group, side)
+    assert torch.equal(output(twin, group, side), before)
+    moved(twin.train())
+    output(twin, group, side)
+    assert torch.equal(output(network, group, side), before)
+
+
+@pytest.mark.parametrize(("group", "name", "options"), EVERY)
+def test_bfloat16_gives_nearly_the_same(group: str, name: str, options: dict[str, Any]) -> None:
+    side = sides(name)[0]
+    network = build(group, name, side, 1, "projection", **options)
+    output(network, group, side)
+    exact = output(network.eval(), group, side)
     with torch.autocast("cpu", torch.bfloat16):
-        rough = network(x, labels(4, 3))
-        network.train()(x, labels(4, 3)).float().square().sum().backward()
-    assert float((rough.float() - exact).detach().norm()) < 0.05 * float(exact.detach().norm())
-    assert unmoved(network) == []
-    assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
+        rough = output(network, group, side)
+    assert 0 < (rough.float() - exact).norm() < 0.05 * exact.norm()
 
 
-@pytest.mark.parametrize("name", GENERATORS)
-def test_weights_come_from_torch_s_generator(name: str) -> None:
-    first, second = (build("generator", name, 8, 1, 3).state_dict() for _ in range(2))
+@pytest.mark.parametrize(("group", "name", "options"), EVERY)
+def test_what_is_saved_is_loaded_bit_for_bit(group: str, name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    side = sides(name)[0]
+    network, other = (build(group, name, side, 1, "projection", seed=seed, **options) for seed in (0, 1))
+    output(network, group, side)
+    save_file({n: t.contiguous() for n, t in network.state_dict().items()}, tmp_path / "network")
+    other.load_state_dict(load_file(tmp_path / "network"))
+    assert torch.equal(output(other.eval(), group, side), output(network.eval(), group, side))
+
+
+@pytest.mark.parametrize(("group", "name", "options"), EVERY)
+def test_it_is_built_without_memory_for_weights(group: str, name: str, options: dict[str, Any]) -> None:
+    with torch.device("meta"):
+        network = build(group, name, sides(name)[-1], 3, "projection", **options)
+    assert {t.device.type for t in network.state_dict().values()} == {"meta"}
+
+
+@pytest.mark.parametrize(("group", "name", "options"), EVERY)
+def test_weights_come_from_torch_s_generator(group: str, name: str, options: dict[str, Any]) -> None:
+    first, second = (build(group, name, sides(name)[0], 1, "projection", **options).state_dict() for _ in range(2))
     torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("group", "name"), [(g, n) for g, n, o in EVERY if n != "mlp" and not o.get("spectral_norm")])
+def test_a_side_that_it_does_not_reach_is_refused_with_a_way_out(group: str, name: str) -> None:
+    if (group, name) == ("discriminator", "dense_conv"):  # fully connected
+        assert build(group, name, NOWHERE, 1, "none")(torch.zeros(2, 1, NOWHERE, NOWHERE)).shape == (2,)
+        return
+    with pytest.raises(ConfigError) as refused:
+        build(group, name, NOWHERE, 1, "none")
+    way_out = rf"{group}\.name={name}: cannot make {NOWHERE}×{NOWHERE} images; set data\.resize(=| to ).*\d.*"
+    assert re.fullmatch(way_out, str(refused.value))

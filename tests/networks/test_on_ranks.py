@@ -11,21 +11,24 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from ganflow import component, distributed
-from tests.networks.test_every_network import LATENT, build
+from tests.networks.test_every_network import CLASSES, LATENT, build, moved, sides
 from tests.support.ranks import on_ranks
 
-BATCH, CLASSES, SIDE = 8, 3, 8
+BATCH = 8
 NAMES = tuple(name for name in component.choices("generator") if name in component.choices("discriminator"))
 
 
 def gradients(name: str) -> list[Tensor]:
     """Of D's joint backward and then of G's, on this rank's rows."""
-    G, D = (build(group, name, SIDE, 1, CLASSES).double().eval() for group in ("generator", "discriminator"))
+    side = min(side for side in sides(name) if side > 1)
+    G, D = (
+        moved(build(group, name, side, 1, "projection")).double().eval() for group in ("generator", "discriminator")
+    )
     parallel_g, parallel_d = distributed.data_parallel(G), distributed.data_parallel(D)
     draw, rows = torch.Generator().manual_seed(1), distributed.share(BATCH)
     z = torch.randn(BATCH, LATENT, dtype=torch.float64, generator=draw)[rows]
-    real = torch.randn(BATCH, 1, SIDE, SIDE, dtype=torch.float64, generator=draw)[rows].requires_grad_()
-    y = (torch.arange(BATCH) % CLASSES)[rows]
+    real = torch.randn(BATCH, 1, side, side, dtype=torch.float64, generator=draw)[rows].requires_grad_()
+    y = (torch.arange(BATCH) % CLASSES["projection"])[rows]
     on_real, on_fake = parallel_d(real, y), parallel_d(G(z, y).detach(), y)
     slope = torch.autograd.grad(on_real.sum(), real, create_graph=True)[0]
     (softplus(-on_real) + softplus(on_fake) + slope.square().sum((1, 2, 3))).mean().backward()

@@ -25,6 +25,7 @@ RUNS = {
         "gan.regularizers.r1.gamma=0.01",
     ),
     "unconditional": ("gan.conditioning=none", "gan/loss=minimax"),
+    "spectral normalisation": ("gan.discriminator.spectral_norm=true",),
 }
 
 
