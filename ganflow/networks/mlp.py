@@ -9,10 +9,12 @@ from ganflow.component import component
 from ganflow.errors import require
 from ganflow.networks.conditioning import LatentInput, ProjectionHead
 
+OUTPUTS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "linear": nn.Identity}
+
 
 @component("generator", "mlp")
 class MLPGenerator(nn.Module):
-    """Dense layers with LeakyReLU and, if asked for, batch normalisation; tanh at the end."""
+    """Dense layers with LeakyReLU and, if asked for, batch normalisation; ``output`` at the end."""
 
     def __init__(
         self,
@@ -23,9 +25,11 @@ class MLPGenerator(nn.Module):
         widths: list[int] = [256, 512, 1024],  # noqa: B006 - read only, a configuration default
         slope: float = 0.2,
         norm: str = "none",
+        output: str = "tanh",  # tanh | linear, for points
     ) -> None:
         super().__init__()
         require(norm in ("none", "batch"), "norm", norm, "one of none, batch")
+        require(output in OUTPUTS, "output", output, f"one of {', '.join(OUTPUTS)}")
         require(len(widths) > 0 and min(widths) > 0, "widths", widths, "at least one width, each more than 0")
         self.shape = (channels, resolution, resolution)
         self.latent = LatentInput(latent_dim, num_classes)
@@ -34,7 +38,7 @@ class MLPGenerator(nn.Module):
             layers += [nn.Linear(before, after)]
             layers += [nn.BatchNorm1d(after)] if norm == "batch" else []
             layers += [nn.LeakyReLU(slope)]
-        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], prod(self.shape)), nn.Tanh())
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], prod(self.shape)), OUTPUTS[output]())
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         images: Tensor = self.layers(self.latent(z, labels)).unflatten(1, self.shape)

@@ -16,7 +16,7 @@ RESIDENT_SHARE = 0.25  # of the GPU's free memory that the data set may take
 class Feed:
     """Real images and latents of images ``first … first + count - 1`` of the run.
 
-    On a GPU with room the data set stays there as uint8; else rows are read from the memory map.
+    On a GPU with room the data set stays there as it is stored; else rows are read from the memory map.
     """
 
     def __init__(
@@ -27,9 +27,11 @@ class Feed:
         self._resident = _to_device(dataset, device)
 
     def real(self, first: int, count: int) -> tuple[Tensor, Tensor | None]:
-        """Images (count, C, R, R) in [-1, 1] and their labels (count,), None when unconditional."""
+        """Images (count, C, R, R) in [-1, 1], or points as they are, and labels (count,), None when unconditional."""
         rows = draws.sample_order(self.seed, first, count, len(self.dataset))
-        images = self._rows(rows).float().div_(127.5).sub_(1.0)
+        images = self._rows(rows)
+        if images.dtype == torch.uint8:
+            images = images.float().div_(127.5).sub_(1.0)
         if self.mirror:
             flip = self._tensor(draws.uniform(self.seed, "mirror", first, count, 1) < 0.5)
             images = torch.where(flip[:, :, None, None], images.flip(3), images)
@@ -56,7 +58,7 @@ def _to_device(dataset: Dataset, device: torch.device) -> Tensor | None:
     if device.type != "cuda":
         return None
     facts = dataset.facts
-    size = len(dataset) * facts.channels * facts.resolution**2
+    size = len(dataset) * facts.channels * facts.resolution**2 * facts.dtype.itemsize
     if size > RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
         return None
     chunks = np.array_split(np.arange(len(dataset)), max(1, size >> 26))
