@@ -34,7 +34,7 @@ class PointSet:
         options = {"count": self.count, "test_count": self.test_count, "seed": self.seed}
         return Content(
             facts=Facts(1, 2, len(mixture.centres), POINTS, mixture),
-            classes=[" ".join(f"{x:.3g}" for x in centre) for centre in mixture.centres],
+            classes=[" ".join(f"{round(x, 3) + 0.0:g}" for x in centre) for centre in mixture.centres],
             splits={split: self._split(mixture, split, n) for split, n in counts.items() if n},
             recipe={"name": name, **options},
         )
