@@ -18,6 +18,7 @@ from ganflow.errors import ConfigError, GanflowError, require
 PARAMS = Path("params.yaml")
 CONDITIONING = ("none", "projection")
 PRECISIONS = ("auto", "fp32", "bf16")
+DECAYS = ("constant", "linear", "cosine")
 
 
 @dataclass
@@ -41,6 +42,20 @@ class OptimizersConfig:
 
 
 @dataclass
+class ScheduleConfig:
+    """The learning rates over a run, as a factor of both players'."""
+
+    warmup_kimg: float = 0.0  # linear from 0; 0 turns it off
+    decay: str = "constant"  # constant | linear | cosine, from the end of the warm-up to training.kimg
+    floor: float = 0.0  # share of the rate that is left at the end of a decay
+
+    @property
+    def varies(self) -> bool:
+        """Whether any step's rate differs from the optimizer's own."""
+        return self.warmup_kimg > 0 or self.decay != "constant"
+
+
+@dataclass
 class TrainingConfig:
     """The length and the rhythm of a run. Lengths are in thousands of real images (kimg)."""
 
@@ -54,6 +69,7 @@ class TrainingConfig:
     report_kimg: float = 2.0
     snapshot_kimg: float = 30.0  # sample grid and metrics on a few samples
     checkpoint_kimg: float = 10.0
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
 
 
 @dataclass
@@ -240,7 +256,18 @@ def _check_values(config: Config) -> None:
     require(not unknown, "evaluation.snapshot_metrics", ", ".join(unknown), has)
     require(tune.metric in e.snapshot_metrics, "tune.metric", tune.metric, "one of evaluation.snapshot_metrics")
     require(config.cluster.max_failures >= 0, "cluster.max_failures", config.cluster.max_failures, "0 or more")
+    _check_schedule(config)
     check_workers(t.batch, config.cluster.workers)
+
+
+def _check_schedule(config: Config) -> None:
+    s, key = config.training.schedule, "training.schedule."
+    require(s.decay in DECAYS, key + "decay", s.decay, "one of " + ", ".join(DECAYS))
+    require(0 <= s.floor <= 1, key + "floor", s.floor, "0 to 1")
+    require(s.warmup_kimg >= 0, key + "warmup_kimg", s.warmup_kimg, "0 (none) or more")
+    lengths = {"training.kimg": config.training.kimg} | ({"tune.kimg": config.tune.kimg} if config.tune.trials else {})
+    for name, kimg in lengths.items():
+        require(s.warmup_kimg < kimg, key + "warmup_kimg", s.warmup_kimg, f"must be less than {name}={kimg}")
 
 
 def check_workers(batch: int, workers: Any) -> None:

@@ -7,12 +7,14 @@ Bits come from the counter-based Philox generator (Salmon et al., 2011), ``ceil(
 
 import functools
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
+First = int | Sequence[int]  # one batch's first image, or those of several: their rows follow one another
 
 _CACHED_ORDER = 1 << 22  # up to this many images an epoch's order is kept in memory (32 MiB)
 
@@ -23,11 +25,15 @@ def derive(*parts: object) -> int:
     return int.from_bytes(digest, "little") >> 1
 
 
-def bits(seed: int, stream: str, first: int, count: int, words: int) -> npt.NDArray[np.uint32]:
+def bits(seed: int, stream: str, first: First, count: int, words: int) -> npt.NDArray[np.uint32]:
     """Random words of images ``first … first + count - 1``: (count, words), words rounded up to a multiple of 8."""
     blocks = -(-words // 8)
-    raw = np.random.Philox(key=_key(seed, stream), counter=first * blocks).random_raw(count * blocks * 4)
-    return raw.view(np.uint32).reshape(count, blocks * 8)
+    generator, raw, at = np.random.Philox(key=_key(seed, stream)), [], 0
+    for start in [first] if isinstance(first, int) else first:
+        generator.advance(start * blocks - at)  # in counters; a quarter of what a new generator takes
+        raw.append(generator.random_raw(count * blocks * 4))
+        at = (start + count) * blocks
+    return np.concatenate(raw).view(np.uint32).reshape(-1, blocks * 8)
 
 
 @functools.lru_cache
@@ -35,14 +41,14 @@ def _key(seed: int, stream: str) -> int:
     return derive(seed, stream) | derive(stream, seed) << 64
 
 
-def uniform(seed: int, stream: str, first: int, count: int, size: int) -> Floats:
+def uniform(seed: int, stream: str, first: First, count: int, size: int) -> Floats:
     """Uniform draws in the open interval (0, 1): (count, size), 23 bits each."""
     words = bits(seed, stream, first, count, size)[:, :size]
     # 23 bits and the half fill float32's 24: with one bit more the largest would be rounded to 1.
     return ((words >> np.uint32(9)).astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-23)
 
 
-def normal(seed: int, stream: str, first: int, count: int, size: int) -> Floats:
+def normal(seed: int, stream: str, first: First, count: int, size: int) -> Floats:
     """Standard normal draws: (count, size), by Box and Muller (1958)."""
     half = -(-size // 2)
     u = uniform(seed, stream, first, count, 2 * half)
@@ -51,21 +57,21 @@ def normal(seed: int, stream: str, first: int, count: int, size: int) -> Floats:
     return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, :size]
 
 
-def integers(seed: int, stream: str, first: int, count: int, below: int) -> Indices:
+def integers(seed: int, stream: str, first: First, count: int, below: int) -> Indices:
     """One uniform draw from ``range(below)`` per image: (count,)."""
     words = bits(seed, stream, first, count, 2)[:, :2].astype(np.uint64)
     wide = (words[:, 0] << np.uint64(31)) ^ words[:, 1]
     return (wide % np.uint64(below)).astype(np.int64)
 
 
-def sample_order(seed: int, first: int, count: int, n: int) -> Indices:
+def sample_order(seed: int, first: First, count: int, n: int) -> Indices:
     """Which of ``n`` data are images ``first … first + count - 1`` of the run: (count,).
 
     Every epoch of ``n`` images is a permutation of its own; a batch may straddle two.
     """
-    index = np.arange(first, first + count)
+    index = np.add.outer(np.atleast_1d(first), np.arange(count)).ravel()
     epoch, place = index // n, index % n
-    out = np.empty(count, np.int64)
+    out = np.empty(len(index), np.int64)
     for e in np.unique(epoch):
         here = epoch == e
         out[here] = (
@@ -76,7 +82,13 @@ def sample_order(seed: int, first: int, count: int, n: int) -> Indices:
 
 @functools.lru_cache(maxsize=2)
 def _epoch(seed: int, epoch: int, n: int) -> Indices:
-    return permute(seed, epoch, n, np.arange(n))
+    """All of :func:`permute`: each step of every walk is looked up instead of computed."""
+    width, keys = _network(seed, epoch, n)
+    table = _feistel(np.arange(1 << width, dtype=np.uint64), width, keys).astype(np.int64)
+    out = table[:n]
+    while (outside := out >= n).any():
+        out = np.where(outside, table[out], out)
+    return out
 
 
 def permute(seed: int, epoch: int, n: int, place: Indices) -> Indices:
@@ -85,14 +97,17 @@ def permute(seed: int, epoch: int, n: int, place: Indices) -> Indices:
     A Feistel network on the next power of two; values outside of the range walk on along their cycle until they
     are inside (Black & Rogaway, 2002), which keeps it a permutation.
     """
-    bits_ = max(2, (n - 1).bit_length())
-    keys = [np.uint64(derive(seed, "order", epoch, turn)) for turn in range(8)]
+    width, keys = _network(seed, epoch, n)
     out = place.astype(np.uint64)
     walking = np.arange(len(out))
     while len(walking):
-        out[walking] = _feistel(out[walking], bits_, keys)
+        out[walking] = _feistel(out[walking], width, keys)
         walking = walking[out[walking] >= n]
     return out.astype(np.int64)
+
+
+def _network(seed: int, epoch: int, n: int) -> tuple[int, list[np.uint64]]:
+    return max(2, (n - 1).bit_length()), [np.uint64(derive(seed, "order", epoch, turn)) for turn in range(8)]
 
 
 def _feistel(x: npt.NDArray[np.uint64], width: int, keys: list[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -17,16 +17,10 @@ from ganflow import component
 from ganflow.config import Config
 from ganflow.data.dataset import IMAGES, POINTS
 from ganflow.errors import require
+from ganflow.losses.base import AdversarialLoss
 
 Network = Callable[[Tensor, Tensor | None], Tensor]
 Terms = dict[str, Tensor]
-
-
-class Loss(Protocol):
-    """What D and G minimise, from logits to a scalar."""
-
-    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor: ...
-    def generator(self, fake: Tensor) -> Tensor: ...
 
 
 class Penalty(Protocol):
@@ -43,7 +37,7 @@ class GAN:
 
     G: Network
     D: Network
-    loss: Loss
+    loss: AdversarialLoss
     penalties: Mapping[str, Penalty]
 
     def discriminator_terms(
@@ -108,9 +102,9 @@ def check_fits(config: Config, resolution: int, channels: int, num_classes: int,
         require(fits, "evaluation.metrics", name, f"measures images, and these data are points; {way_out}")
 
 
-def build_loss(config: Config) -> Loss:
+def build_loss(config: Config) -> AdversarialLoss:
     """The adversarial loss that the configuration names."""
-    loss: Loss = component.build("loss", config.gan.loss, "gan.loss")
+    loss: AdversarialLoss = component.build("loss", config.gan.loss, "gan.loss")
     return loss
 
 

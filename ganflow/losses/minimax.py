@@ -11,6 +11,5 @@ from ganflow.losses.cross_entropy import CrossEntropy
 class Minimax(CrossEntropy):
     """D minimises cross-entropy; G minimises ``E[log(1 − D(G(z)))]``, which saturates while D wins."""
 
-    def generator(self, fake: Tensor) -> Tensor:
-        """What G minimises, from logits (N,) to a scalar."""
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return -softplus(fake).mean()

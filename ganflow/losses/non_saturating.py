@@ -11,6 +11,5 @@ from ganflow.losses.cross_entropy import CrossEntropy
 class NonSaturating(CrossEntropy):
     """D minimises cross-entropy; G minimises ``−E[log D(G(z))]``."""
 
-    def generator(self, fake: Tensor) -> Tensor:
-        """What G minimises, from logits (N,) to a scalar."""
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return softplus(-fake).mean()

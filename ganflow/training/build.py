@@ -40,7 +40,7 @@ def build_trainer(config: Config, dataset: Dataset, device: torch.device, folder
     return Trainer(
         gan=gan.GAN(G, D, gan.build_loss(config), penalties),
         state=TrainState(G, D, EMA(G_network, t.ema_kimg * 1000, t.ema_rampup), Means(device)),
-        feed=Feed(dataset, config.seed, config.gan.latent_dim, classes > 0, t.mirror, device),
+        feed=Feed(dataset, config.seed, config.gan.latent_dim, classes > 0, t.mirror, device, t.batch, t.d_steps),
         spec=generator_spec(config, dataset),
         training=t,
         seed=config.seed,

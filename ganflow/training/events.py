@@ -16,7 +16,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Report:
-    """Means of the terms since the last report, over all workers."""
+    """Means of the terms since the last report, over all workers; the learning rates where they vary."""
 
     nimg: int
     metrics: Mapping[str, float] = field(default_factory=dict)

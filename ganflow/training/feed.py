@@ -1,6 +1,8 @@
 """This rank's rows of the global batch, as a function of (seed, image index) alone."""
 
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,39 +13,94 @@ from ganflow import draws
 from ganflow.data.dataset import Dataset
 
 RESIDENT_SHARE = 0.25  # of the GPU's free memory that the data set may take
+TURNS_AHEAD = 16
+NUMBERS_AHEAD = 1 << 18  # at most so many numbers at once (1 MiB)
+
+T = TypeVar("T")
+
+
+class Order(NamedTuple):
+    """Which data make up a turn's real images (count,), their labels (count,) and which are mirrored (count, 1)."""
+
+    rows: draws.Indices
+    labels: Tensor | None
+    flip: Tensor | None
+
+
+class Ahead(Generic[T]):
+    """Makes the rows of several turns in one go: for a batch of small images NumPy's calls cost more than the numbers.
+
+    Args:
+        make: called with the first images of some turns and their count of rows; gives one item per turn.
+        stride: images from one turn to the next.
+        size: numbers in a row.
+    """
+
+    def __init__(self, make: Callable[[Sequence[int], int], Iterable[T]], stride: int, size: int) -> None:
+        self._make, self._stride, self._size = make, stride, size
+        self._ready: dict[tuple[int, int], T] = {}
+
+    def __call__(self, first: int, count: int) -> T:
+        """The item of the turn on images ``first … first + count - 1``."""
+        if (first, count) not in self._ready:
+            turns = max(1, min(TURNS_AHEAD, NUMBERS_AHEAD // (count * self._size)))
+            firsts = range(first, first + turns * self._stride, self._stride)
+            self._ready = {(f, count): item for f, item in zip(firsts, self._make(firsts, count), strict=True)}
+        return self._ready.pop((first, count))
 
 
 class Feed:
-    """Real images and latents of images ``first … first + count - 1`` of the run.
+    """Real images and latents of a turn on images ``first … first + count - 1`` of the run.
 
     On a GPU with room the data set stays there as it is stored; else rows are read from the memory map.
+
+    Args:
+        batch: images from one turn of D to the next.
+        d_steps: turns of D from one turn of G to the next.
     """
 
     def __init__(
-        self, dataset: Dataset, seed: int, latent_dim: int, conditional: bool, mirror: bool, device: torch.device
+        self,
+        dataset: Dataset,
+        seed: int,
+        latent_dim: int,
+        conditional: bool,
+        mirror: bool,
+        device: torch.device,
+        batch: int,
+        d_steps: int,
     ) -> None:
-        self.dataset, self.seed, self.latent_dim, self.mirror, self.device = dataset, seed, latent_dim, mirror, device
-        self.conditional = conditional
+        self.dataset, self.seed, self.latent_dim, self.device = dataset, seed, latent_dim, device
+        self.conditional, self.mirror = conditional, mirror
         self._resident = _to_device(dataset, device)
+        self._order = Ahead(self._draw_order, batch, 1)
+        self.discriminator_latents = Ahead(partial(self._draw_latents, "z-discriminator"), batch, latent_dim)
+        self.generator_latents = Ahead(partial(self._draw_latents, "z-generator"), batch * d_steps, latent_dim)
 
     def real(self, first: int, count: int) -> tuple[Tensor, Tensor | None]:
         """Images (count, C, R, R) in [-1, 1], or points as they are, and labels (count,), None when unconditional."""
-        rows = draws.sample_order(self.seed, first, count, len(self.dataset))
-        images = self._rows(rows)
+        order = self._order(first, count)
+        images = self._rows(order.rows)
         if images.dtype == torch.uint8:
             images = images.float().div_(127.5).sub_(1.0)
-        if self.mirror:
-            flip = self._tensor(draws.uniform(self.seed, "mirror", first, count, 1) < 0.5)
-            images = torch.where(flip[:, :, None, None], images.flip(3), images)
-        return images, self._tensor(self.dataset.labels[rows]) if self.conditional else None
+        if order.flip is not None:
+            images = torch.where(order.flip[:, :, None, None], images.flip(3), images)
+        return images, order.labels
 
-    def latents(self, stream: str, first: int, count: int) -> tuple[Tensor, Tensor | None]:
+    def _draw_order(self, firsts: Sequence[int], count: int) -> Iterable[Order]:
+        turns = len(firsts)
+        rows = draws.sample_order(self.seed, firsts, count, len(self.dataset))
+        flips = self._tensor(draws.uniform(self.seed, "mirror", firsts, count, 1) < 0.5) if self.mirror else None
+        return map(Order, np.split(rows, turns), _split(self._labels(rows), turns), _split(flips, turns))
+
+    def _draw_latents(self, stream: str, firsts: Sequence[int], count: int) -> Iterable[tuple[Tensor, Tensor | None]]:
         """z (count, latent_dim) and labels drawn from the data's own distribution, None when unconditional."""
-        z = self._tensor(draws.normal(self.seed, stream, first, count, self.latent_dim))
-        if not self.conditional:
-            return z, None
-        rows = draws.integers(self.seed, f"{stream}-label", first, count, len(self.dataset))
-        return z, self._tensor(self.dataset.labels[rows])
+        z = self._tensor(draws.normal(self.seed, stream, firsts, count, self.latent_dim))
+        rows = draws.integers(self.seed, f"{stream}-label", firsts, count, len(self.dataset))
+        return zip(z.split(count), _split(self._labels(rows), len(firsts)), strict=True)
+
+    def _labels(self, rows: draws.Indices) -> Tensor | None:
+        return self._tensor(self.dataset.labels[rows]) if self.conditional else None
 
     def _rows(self, rows: draws.Indices) -> Tensor:
         if self._resident is not None:
@@ -52,6 +109,10 @@ class Feed:
 
     def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.device, non_blocking=True)
+
+
+def _split(rows: Tensor | None, turns: int) -> Iterable[Tensor | None]:
+    return [None] * turns if rows is None else rows.chunk(turns)
 
 
 def _to_device(dataset: Dataset, device: torch.device) -> Tensor | None:

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from ganflow import distributed
 
+TOGETHER = 64
+
 
 class Means:
     """Sums and counts by name; the reduction over ranks is the mean of both, so a step counts once on any number."""
@@ -15,17 +17,26 @@ class Means:
         self.device = device
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, float] = {}
+        self._new: dict[str, list[Tensor]] = {}  # not yet in the sums: one addition for many steps
 
     def add(self, prefix: str, terms: Mapping[str, Tensor]) -> None:
         """Take in scalars, without waiting for the device."""
         for name, term in terms.items():
-            key = f"{prefix}/{name}"
-            value = term.detach().double()
+            new = self._new.setdefault(f"{prefix}/{name}", [])
+            new.append(term.detach())
+            if len(new) == TOGETHER:
+                self._fold()
+
+    def _fold(self) -> None:
+        for key, new in self._new.items():
+            value = torch.stack(new).double().sum()
             self._sums[key] = self._sums[key] + value if key in self._sums else value
-            self._counts[key] = self._counts.get(key, 0.0) + 1.0
+            self._counts[key] = self._counts.get(key, 0.0) + len(new)
+        self._new = {}
 
     def reduced(self) -> dict[str, tuple[float, float]]:
         """(sum, count) by name, averaged over all ranks, on every rank. The one place that waits for the device."""
+        self._fold()
         names = sorted(self._sums)
         if not names:
             return {}
@@ -45,3 +56,4 @@ class Means:
         """Go on from what :meth:`reduced` gave, on any number of ranks."""
         self._sums = {n: torch.tensor(s, dtype=torch.float64, device=self.device) for n, (s, _) in reduced.items()}
         self._counts = {n: c for n, (_, c) in reduced.items()}
+        self._new = {}

@@ -18,6 +18,8 @@ class Player:
         self._parallel = data_parallel(network)
         self._parameters = list(network.parameters())
         self._learning = False
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]  # travels with the optimizer's state, as torch's schedulers have it
 
     def __call__(self, inputs: Tensor, labels: Tensor | None) -> Tensor:
         # A frozen network must not go through DDP: its reducer would wait for gradients that never come.
@@ -41,6 +43,16 @@ class Player:
         """Whether gradients reach this player's parameters."""
         for parameter in self._parameters:
             parameter.requires_grad = flag
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the last step."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def scale_rate(self, factor: float) -> None:
+        """Make the learning rate this share of the initial one, whatever it is now."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
 
     def minimise(self, terms: Mapping[str, Tensor]) -> None:
         """One joint backward of all terms (a separate one per term would break DDP), then a step."""

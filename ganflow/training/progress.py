@@ -26,7 +26,8 @@ class Progress:
         if isinstance(event, Started):
             self._start(event)
         elif isinstance(event, Report):
-            losses = " ".join(f"{name}={value:.3f}" for name, value in event.metrics.items() if "/" in name)
+            terms = {name: value for name, value in event.metrics.items() if name.startswith(("D/", "G/"))}
+            losses = " ".join(f"{name}={value:.3f}" for name, value in terms.items())
             speed = event.metrics.get("images_per_second", 0.0)
             self._show(event.nimg, losses, speed)
         elif isinstance(event, Snapshot):

@@ -15,6 +15,7 @@ from ganflow.images import picture
 from ganflow.training.checkpoint import CheckpointStore
 from ganflow.training.events import Listener, Report, Saved, Snapshot, Started, silent
 from ganflow.training.feed import Feed
+from ganflow.training.schedule import factor
 from ganflow.training.state import TrainState
 
 GRID, POINTS = 100, 2500  # samples in a snapshot: images, points
@@ -65,6 +66,8 @@ class Trainer:
 
     def step(self) -> None:
         """``d_steps`` turns of D on new real images, then one of G."""
+        if self.training.schedule.varies:
+            self._set_rates()
         part = distributed.share(self.training.batch)
         count = part.stop - part.start
         for _ in range(self.training.d_steps):
@@ -73,10 +76,16 @@ class Trainer:
         self._generator_turn(self.state.nimg - self.training.batch + part.start, count)
         self.state.ema.update(self.state.nimg, self.training.batch * self.training.d_steps)
 
+    def _set_rates(self) -> None:
+        s = self.training.schedule
+        of_initial = factor(self.state.nimg, s.warmup_kimg * 1000, s.decay, s.floor, self.total)
+        self.state.G.scale_rate(of_initial)
+        self.state.D.scale_rate(of_initial)
+
     def _discriminator_turn(self, first: int, count: int) -> None:
         self._seed_torch(first)
         real, labels = self.feed.real(first, count)
-        z, z_labels = self.feed.latents("z-discriminator", first, count)
+        z, z_labels = self.feed.discriminator_latents(first, count)
         with self.state.D.turn(self.state.G):
             with self._precision():
                 terms = self.gan.discriminator_terms(real, labels, z, z_labels, self.state.nimg // self.training.batch)
@@ -84,7 +93,7 @@ class Trainer:
         self.state.means.add("D", terms)
 
     def _generator_turn(self, first: int, count: int) -> None:
-        z, z_labels = self.feed.latents("z-generator", first, count)
+        z, z_labels = self.feed.generator_latents(first, count)
         with self.state.G.turn(self.state.D):
             with self._precision():
                 terms = self.gan.generator_terms(z, z_labels)
@@ -116,6 +125,8 @@ class Trainer:
 
     def _report(self) -> None:
         metrics = self.state.means.pop()
+        if self.training.schedule.varies:
+            metrics |= {"lr/G": self.state.G.rate, "lr/D": self.state.D.rate}
         then, nimg = self._clock
         metrics["images_per_second"] = (self.state.nimg - nimg) / (time.perf_counter() - then)
         self._tell(Report(self.state.nimg, metrics))

@@ -20,12 +20,23 @@ def sigmoid(logits: Tensor) -> np.ndarray:
 
 
 @both
+@pytest.mark.parametrize("fake_target", [0.0, 0.2, 0.49])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.49])
-def test_the_discriminator_minimises_cross_entropy_with_one_sided_smoothing(loss: Loss, smoothing: float) -> None:
+def test_the_discriminator_minimises_cross_entropy_to_smooth_targets(
+    loss: Loss, smoothing: float, fake_target: float
+) -> None:
     real, fake = sigmoid(REAL), sigmoid(FAKE)
     on_real = (1 - smoothing) * np.log(real) + smoothing * np.log(1 - real)
-    expected = -on_real.mean() - np.log(1 - fake).mean()
-    assert float(loss(smoothing).discriminator(REAL, FAKE)) == pytest.approx(expected, rel=1e-10)
+    on_fake = fake_target * np.log(fake) + (1 - fake_target) * np.log(1 - fake)
+    of_d = loss(smoothing, fake_target).discriminator(REAL, FAKE)
+    assert float(of_d) == pytest.approx(-on_real.mean() - on_fake.mean(), rel=1e-10)
+
+
+@both
+def test_each_target_is_where_the_discriminator_rests(loss: Loss) -> None:
+    real, fake = (torch.tensor([np.log(t / (1 - t))], requires_grad=True) for t in (0.9, 0.2))
+    slopes = torch.autograd.grad(loss(0.1, 0.2).discriminator(real, fake), (real, fake))
+    assert [float(slope) for slope in slopes] == pytest.approx([0.0, 0.0], abs=1e-12)
 
 
 def test_the_non_saturating_generator_maximises_log_d() -> None:
@@ -38,16 +49,16 @@ def test_the_minimax_generator_minimises_log_one_minus_d() -> None:
 
 def test_smoothing_leaves_the_generator_alone() -> None:
     for loss in (Minimax, NonSaturating):
-        assert loss(0.3).generator(FAKE) == loss(0.0).generator(FAKE)
+        assert loss(0.3, 0.2).generator(FAKE) == loss(0.0).generator(FAKE)
 
 
 @both
 @pytest.mark.parametrize("smoothing", [-0.1, 0.5, float("nan")])
 def test_a_smoothing_that_turns_the_target_is_refused(loss: Loss, smoothing: float) -> None:
-    with pytest.raises(ConfigError) as refused:
-        loss(smoothing)
-    allowed = "0 (none) to less than 0.5; 0.1 makes the real target 0.9"
-    assert str(refused.value) == f"smoothing={smoothing}: {allowed}"
+    for option, target in (("smoothing", "real target 0.9"), ("smoothing_fake", "fake target 0.1")):
+        with pytest.raises(ConfigError) as refused:
+            loss(**{option: smoothing})
+        assert str(refused.value) == f"{option}={smoothing}: 0 (none) to less than 0.5; 0.1 makes the {target}"
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])

@@ -1,15 +1,24 @@
+"""Each optimizer against its paper's algorithm, written by hand; stretch as in Karras et al. (2020), app. B."""
+
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from ganflow import component
+from ganflow.errors import ConfigError
 from ganflow.optimizers.adam import Adam
+from ganflow.optimizers.adamw import AdamW
 from ganflow.optimizers.rmsprop import RMSprop
+from ganflow.optimizers.sgd import SGD
 
 GRADIENTS = [torch.tensor([0.5, -2.0]), torch.tensor([0.1, 1.0]), torch.tensor([-0.3, 0.0])]
 START = torch.tensor([1.0, -1.0])
 
 
-def after(optimizer: Adam | RMSprop, stretch: float) -> torch.Tensor:
+def after(optimizer: Any, stretch: float) -> torch.Tensor:
     p = nn.Parameter(START.clone())
     made = optimizer([p], stretch)
     for gradient in GRADIENTS:
@@ -37,3 +46,91 @@ def test_rmsprop_divides_by_the_running_root_mean_square(stretch: float) -> None
         v = alpha * v + (1 - alpha) * g**2
         x = x - lr * g / (v.sqrt() + 1e-8)
     torch.testing.assert_close(after(RMSprop(0.1, 0.9), stretch), x.float())
+
+
+@pytest.mark.parametrize("stretch", [1.0, 16 / 17])
+def test_adamw_decays_weights_apart_from_the_gradient(stretch: float) -> None:
+    """Loshchilov & Hutter (2019), algorithm 2, with the decay in units of the learning rate."""
+    lr, b1, b2 = 0.1 * stretch, 0.5**stretch, 0.9**stretch
+    x, m, v = START.double().numpy(), np.zeros(2), np.zeros(2)
+    for t, g in enumerate((g.double().numpy() for g in GRADIENTS), 1):
+        m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
+        x = x - lr * ((m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + 1e-8) + 0.3 * x)
+    moved = after(AdamW(0.1, (0.5, 0.9), weight_decay=0.3), stretch)
+    torch.testing.assert_close(moved, torch.from_numpy(x).float())
+
+
+@pytest.mark.parametrize("stretch", [1.0, 16 / 17])
+def test_adamw_without_decay_is_adam(stretch: float) -> None:
+    torch.testing.assert_close(after(AdamW(weight_decay=0.0), stretch), after(Adam(), stretch))
+
+
+@pytest.mark.parametrize("stretch", [1.0, 4 / 5])
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
+def test_sgd_follows_the_velocity(momentum: float, nesterov: bool, stretch: float) -> None:
+    """Sutskever et al. (2013), section 2, with the velocity in units of the learning rate."""
+    mu = momentum**stretch
+    lr = 0.1 * stretch * (1 - mu) / (1 - momentum)
+    x, v = START.double().numpy(), np.zeros(2)
+    for g in (g.double().numpy() for g in GRADIENTS):
+        v = mu * v + g
+        x = x - lr * (g + mu * v if nesterov else v)
+    moved = after(SGD(0.1, momentum, nesterov), stretch)
+    torch.testing.assert_close(moved, torch.from_numpy(x).float())
+
+
+@pytest.mark.parametrize("stretch", [1.0, 4 / 5])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_one_gradient_moves_sgd_stretch_times_as_far_and_is_forgotten_as_much_slower(
+    nesterov: bool, stretch: float
+) -> None:
+    p = nn.Parameter(torch.zeros(1, dtype=torch.float64))
+    made = SGD(0.1, 0.5, nesterov)([p], stretch)
+    path = []
+    for turn in range(100):
+        p.grad = torch.full_like(p, float(turn == 0))
+        made.step()
+        path.append(-float(p.detach()))
+    assert path[-1] == pytest.approx(stretch * 0.1 / (1 - 0.5))
+    left = [path[-1] - seen for seen in path[:11]]
+    assert left[10] / left[0] == pytest.approx(0.5 ** (10 * stretch))
+
+
+@pytest.mark.parametrize("name", component.choices("optimizer"))
+def test_a_resumed_optimizer_goes_on_as_if_it_had_not_stopped(name: str) -> None:
+    def made() -> tuple[nn.Parameter, torch.optim.Optimizer]:
+        p = nn.Parameter(START.clone())
+        options = {"momentum": 0.9} if name == "sgd" else {}
+        return p, component.build("optimizer", {"name": name, "lr": 0.1, **options}, "o")([p], 0.9)
+
+    def step(p: nn.Parameter, optimizer: torch.optim.Optimizer, gradient: torch.Tensor) -> None:
+        p.grad = gradient.clone()
+        optimizer.step()
+
+    whole, cut, resumed = made(), made(), made()
+    for gradient in GRADIENTS:
+        step(*whole, gradient)
+    for gradient in GRADIENTS[:2]:
+        step(*cut, gradient)
+    resumed[0].data.copy_(cut[0].data)
+    resumed[1].load_state_dict(cut[1].state_dict())
+    step(*resumed, GRADIENTS[2])
+    assert torch.equal(whole[0], resumed[0])
+    assert not torch.equal(whole[0], cut[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value", "line"),
+    [
+        *((name, "lr", 0.0, "lr=0.0: must be more than 0") for name in component.choices("optimizer")),
+        ("adamw", "betas", (0.5, 1.0), "betas=[0.5, 1.0]: must be two, each from 0 to less than 1"),
+        ("adamw", "eps", 0.0, "eps=0.0: must be more than 0"),
+        ("adamw", "weight_decay", -0.1, "weight_decay=-0.1: 0 (none) or more"),
+        ("sgd", "momentum", 1.0, "momentum=1.0: 0 to less than 1"),
+        ("sgd", "nesterov", True, "nesterov=True: needs a momentum of more than 0"),
+    ],
+)
+def test_an_option_that_cannot_work_is_refused(name: str, option: str, value: object, line: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        component.choices("optimizer")[name](**{option: value})
+    assert str(refused.value) == line

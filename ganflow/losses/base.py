@@ -1,0 +1,20 @@
+"""What every adversarial loss is."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor
+
+
+class AdversarialLoss(ABC):
+    """What D and G minimise, from logits (N,) to a scalar: a mean over the rows, so that ranks average to the whole."""
+
+    paired: ClassVar[bool] = False  # G's loss compares with the real logits of the same rows
+
+    @abstractmethod
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What D minimises."""
+
+    @abstractmethod
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """What G minimises; ``real`` is handed in when the loss is ``paired``, and only then."""

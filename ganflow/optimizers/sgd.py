@@ -1,0 +1,26 @@
+"""Stochastic gradient descent, with Polyak's (1964) or Nesterov's (Sutskever et al., 2013) momentum if asked for."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from ganflow.component import component
+from ganflow.errors import require
+
+
+@component("optimizer", "sgd")
+class SGD:
+    """``v ← μ·v + g``, ``θ ← θ − lr·v``, with Nesterov ``θ ← θ − lr·(g + μ·v)``."""
+
+    def __init__(self, lr: float = 0.01, momentum: float = 0.0, nesterov: bool = False) -> None:
+        require(lr > 0, "lr", lr, "must be more than 0")
+        require(0 <= momentum < 1, "momentum", momentum, "0 to less than 1")
+        require(momentum > 0 or not nesterov, "nesterov", nesterov, "needs a momentum of more than 0")
+        self.lr, self.momentum, self.nesterov = lr, momentum, nesterov
+
+    def __call__(self, parameters: Iterable[nn.Parameter], stretch: float = 1.0) -> torch.optim.Optimizer:
+        # A gradient moves a weight by lr/(1 − μ) in all, so a longer memory alone would take larger steps.
+        momentum = self.momentum**stretch
+        lr = self.lr * stretch * (1 - momentum) / (1 - self.momentum)
+        return torch.optim.SGD(parameters, lr, momentum, nesterov=self.nesterov, fused=True)
