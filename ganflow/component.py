@@ -35,6 +35,7 @@ GROUPS: dict[str, Group] = {
     "generator": Group("ganflow.networks", ("gan/generator",)),
     "discriminator": Group("ganflow.networks", ("gan/discriminator",)),
     "loss": Group("ganflow.losses", ("gan/loss",)),
+    "augmentation": Group("ganflow.augment", ("gan/augmentation",)),
     "regularizer": Group("ganflow.regularizers", ("gan/regularizers",), several=True),
     "optimizer": Group("ganflow.optimizers", ("optimizers/generator", "optimizers/discriminator")),
     "metric": Group("ganflow.metrics", ("evaluation/metrics",), several=True),
@@ -73,7 +74,9 @@ def choices(group: str) -> dict[str, type]:
 
 def facts_of(cls: type) -> list[str]:
     """Names of the parameters that are facts (those without a default)."""
-    return [p.name for p in inspect.signature(cls).parameters.values() if p.default is p.empty]
+    parameters = inspect.signature(cls).parameters.values()
+    anything = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)  # what nn.Module's own __init__ takes
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in anything]
 
 
 @functools.cache

@@ -30,6 +30,7 @@ class GANConfig:
     generator: Any = MISSING
     discriminator: Any = MISSING
     loss: Any = MISSING
+    augmentation: Any = MISSING
     regularizers: dict[str, Any] = field(default_factory=dict)
 
 

@@ -8,9 +8,12 @@ Bits come from the counter-based Philox generator (Salmon et al., 2011), ``ceil(
 import functools
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
@@ -124,3 +127,29 @@ def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Random tensors for the images of one turn on this rank: one row per image, anew for each stream."""
+
+    seed: int
+    stream: str
+    first: int
+    count: int
+    device: torch.device
+
+    def under(self, stream: str) -> "Draw":
+        """The same images, other numbers."""
+        return replace(self, stream=f"{self.stream}/{stream}")
+
+    def normal(self, stream: str, *shape: int) -> torch.Tensor:
+        """Standard normal: (count, *shape)."""
+        return self._rows(normal(self.seed, f"{self.stream}/{stream}", self.first, self.count, prod(shape)), shape)
+
+    def uniform(self, stream: str, *shape: int) -> torch.Tensor:
+        """Uniform in the open interval (0, 1): (count, *shape)."""
+        return self._rows(uniform(self.seed, f"{self.stream}/{stream}", self.first, self.count, prod(shape)), shape)
+
+    def _rows(self, numbers: Floats, shape: tuple[int, ...]) -> torch.Tensor:
+        return torch.from_numpy(numbers).to(self.device, non_blocking=True).view(self.count, *shape)

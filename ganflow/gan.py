@@ -1,34 +1,33 @@
 """The adversarial method (Goodfellow et al., 2014, algorithm 1), as terms that each player minimises.
 
-Nothing here knows of gradients' averaging, precision, Ray or logging: the sum of a turn's terms is what is
-optimised, and the same terms are what is logged.
-
 Shapes: real, fake (N, C, H, W) in [-1, 1]; z (N, latent_dim); labels (N,) or None; logits (N,).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from ganflow import component
+from ganflow.augment.base import Augmentation
+from ganflow.augment.none import NoAugmentation
 from ganflow.config import Config
 from ganflow.data.dataset import IMAGES, POINTS
 from ganflow.errors import require
 from ganflow.losses.base import AdversarialLoss
+from ganflow.method import Batch, Network, Terms, Turn
+from ganflow.regularizers.base import DiscriminatorTurn, GeneratorTurn, Regularizer
 
-Network = Callable[[Tensor, Tensor | None], Tensor]
-Terms = dict[str, Tensor]
 
+class Verdict(NamedTuple):
+    """D of images: logits (N,), and the auxiliary classifier's logits (N, classes) where it has one."""
 
-class Penalty(Protocol):
-    """A term of the discriminator's turn that is due every ``interval``-th turn."""
-
-    interval: int
-
-    def __call__(self, real: Tensor, real_logits: Tensor) -> Tensor: ...
+    logits: Tensor
+    classes: Tensor | None
 
 
 @dataclass
@@ -38,26 +37,105 @@ class GAN:
     G: Network
     D: Network
     loss: AdversarialLoss
-    penalties: Mapping[str, Penalty]
+    regularizers: Mapping[str, Regularizer] = field(default_factory=dict)
+    augmentation: Augmentation = field(default_factory=NoAugmentation)
+    d_steps: int = 1
 
-    def discriminator_terms(
-        self, real: Tensor, labels: Tensor | None, z: Tensor, z_labels: Tensor | None, turn: int
-    ) -> Terms:
-        """Terms of D's turn number ``turn`` on real images and on as many fakes."""
-        due = {name: penalty for name, penalty in self.penalties.items() if turn % penalty.interval == 0}
+    @functools.cached_property
+    def turns(self) -> list[Turn]:
+        """``d_steps`` turns of D on new real images, then one of G."""
+        of_d = Turn("D", self.discriminator_terms, True, self._adjust_gradients, self._constrain_discriminator)
+        return [of_d] * self.d_steps + [Turn("G", self.generator_terms, False, self._adjust_gradients)]
+
+    @functools.cached_property
+    def modules(self) -> nn.ModuleDict:
+        """Regularisers and augmentation: their buffers are state."""
+        return nn.ModuleDict({**self.regularizers, "augmentation": self.augmentation})
+
+    def discriminator_terms(self, batch: Batch) -> Terms:
+        """Terms of D's turn on real images and on as many fakes."""
+        due = self._due("discriminator_term", batch.turn)
+        judge, labels = self._judge(batch), self._fake_labels(batch)
         with torch.no_grad():
-            fake = self.G(z, z_labels)
-        real = real.detach().requires_grad_(bool(due))
-        real_logits = self.D(real, labels)
-        fake_logits = self.D(fake, z_labels)
-        terms = {"adversarial": self.loss.discriminator(real_logits, fake_logits)}
-        for name, penalty in due.items():
-            terms[name] = penalty(real, real_logits) * penalty.interval
-        return terms
+            fake = self.G(batch.z, labels)
+        real = batch.real.detach().requires_grad_(_differentiated("real", due))
+        fake = fake.detach().requires_grad_(_differentiated("fake", due))
+        on_real, on_fake = judge(real, batch.labels), judge(fake, labels)
+        terms = {"adversarial": self.loss.discriminator(on_real.logits, on_fake.logits)}
+        terms |= _class_terms((on_real, batch.labels), (on_fake, labels))
+        self.augmentation.observe(on_real.logits.detach(), batch.size)
+        turn = DiscriminatorTurn(
+            judge.logits, real, batch.labels, fake, labels, on_real.logits, on_fake.logits, batch.draw
+        )
+        return terms | _weighted(due, {name: r.discriminator_term(turn) for name, r in due.items()})
 
-    def generator_terms(self, z: Tensor, z_labels: Tensor | None) -> Terms:
+    def generator_terms(self, batch: Batch) -> Terms:
         """Terms of G's turn."""
-        return {"adversarial": self.loss.generator(self.D(self.G(z, z_labels), z_labels))}
+        due = self._due("generator_term", batch.turn)
+        judge, labels = self._judge(batch), self._fake_labels(batch)
+        fake, w = self.G(batch.z, labels, True) if _differentiated("w", due) else (self.G(batch.z, labels), None)
+        on_fake = judge(fake, labels)
+        with torch.no_grad():
+            real_logits = judge(batch.real, batch.labels).logits if self.loss.paired else None
+        terms = {"adversarial": self.loss.generator(on_fake.logits, real_logits)}
+        terms |= _class_terms((on_fake, labels))
+        turn = GeneratorTurn(fake, w, batch.draw)
+        return terms | _weighted(due, {name: r.generator_term(turn) for name, r in due.items()})
+
+    def _due(self, hook: str, turn: int) -> dict[str, Regularizer]:
+        return {n: r for n, r in self.regularizers.items() if turn % r.interval == 0 and r.overrides(hook)}
+
+    def _fake_labels(self, batch: Batch) -> Tensor | None:
+        # A loss of pairs compares a fake with a real image of the same class.
+        return batch.labels if self.loss.paired else batch.z_labels
+
+    def _judge(self, batch: Batch) -> "Judge":
+        perturbing = [r for r in self.regularizers.values() if r.overrides("perturb")]
+        return Judge(self.D, self.augmentation, perturbing, batch)
+
+    def _adjust_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        for regularizer in self.regularizers.values():
+            regularizer.adjust_gradients(parameters)
+
+    def _constrain_discriminator(self, parameters: Sequence[nn.Parameter]) -> None:
+        for regularizer in self.regularizers.values():
+            regularizer.constrain_discriminator(parameters)
+
+
+class Judge:
+    """D in one turn: every image passes the augmentation and the perturbing regularisers first, each by new draws."""
+
+    def __init__(self, D: Network, augmentation: Augmentation, perturbing: Sequence[Regularizer], batch: Batch) -> None:
+        self.D, self.augmentation, self.perturbing, self.batch = D, augmentation, perturbing, batch
+        self.calls = 0
+
+    def __call__(self, images: Tensor, labels: Tensor | None) -> Verdict:
+        self.calls += 1
+        draw = self.batch.draw.under(f"judge-{self.calls}")
+        seen = self.augmentation(images, draw)
+        for regularizer in self.perturbing:
+            seen = regularizer.perturb(seen, draw, self.batch.nimg)
+        out: Tensor = self.D(seen, labels)
+        out = out.float() if out.dtype is torch.bfloat16 else out  # eight bits are too few for means and differences
+        return Verdict(out, None) if out.ndim == 1 else Verdict(out[:, 0], out[:, 1:])
+
+    def logits(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        """The verdict's adversarial part."""
+        return self(images, labels).logits
+
+
+def _class_terms(*judged: tuple[Verdict, Tensor | None]) -> Terms:
+    """The auxiliary classifier's cross-entropies (Odena et al., 2017, eq. 3), where D has one."""
+    each = [cross_entropy(v.classes, of) for v, of in judged if v.classes is not None and of is not None]
+    return {"class": torch.stack(each).sum()} if each else {}
+
+
+def _differentiated(what: str, due: Mapping[str, Regularizer]) -> bool:
+    return any(what in regularizer.differentiates for regularizer in due.values())
+
+
+def _weighted(due: Mapping[str, Regularizer], terms: Mapping[str, Tensor | None]) -> Terms:
+    return {name: term * due[name].interval for name, term in terms.items() if term is not None}
 
 
 def build_networks(config: Config, resolution: int, channels: int, num_classes: int) -> tuple[nn.Module, nn.Module]:
@@ -91,9 +169,13 @@ def check_fits(config: Config, resolution: int, channels: int, num_classes: int,
         ConfigError: the first component that refuses its options or data of this kind and size.
     """
     with torch.device("meta"):
-        build_networks(config, resolution, channels, num_classes)
+        G, _ = build_networks(config, resolution, channels, num_classes)
     build_loss(config)
-    build_penalties(config)
+    build_augmentation(config)
+    for name, regularizer in build_regularizers(config).items():
+        key = f"gan.regularizers.{name}"
+        fits = "w" not in regularizer.differentiates or getattr(G, "has_w", False)
+        require(fits, key, name, "needs a generator with a mapping network, as gan/generator=stylegan2")
     component.build("optimizer", config.optimizers.generator, "optimizers.generator")
     component.build("optimizer", config.optimizers.discriminator, "optimizers.discriminator")
     for name, node in config.evaluation.metrics.items():
@@ -108,7 +190,13 @@ def build_loss(config: Config) -> AdversarialLoss:
     return loss
 
 
-def build_penalties(config: Config) -> dict[str, Penalty]:
+def build_regularizers(config: Config) -> dict[str, Regularizer]:
     """The regularisers that the configuration names, by name."""
     chosen = config.gan.regularizers.items()
     return {name: component.build("regularizer", node, f"gan.regularizers.{name}") for name, node in chosen}
+
+
+def build_augmentation(config: Config) -> Augmentation:
+    """The augmentation that the configuration names."""
+    augmentation: Augmentation = component.build("augmentation", config.gan.augmentation, "gan.augmentation")
+    return augmentation

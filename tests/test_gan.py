@@ -14,6 +14,7 @@ from ganflow.losses.non_saturating import NonSaturating
 from ganflow.regularizers.r1 import R1
 from ganflow.training.player import Player
 from tests.support.ranks import on_ranks
+from tests.support.turns import batch, discriminator_turn
 
 LATENT, CLASSES, SIDE, BATCH, TURNS = 3, 4, 4, 8, 3
 
@@ -55,11 +56,11 @@ Y, ZY = torch.tensor([0, 1, 2, 3, 0, 1]), torch.tensor([3, 3, 2, 1, 0, 0])
 def test_terms_are_those_written_by_hand() -> None:
     method = small({"r1": R1(gamma=0.6)})
     of_d, of_g, slope = by_hand(method, X, Y, Z, ZY)
-    terms = method.discriminator_terms(X, Y, Z, ZY, turn=0)
+    terms = method.discriminator_terms(batch(X, Y, Z, ZY))
     assert list(terms) == ["adversarial", "r1"]
     torch.testing.assert_close(terms["adversarial"], of_d)
     torch.testing.assert_close(terms["r1"], 0.3 * slope)
-    of_generator = method.generator_terms(Z, ZY)
+    of_generator = method.generator_terms(batch(X, Y, Z, ZY))
     assert list(of_generator) == ["adversarial"]
     torch.testing.assert_close(of_generator["adversarial"], of_g)
 
@@ -70,17 +71,19 @@ def test_gradients_of_terms_are_those_written_by_hand() -> None:
     weights = list(method.D.parameters())
     expected = torch.autograd.grad(of_d + 0.3 * slope, weights, retain_graph=True)
     torch.testing.assert_close(
-        torch.autograd.grad(sum(method.discriminator_terms(X, Y, Z, ZY, 0).values()), weights), expected
+        torch.autograd.grad(sum(method.discriminator_terms(batch(X, Y, Z, ZY)).values()), weights), expected
     )
     weights = list(method.G.parameters())
     expected = torch.autograd.grad(of_g, weights)
-    torch.testing.assert_close(torch.autograd.grad(sum(method.generator_terms(Z, ZY).values()), weights), expected)
+    torch.testing.assert_close(
+        torch.autograd.grad(sum(method.generator_terms(batch(X, Y, Z, ZY)).values()), weights), expected
+    )
 
 
 def test_a_lazy_penalty_is_due_every_kth_turn_k_times_as_strong() -> None:
-    eager = small({"r1": R1(0.6)}).discriminator_terms(X, Y, Z, ZY, 0)["r1"]
+    eager = small({"r1": R1(0.6)}).discriminator_terms(batch(X, Y, Z, ZY))["r1"]
     lazy = small({"r1": R1(0.6, interval=3), "other": R1(0.6, interval=2)})
-    due = {turn: lazy.discriminator_terms(X, Y, Z, ZY, turn) for turn in range(7)}
+    due = {turn: lazy.discriminator_terms(batch(X, Y, Z, ZY, turn)) for turn in range(7)}
     assert [turn for turn, terms in due.items() if "r1" in terms] == [0, 3, 6]
     assert [turn for turn, terms in due.items() if "other" in terms] == [0, 2, 4, 6]
     assert all("adversarial" in terms for terms in due.values())
@@ -98,7 +101,7 @@ def test_real_images_are_differentiated_only_while_a_penalty_is_due() -> None:
 
     method = GAN(Linear(LATENT, 4, 0), Watched(4, 1, 10), NonSaturating(), {"r1": R1(interval=2)})
     for turn in range(2):
-        method.discriminator_terms(X, Y, Z, ZY, turn)
+        method.discriminator_terms(batch(X, Y, Z, ZY, turn))
     assert seen == [True, False, False, False]  # (real, fake) of turn 0, then of turn 1
     assert not X.requires_grad
 
@@ -108,20 +111,25 @@ def players(G: nn.Module, D: nn.Module, lr: float = 0.1) -> tuple[Player, Player
     return g, d
 
 
+def move(player: Player, terms: dict[str, Tensor]) -> None:
+    player.backward(terms)
+    player.step()
+
+
 def test_only_the_player_whose_turn_it_is_gets_gradients_and_moves() -> None:
     method = small({"r1": R1()})
     G, D = players(method.G, method.D)
-    played = GAN(G, D, method.loss, method.penalties)
+    played = GAN(G, D, method.loss, method.regularizers)
     start = copy.deepcopy((method.G.state_dict(), method.D.state_dict()))
     with D.turn(G):
-        D.minimise(played.discriminator_terms(X, Y, Z, ZY, 0))
+        move(D, played.discriminator_terms(batch(X, Y, Z, ZY)))
     assert all(p.grad is None for p in method.G.parameters())
     torch.testing.assert_close(method.G.state_dict(), start[0], rtol=0, atol=0)
     assert not torch.equal(method.D.w, start[1]["w"])
     after = copy.deepcopy(method.D.state_dict())
     of_d = [p.grad.clone() for p in method.D.parameters()]
     with G.turn(D):
-        G.minimise(played.generator_terms(Z, ZY))
+        move(G, played.generator_terms(batch(X, Y, Z, ZY)))
     torch.testing.assert_close([p.grad for p in method.D.parameters()], of_d, rtol=0, atol=0)
     torch.testing.assert_close(method.D.state_dict(), after, rtol=0, atol=0)
     assert not torch.equal(method.G.w, start[0]["w"])
@@ -154,13 +162,6 @@ def game(loss: str, penalties: tuple[str, ...], network: str) -> tuple[GAN, Play
     return GAN(g, d, component.build("loss", {"name": loss}, "l"), chosen), g, d
 
 
-def generator_terms(method: GAN, z: Tensor, zy: Tensor, real: Tensor, y: Tensor) -> dict[str, Tensor]:
-    """G's terms, with the real logits for a loss that compares with them."""
-    if not method.loss.paired:
-        return method.generator_terms(z, zy)
-    return {"adversarial": method.loss.generator(method.D(method.G(z, zy), zy), method.D(real, y))}
-
-
 def play(loss: str, penalties: tuple[str, ...], network: str) -> list[list[Tensor]]:
     """Gradients of D's and of G's turns in a row, on this rank's rows of the same global batches."""
     method, G, D = game(loss, penalties, network)
@@ -170,10 +171,10 @@ def play(loss: str, penalties: tuple[str, ...], network: str) -> list[list[Tenso
         z, z2 = (normal(BATCH, LATENT, seed=50 * turn + draw)[rows] for draw in (1, 2))
         y, zy = torch.arange(BATCH)[rows] % CLASSES, (torch.arange(BATCH) * 3 + 1)[rows] % CLASSES
         with D.turn(G):
-            D.minimise(method.discriminator_terms(real, y, z, zy, turn))
+            move(D, method.discriminator_terms(batch(real, y, z, zy, turn, first=rows.start)))
         gradients.append([p.grad.clone() for p in D.network.parameters()])
         with G.turn(D):
-            G.minimise(generator_terms(method, z2, zy, real, y))
+            move(G, method.generator_terms(batch(real, y, z2, zy, turn, first=rows.start)))
         gradients.append([p.grad.clone() for p in G.network.parameters()])
     return gradients
 
@@ -203,12 +204,13 @@ def test_ranks_average_to_the_gradient_of_the_whole_batch(case: Any, alone: Any,
 def mean_gradient_of_plain_networks(loss: str, penalties: tuple[str, ...], network: str) -> list[Tensor]:
     """D's first gradient without Player or GAN: the loss on plain networks, penalty by a second autograd call."""
     method, G, D = game(loss, penalties, network)
-    real, z = normal(BATCH, 2, SIDE, SIDE, seed=0).requires_grad_(), normal(BATCH, LATENT, seed=1)
+    real, z = normal(BATCH, 2, SIDE, SIDE, seed=0), normal(BATCH, LATENT, seed=1)
     y, zy = torch.arange(BATCH) % CLASSES, (torch.arange(BATCH) * 3 + 1) % CLASSES
-    logits = D.network(real, y)
-    total = method.loss.discriminator(logits, D.network(G.network(z, zy).detach(), zy))
-    for penalty in method.penalties.values():
-        total = total + 2 * penalty(real, logits)
+    fake_labels = y if method.loss.paired else zy
+    turn = discriminator_turn(D.network, real, G.network(z, fake_labels), y, fake_labels)
+    total = method.loss.discriminator(turn.real_logits, turn.fake_logits)
+    for regularizer in method.regularizers.values():
+        total = total + 2 * regularizer.discriminator_term(turn)
     return list(torch.autograd.grad(total, list(D.network.parameters())))
 
 
@@ -235,9 +237,9 @@ def test_conditioning_on_unlabelled_data_is_refused(classes: int) -> None:
 
 def test_penalties_and_loss_are_those_of_the_configuration() -> None:
     config = conf.compose(["gan/loss=minimax", "gan.regularizers.r1.gamma=0.5", "gan.regularizers.r1.interval=16"])
-    loss, penalties = gan.build_loss(config), gan.build_penalties(config)
+    loss, regularizers = gan.build_loss(config), gan.build_regularizers(config)
     assert type(loss).__name__ == "Minimax"
-    assert {name: vars(penalty) for name, penalty in penalties.items()} == {"r1": {"gamma": 0.5, "interval": 16}}
+    assert {name: (r.gamma, r.interval) for name, r in regularizers.items()} == {"r1": (0.5, 16)}
 
 
 MISFITS = {

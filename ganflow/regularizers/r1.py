@@ -5,23 +5,20 @@ from torch import Tensor
 
 from ganflow.component import component
 from ganflow.errors import require
+from ganflow.regularizers.base import DiscriminatorTurn, Regularizer
 
 
 @component("regularizer", "r1")
-class R1:
+class R1(Regularizer):
     """``γ/2 · E‖∇D(x)‖²`` on real images. With ``interval`` k it is due every k-th turn, k times as strong."""
 
+    differentiates = frozenset({"real"})
+
     def __init__(self, gamma: float = 0.1, interval: int = 1) -> None:
+        super().__init__(interval)
         require(gamma >= 0, "gamma", gamma, "must not be negative")
-        require(interval > 0, "interval", interval, "must be at least 1")
-        self.gamma, self.interval = gamma, interval
+        self.gamma = gamma
 
-    def __call__(self, real: Tensor, real_logits: Tensor) -> Tensor:
-        """The penalty as a scalar.
-
-        Args:
-            real: images (N, C, H, W) that require a gradient.
-            real_logits: D of them, (N,).
-        """
-        (gradient,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
+    def discriminator_term(self, turn: DiscriminatorTurn) -> Tensor:
+        (gradient,) = torch.autograd.grad(turn.real_logits.sum(), turn.real, create_graph=True)
         return self.gamma / 2 * gradient.square().sum((1, 2, 3)).mean()

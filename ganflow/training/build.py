@@ -29,18 +29,24 @@ def build_trainer(config: Config, dataset: Dataset, device: torch.device, folder
     """
     facts = dataset.facts
     torch.manual_seed(draws.derive(config.seed, "weights"))
-    networks = gan.build_networks(config, facts.resolution, facts.channels, facts.num_classes)
-    G_network, D_network = (place(network, device) for network in networks)
-    penalties = gan.build_penalties(config)
-    lazy = max((penalty.interval for penalty in penalties.values()), default=1)
-    G = _player(G_network, "optimizers.generator", config.optimizers.generator, 1)
-    D = _player(D_network, "optimizers.discriminator", config.optimizers.discriminator, lazy)
+    players = _players(config, dataset, device)
+    method = gan.GAN(
+        players["G"],
+        players["D"],
+        gan.build_loss(config),
+        gan.build_regularizers(config),
+        gan.build_augmentation(config).to(device),
+        config.training.d_steps,
+    )
+    modules = method.modules.to(device)
     t = config.training
     classes = gan.conditioning_classes(config, facts.num_classes)
+    strides = {"D": t.batch, "G": t.batch * t.d_steps}
+    ema = EMA(players["G"].network, t.ema_kimg * 1000, t.ema_rampup)
     return Trainer(
-        gan=gan.GAN(G, D, gan.build_loss(config), penalties),
-        state=TrainState(G, D, EMA(G_network, t.ema_kimg * 1000, t.ema_rampup), Means(device)),
-        feed=Feed(dataset, config.seed, config.gan.latent_dim, classes > 0, t.mirror, device, t.batch, t.d_steps),
+        method=method,
+        state=TrainState(players, ema, Means(device), modules),
+        feed=Feed(dataset, config.seed, config.gan.latent_dim, classes > 0, t.mirror, device, t.batch, strides),
         spec=generator_spec(config, dataset),
         training=t,
         seed=config.seed,
@@ -48,6 +54,23 @@ def build_trainer(config: Config, dataset: Dataset, device: torch.device, folder
         bf16=_bf16(t.precision, device),
         store=CheckpointStore(folder) if folder else None,
     )
+
+
+def _players(config: Config, dataset: Dataset, device: torch.device) -> dict[str, Player]:
+    facts = dataset.facts
+    G, D = gan.build_networks(config, facts.resolution, facts.channels, facts.num_classes)
+    regularizers = gan.build_regularizers(config).values()
+
+    def lazy(hook: str) -> int:
+        return max((r.interval for r in regularizers if r.overrides(hook)), default=1)
+
+    optimizers = config.optimizers
+    return {
+        "G": _player(place(G, device), "optimizers.generator", optimizers.generator, lazy("generator_term")),
+        "D": _player(
+            place(D, device), "optimizers.discriminator", optimizers.discriminator, lazy("discriminator_term")
+        ),
+    }
 
 
 def generator_spec(config: Config, dataset: Dataset) -> GeneratorSpec:

@@ -1,6 +1,6 @@
 """This rank's rows of the global batch, as a function of (seed, image index) alone."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -55,8 +55,8 @@ class Feed:
     On a GPU with room the data set stays there as it is stored; else rows are read from the memory map.
 
     Args:
-        batch: images from one turn of D to the next.
-        d_steps: turns of D from one turn of G to the next.
+        batch: images from one turn on new real images to the next.
+        strides: images from one turn to the next, by player.
     """
 
     def __init__(
@@ -68,14 +68,17 @@ class Feed:
         mirror: bool,
         device: torch.device,
         batch: int,
-        d_steps: int,
+        strides: Mapping[str, int],
     ) -> None:
         self.dataset, self.seed, self.latent_dim, self.device = dataset, seed, latent_dim, device
         self.conditional, self.mirror = conditional, mirror
         self._resident = _to_device(dataset, device)
         self._order = Ahead(self._draw_order, batch, 1)
-        self.discriminator_latents = Ahead(partial(self._draw_latents, "z-discriminator"), batch, latent_dim)
-        self.generator_latents = Ahead(partial(self._draw_latents, "z-generator"), batch * d_steps, latent_dim)
+        self.strides = strides
+        self.latents = {
+            player: Ahead(partial(self._draw_latents, f"z-{player}"), stride, latent_dim)
+            for player, stride in strides.items()
+        }
 
     def real(self, first: int, count: int) -> tuple[Tensor, Tensor | None]:
         """Images (count, C, R, R) in [-1, 1], or points as they are, and labels (count,), None when unconditional."""

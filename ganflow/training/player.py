@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,15 +17,14 @@ class Player:
         self.network = network
         self.optimizer = optimizer
         self._parallel = data_parallel(network)
-        self._parameters = list(network.parameters())
+        self.parameters = list(network.parameters())
         self._learning = False
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]  # travels with the optimizer's state, as torch's schedulers have it
 
-    def __call__(self, inputs: Tensor, labels: Tensor | None) -> Tensor:
+    def __call__(self, *inputs: Any) -> Any:
         # A frozen network must not go through DDP: its reducer would wait for gradients that never come.
-        output: Tensor = (self._parallel if self._learning else self.network)(inputs, labels)
-        return output
+        return (self._parallel if self._learning else self.network)(*inputs)
 
     @contextmanager
     def turn(self, *opponents: "Player") -> Iterator[None]:
@@ -41,7 +41,7 @@ class Player:
 
     def learns(self, flag: bool) -> None:
         """Whether gradients reach this player's parameters."""
-        for parameter in self._parameters:
+        for parameter in self.parameters:
             parameter.requires_grad = flag
 
     @property
@@ -54,8 +54,20 @@ class Player:
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
 
-    def minimise(self, terms: Mapping[str, Tensor]) -> None:
-        """One joint backward of all terms (a separate one per term would break DDP), then a step."""
+    def backward(self, terms: Mapping[str, Tensor]) -> None:
+        """One joint backward of all terms: a separate one per term would break DDP."""
         total = torch.stack(list(terms.values())).sum() if len(terms) > 1 else next(iter(terms.values()))
         total.backward()
+
+    def step(self) -> None:
+        """Move along the gradients."""
         self.optimizer.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Network and optimizer."""
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a :meth:`state_dict`."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])

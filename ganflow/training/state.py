@@ -15,16 +15,21 @@ from ganflow.training.player import Player
 
 
 class TrainState:
-    """Both players with their optimizers, the average, the images seen, and what the next report has so far."""
+    """The players with their optimizers, the average, the method's state, the images seen, the next report so far.
 
-    def __init__(self, G: Player, D: Player, ema: EMA, means: Means) -> None:
-        self.G, self.D, self.ema, self.means = G, D, ema, means
+    Args:
+        players: by name; ``G`` is the one that is averaged.
+        modules: of the method; their buffers are state.
+    """
+
+    def __init__(self, players: Mapping[str, Player], ema: EMA, means: Means, modules: nn.ModuleDict) -> None:
+        self.players, self.ema, self.means, self.modules = dict(players), ema, means, modules
         self.nimg = 0
 
     def reconcile(self) -> None:
         """Average running statistics over the ranks, and hand the generator's to its average."""
-        for network in (self.G.network, self.D.network):
-            distributed.mean_(_floating_buffers(network))
+        for module in (*(player.network for player in self.players.values()), self.modules):
+            distributed.mean_([buffer for buffer in module.buffers() if buffer.is_floating_point()])
         self.ema.copy_buffers()
 
     def state_dict(self) -> dict[str, Any]:
@@ -33,24 +38,17 @@ class TrainState:
         self.means.load(means)  # as a resumed run does: both go on from the same bits
         return {
             "nimg": self.nimg,
-            "G": self.G.network.state_dict(),
-            "D": self.D.network.state_dict(),
+            "players": {name: player.state_dict() for name, player in self.players.items()},
             "ema": self.ema.network.state_dict(),
-            "G_optimizer": self.G.optimizer.state_dict(),
-            "D_optimizer": self.D.optimizer.state_dict(),
+            "modules": self.modules.state_dict(),
             "means": means,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a :meth:`state_dict`, on any number of ranks."""
         self.nimg = state["nimg"]
-        self.G.network.load_state_dict(state["G"])
-        self.D.network.load_state_dict(state["D"])
+        for name, player in self.players.items():
+            player.load_state_dict(state["players"][name])
         self.ema.network.load_state_dict(state["ema"])
-        self.G.optimizer.load_state_dict(state["G_optimizer"])
-        self.D.optimizer.load_state_dict(state["D_optimizer"])
+        self.modules.load_state_dict(state["modules"])
         self.means.load(state["means"])
-
-
-def _floating_buffers(network: nn.Module) -> list[Any]:
-    return [buffer for buffer in network.buffers() if buffer.is_floating_point()]

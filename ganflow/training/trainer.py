@@ -1,4 +1,4 @@
-"""The loop: turns of D and G, reports, snapshots, checkpoints."""
+"""The loop: turns, reports, snapshots, checkpoints."""
 
 import contextlib
 import time
@@ -9,9 +9,10 @@ import torch
 
 from ganflow import distributed, draws
 from ganflow.config import TrainingConfig
-from ganflow.gan import GAN
+from ganflow.draws import Draw
 from ganflow.generator import Generator, GeneratorSpec
 from ganflow.images import picture
+from ganflow.method import Batch, Method, Turn
 from ganflow.training.checkpoint import CheckpointStore
 from ganflow.training.events import Listener, Report, Saved, Snapshot, Started, silent
 from ganflow.training.feed import Feed
@@ -29,9 +30,9 @@ def _no_figures(_: Generator) -> dict[str, float]:
 
 @dataclass
 class Trainer:
-    """Trains a :class:`GAN` from ``state.nimg`` images on. All ranks run the same calls in the same order."""
+    """Plays a method's turns from ``state.nimg`` images on. All ranks run the same calls in the same order."""
 
-    gan: GAN
+    method: Method
     state: TrainState
     feed: Feed
     spec: GeneratorSpec
@@ -65,40 +66,46 @@ class Trainer:
             self._keep_rhythm(before, self.state.nimg)
 
     def step(self) -> None:
-        """``d_steps`` turns of D on new real images, then one of G."""
+        """Every turn of the method in its order, then the average."""
         if self.training.schedule.varies:
             self._set_rates()
-        part = distributed.share(self.training.batch)
-        count = part.stop - part.start
-        for _ in range(self.training.d_steps):
-            self._discriminator_turn(self.state.nimg + part.start, count)
-            self.state.nimg += self.training.batch
-        self._generator_turn(self.state.nimg - self.training.batch + part.start, count)
-        self.state.ema.update(self.state.nimg, self.training.batch * self.training.d_steps)
+        before = self.state.nimg
+        for turn in self.method.turns:
+            self._take(turn)
+        self.state.ema.update(self.state.nimg, self.state.nimg - before)
+
+    def _take(self, turn: Turn) -> None:
+        batch = self._batch(turn)
+        player = self.state.players[turn.player]
+        with player.turn(*(other for other in self.state.players.values() if other is not player)):
+            with self._precision():
+                terms = turn.terms(batch)
+            player.backward(terms)
+            turn.adjust_gradients(player.parameters)
+            player.step()
+            turn.constrain(player.parameters)
+        self.state.means.add(turn.player, terms)
+
+    def _batch(self, turn: Turn) -> Batch:
+        """This rank's rows of the next images, or once more of the last ones."""
+        size = self.training.batch
+        part = distributed.share(size)
+        nimg = self.state.nimg if turn.fresh else self.state.nimg - size
+        first, count = nimg + part.start, part.stop - part.start
+        if turn.fresh:
+            self._seed_torch(first)
+            self._real = self.feed.real(first, count)
+            self.state.nimg += size
+        z, z_labels = self.feed.latents[turn.player](first, count)
+        draw = Draw(self.seed, turn.player, first, count, self.device)
+        number = nimg // self.feed.strides[turn.player]
+        return Batch(*self._real, z, z_labels, size=size, turn=number, nimg=nimg, draw=draw)
 
     def _set_rates(self) -> None:
         s = self.training.schedule
         of_initial = factor(self.state.nimg, s.warmup_kimg * 1000, s.decay, s.floor, self.total)
-        self.state.G.scale_rate(of_initial)
-        self.state.D.scale_rate(of_initial)
-
-    def _discriminator_turn(self, first: int, count: int) -> None:
-        self._seed_torch(first)
-        real, labels = self.feed.real(first, count)
-        z, z_labels = self.feed.discriminator_latents(first, count)
-        with self.state.D.turn(self.state.G):
-            with self._precision():
-                terms = self.gan.discriminator_terms(real, labels, z, z_labels, self.state.nimg // self.training.batch)
-            self.state.D.minimise(terms)
-        self.state.means.add("D", terms)
-
-    def _generator_turn(self, first: int, count: int) -> None:
-        z, z_labels = self.feed.generator_latents(first, count)
-        with self.state.G.turn(self.state.D):
-            with self._precision():
-                terms = self.gan.generator_terms(z, z_labels)
-            self.state.G.minimise(terms)
-        self.state.means.add("G", terms)
+        for player in self.state.players.values():
+            player.scale_rate(of_initial)
 
     def _seed_torch(self, first: int) -> None:
         # Dropout and the like draw from torch's generator: seeded here, it needs no place in a checkpoint.
@@ -126,7 +133,7 @@ class Trainer:
     def _report(self) -> None:
         metrics = self.state.means.pop()
         if self.training.schedule.varies:
-            metrics |= {"lr/G": self.state.G.rate, "lr/D": self.state.D.rate}
+            metrics |= {f"lr/{name}": player.rate for name, player in self.state.players.items()}
         then, nimg = self._clock
         metrics["images_per_second"] = (self.state.nimg - nimg) / (time.perf_counter() - then)
         self._tell(Report(self.state.nimg, metrics))

@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from ganflow.errors import ConfigError
 from ganflow.regularizers.r1 import R1
+from tests.support.turns import discriminator_turn
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -11,8 +12,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 
 def penalty(gamma: float, real: Tensor, D: nn.Module) -> Tensor:
-    real = real.clone().requires_grad_()
-    return R1(gamma)(real, D(real))
+    return R1(gamma).discriminator_term(discriminator_turn(lambda images, _: D(images), real, real))
 
 
 class Quadratic(nn.Module):
@@ -57,7 +57,8 @@ def test_the_penalty_can_be_differentiated_again() -> None:
 
     def of_weights(one: Tensor, two: Tensor) -> Tensor:
         images = real.clone().requires_grad_()
-        return R1(2.0)(images, torch.tanh(images.flatten(1) @ one) @ two)
+        turn = discriminator_turn(lambda x, _: torch.tanh(x.flatten(1) @ one) @ two, images, images)
+        return R1(2.0).discriminator_term(turn)
 
     assert torch.autograd.gradcheck(of_weights, (first, second))
 

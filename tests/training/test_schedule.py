@@ -75,7 +75,7 @@ def test_each_step_has_the_rate_of_the_images_seen_before_it(digits: Path) -> No
 
 def test_a_step_at_rate_0_moves_nothing_and_later_ones_do(digits: Path) -> None:
     made = trainer(config(*WARM_COSINE), digits)
-    weights = [p for player in (made.state.G, made.state.D) for p in player.network.parameters()]
+    weights = [p for player in made.state.players.values() for p in player.network.parameters()]
     before = [p.detach().clone() for p in weights]
     made.step()
     assert all(map(torch.equal, weights, before))

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from ganflow.method import Batch, Turn
 from ganflow.training.events import Event, Report
 from tests.support.ranks import on_ranks
 from tests.training.small import config, trainer
@@ -20,17 +21,15 @@ def batches(data: Path) -> list[dict[str, Any]]:
     """What this rank feeds in three steps."""
     made = trainer(config(*NO_BATCH_NORM), data)
     fed: list[dict[str, Any]] = []
-    terms_of_d, terms_of_g = made.gan.discriminator_terms, made.gan.generator_terms
+    made_batch = made._batch
 
-    def watch_d(real: Any, labels: Any, z: Any, z_labels: Any, turn: int) -> Any:
-        fed.append({"real": real, "labels": labels, "z": z, "z_labels": z_labels})
-        return terms_of_d(real, labels, z, z_labels, turn)
+    def watched(turn: Turn) -> Batch:
+        batch = made_batch(turn)
+        noise = {"noise": batch.draw.normal("any", 2)}
+        fed.append({name: getattr(batch, name) for name in ("real", "labels", "z", "z_labels")} | noise)
+        return batch
 
-    def watch_g(z: Any, z_labels: Any) -> Any:
-        fed.append({"z": z, "z_labels": z_labels})
-        return terms_of_g(z, z_labels)
-
-    made.gan.discriminator_terms, made.gan.generator_terms = watch_d, watch_g  # type: ignore[method-assign]
+    made._batch = watched  # type: ignore[method-assign]
     for _ in range(3):
         made.step()
     return fed

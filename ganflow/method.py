@@ -1,0 +1,59 @@
+"""What a method is to the trainer: players, and the turns in which each learns.
+
+A method knows nothing of gradients' averaging, precision, Ray or logging: the sum of a turn's terms is what is
+optimised, and the same terms are what is logged.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from ganflow.draws import Draw
+
+Network = Callable[..., Any]
+Terms = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One turn's rows on this rank.
+
+    Shapes: real (N, C, H, W) in [-1, 1]; z (N, latent_dim); labels (N,), None when unconditional.
+    ``size`` counts the rows of all ranks, ``turn`` this player's turns and ``nimg`` the real images before this one.
+    """
+
+    real: Tensor
+    labels: Tensor | None
+    z: Tensor
+    z_labels: Tensor | None
+    size: int
+    turn: int
+    nimg: int
+    draw: Draw
+
+
+def _leave(parameters: Sequence[nn.Parameter]) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One player's move: it alone learns, by one joint backward of its terms."""
+
+    player: str
+    terms: Callable[[Batch], Terms]
+    fresh: bool = True  # on new real images, else on those of the turn before
+    adjust_gradients: Callable[[Sequence[nn.Parameter]], None] = _leave  # before the step
+    constrain: Callable[[Sequence[nn.Parameter]], None] = _leave  # after it
+
+
+class Method(Protocol):
+    """The turns of one step in their order, and modules whose buffers are state beside the players' networks."""
+
+    @property
+    def turns(self) -> Sequence[Turn]: ...
+
+    @property
+    def modules(self) -> nn.ModuleDict: ...
