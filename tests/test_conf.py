@@ -151,6 +151,7 @@ def test_dotted_names_every_leaf_and_every_choice(default: Config) -> None:
         "gan/generator": "dcgan",
         "gan/discriminator": "mlp",
         "gan/loss": "non_saturating",
+        "gan/augmentation": "none",
         "optimizers/generator": "adam",
         "optimizers/discriminator": "adam",
     } | {f"tune.space.gan/loss.{k}": v for k, v in default.tune.space["gan/loss"].items()}
