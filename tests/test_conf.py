@@ -77,14 +77,17 @@ def test_a_recipe_s_options_are_for_its_own_choices_only(default: Config) -> Non
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("gan/loss=hinged", f"'gan/loss/hinged' Available options in 'gan/loss': {' '.join(LOSSES)}"),
+        ("gan/loss=hinged", f"gan/loss=hinged: one of {', '.join(LOSSES)}; did you mean hinge?"),
+        ("gan/regularizers=[r1,r11]", "gan/regularizers=r11: one of "),
         ("gan/loss=1", "Config group override must be a string or a list. Got int"),
-        ("training.bacth=3", "Could not override 'training.bacth'."),
+        ("training.bacth=3", "training.bacth: no such key; training has batch, kimg, "),
+        ("training.bacth=3", "; did you mean batch?"),
+        ("learning_rate=3", "learning_rate: no such key; params.yaml has recipe, seed, data, gan, "),
         ("training.batch=many", "training.batch=many; Value 'many' of type 'str' could not be converted to Integer"),
         ("training.batch=1,2", "'training.batch=1,2'"),
         ("training.batch", "Error parsing override 'training.batch'"),
         ("recipe=${nothing}", "Interpolation key 'nothing' not found"),
-        ("experiment=nothing", "'experiment'"),
+        ("experiment=mnis", "; did you mean mnist?"),
     ],
 )
 def test_an_override_that_hydra_refuses_is_one_line(override: str, words: str) -> None:

@@ -3,17 +3,19 @@
 DVC imports this package by ``hydra.config_module`` under ``dvc exp run -S``, which registers the choices.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
+from difflib import get_close_matches
 from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_module
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from ganflow import component, config
 from ganflow.errors import GanflowError, require
@@ -45,15 +47,34 @@ def compose(overrides: Sequence[str] = ()) -> config.Config:
 
 def compose_plain(overrides: Sequence[str] = ()) -> dict[str, Any]:
     """As :func:`compose`, before any check: just what DVC would write into ``params.yaml``."""
+    with one_line_errors(), initialize_config_module("ganflow.conf", version_base=None):
+        return plain(hydra_compose("config", overrides=list(overrides)))
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Make one line of what Hydra says.
+
+    Raises:
+        GanflowError: Hydra or OmegaConf refused something.
+    """
     try:
-        with initialize_config_module("ganflow.conf", version_base=None):
-            composed = hydra_compose("config", overrides=list(overrides))
-        OmegaConf.resolve(composed)
+        yield
     except (HydraException, OmegaConfBaseException, ValueError) as error:  # ValueError: a group set to a number
         raise GanflowError(_one_line(error)) from None
-    plain = OmegaConf.to_container(composed)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+
+
+def plain(composed: DictConfig) -> dict[str, Any]:
+    """What Hydra composed, as a mapping with every reference resolved, without Hydra's own node."""
+    ours = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    OmegaConf.resolve(ours)
+    return _mapping(ours)
+
+
+def _mapping(node: DictConfig) -> dict[str, Any]:
+    container = OmegaConf.to_container(node)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
 
 
 def recipe_of(params: config.Config) -> config.Config:
@@ -69,16 +90,12 @@ def override(params: config.Config, overrides: Sequence[str]) -> config.Config:
         ConfigError: a value that cannot work.
     """
     node = OmegaConf.create(asdict(params))  # untyped: it is the check that says which key has the wrong type
-    try:
+    with one_line_errors():
         for one in OverridesParser.create().parse_overrides(list(overrides)):
             plain_value = not (one.is_delete() or one.is_sweep_override())
             require(plain_value, one.key_or_group, one.input_line, "must be key=value, without ~ or a sweep")
             _override_one(node, one.key_or_group, one.value())
-    except (HydraException, OmegaConfBaseException) as error:
-        raise GanflowError(_one_line(error)) from None
-    plain = OmegaConf.to_container(node)
-    assert isinstance(plain, dict)
-    return config.check({str(key): value for key, value in plain.items()})
+    return config.check(_mapping(node))
 
 
 def _override_one(node: Any, key: str, value: Any) -> None:
@@ -112,7 +129,21 @@ def dotted(params: config.Config) -> dict[str, Any]:
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        known = error.options or ConfigStore.instance().list(group)  # Hydra tells none of a list's
+        options = [option.removesuffix(".yaml") for option in known]
+        return f"{group}={name}: one of {', '.join(options)}{_nearest(name, options)}"
+    if isinstance(error.__cause__, ConfigKeyError | ConfigAttributeError) and error.__cause__.parent_node is not None:
+        key, has = str(error.__cause__.full_key), [str(name) for name in error.__cause__.parent_node if name != "hydra"]
+        where, _, name = key.rpartition(".")
+        return f"{key}: no such key; {where or 'params.yaml'} has {', '.join(has)}{_nearest(name, has)}"
     cause = f"; {error.__cause__}" if error.__cause__ else ""
     lines = [line.strip() for line in f"{error}{cause}".splitlines()]
     internal = ("full_key:", "object_type=", "reference_type=")
     return " ".join(line for line in lines if line and not line.startswith(internal))
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
