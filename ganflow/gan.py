@@ -16,6 +16,7 @@ from ganflow import component
 from ganflow.augment.base import Augmentation
 from ganflow.augment.none import NoAugmentation
 from ganflow.config import Config
+from ganflow.data.dataset import IMAGES, POINTS
 from ganflow.errors import require
 from ganflow.losses.base import AdversarialLoss
 from ganflow.method import Batch, Network, Terms, Turn, precise
@@ -161,11 +162,11 @@ def conditioning_classes(config: Config, num_classes: int) -> int:
     return num_classes
 
 
-def check_fits(config: Config, resolution: int, channels: int, num_classes: int) -> None:
+def check_fits(config: Config, resolution: int, channels: int, num_classes: int, kind: str = IMAGES) -> None:
     """Build everything that the configuration names, without memory for weights, so that a misfit shows at once.
 
     Raises:
-        ConfigError: the first component that refuses its options or these images.
+        ConfigError: the first component that refuses its options or data of this kind and size.
     """
     with torch.device("meta"):
         G, _ = build_networks(config, resolution, channels, num_classes)
@@ -180,7 +181,9 @@ def check_fits(config: Config, resolution: int, channels: int, num_classes: int)
     component.build("optimizer", config.optimizers.generator, "optimizers.generator")
     component.build("optimizer", config.optimizers.discriminator, "optimizers.discriminator")
     for name, node in config.evaluation.metrics.items():
-        component.build("metric", node, f"evaluation.metrics.{name}")
+        metric = component.build("metric", node, f"evaluation.metrics.{name}")
+        fits, way_out = kind != POINTS or getattr(metric, "points", False), "set evaluation/metrics=[modes]"
+        require(fits, "evaluation.metrics", name, f"measures images, and these data are points; {way_out}")
 
 
 def build_loss(config: Config) -> AdversarialLoss:

@@ -19,6 +19,8 @@ from ganflow.errors import GanflowError, require
 
 FILE = "generator.safetensors"
 
+Samples = npt.NDArray[np.uint8 | np.float32]
+
 
 @dataclass(frozen=True)
 class GeneratorSpec:
@@ -30,6 +32,8 @@ class GeneratorSpec:
     channels: int
     num_classes: int  # 0: unconditional
     classes: list[str] = field(default_factory=list)
+    points: bool = False  # it makes points in the plane, which are no pixels
+    centres: list[list[float]] = field(default_factory=list)  # of the modes of points, where they are known
 
     def build(self) -> nn.Module:
         """The network with fresh weights: (z (N, latent_dim), labels (N,) or None) → images in [-1, 1]."""
@@ -64,19 +68,21 @@ class Generator:
 
     @torch.inference_mode()
     def images(self, seed: int, first: int, count: int, labels: Tensor | None) -> Tensor:
-        """Samples as they would be stored, on the network's device: uint8 (count, C, H, W)."""
+        """Samples as they would be stored, on the network's device: uint8 (count, C, H, W); points as float32."""
         device = next(self.network.parameters()).device
         z = self.latents(seed, first, count).to(device)
-        return to_uint8(self.network(z, None if labels is None else labels.to(device)))
+        made: Tensor = self.network(z, None if labels is None else labels.to(device))
+        return made.float() if self.spec.points else to_uint8(made)
 
-    def sample(self, n: int, seed: int, label: int | None = None, batch: int = 256) -> npt.NDArray[np.uint8]:
-        """``n`` samples as an array (n, H, W, C)."""
+    def sample(self, n: int, seed: int, label: int | None = None, batch: int = 256) -> Samples:
+        """``n`` samples as an array: uint8 (n, H, W, C), float32 (n, 2) of points."""
         require(n > 0, "n", n, "must be at least 1")
         parts = []
         for first in range(0, n, batch):
             count = min(batch, n - first)
             parts.append(self.images(seed, first, count, self.labels(first, count, label)).cpu())
-        return torch.cat(parts).permute(0, 2, 3, 1).numpy()
+        samples = torch.cat(parts).permute(0, 2, 3, 1)
+        return samples.flatten(1).numpy() if self.spec.points else samples.numpy()
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -90,7 +96,7 @@ def save(path: Path, network: nn.Module, spec: GeneratorSpec) -> None:
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     # One key only: the header keeps several in an order that differs from run to run.
-    save_file(tensors, path, metadata={"ganflow": json.dumps(asdict(spec), sort_keys=True)})
+    save_file(tensors, path, metadata={"ganflow": json.dumps(_header(spec), sort_keys=True)})
     path.chmod(0o644)
 
 
@@ -118,6 +124,11 @@ def load(path: Path, device: str | torch.device = "cpu") -> Generator:
         name, why = spec.network["name"], " ".join(str(error).split())
         raise GanflowError(f"{path}: weights do not fit {name}: {why}") from None
     return Generator(network, spec)
+
+
+def _header(spec: GeneratorSpec) -> dict[str, Any]:
+    """The spec as plain values; that of images says nothing of points."""
+    return {k: v for k, v in asdict(spec).items() if spec.points or k not in ("points", "centres")}
 
 
 def _from_header(path: Path, header: str) -> tuple[GeneratorSpec, nn.Module]:

@@ -10,6 +10,7 @@ from ganflow.files import write_whole
 from ganflow.generator import FILE
 
 DATA, MODEL, REPORTS = Path("data"), Path("model"), Path("reports")
+SHOWN = ("fid", "kid", "coverage", "modes", "high_quality", "reverse_kl")
 
 
 @entry_point
@@ -23,7 +24,7 @@ def main() -> None:
     rows = [f"{c.name},{c.generated:.4f},{c.reference:.4f}" for c in measured.classes]
     write_whole(REPORTS / "classes.csv", "\n".join(["class,generated,reference", *rows]) + "\n")
     write_whole(REPORTS / "metrics.json", json.dumps(figures, indent=2) + "\n")
-    shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name in ("fid", "kid", "coverage"))
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name in SHOWN)
     print(
         f"evaluate: {shown} over {figures['samples']} samples against {figures['reference']}, by {figures['extractor']}"
     )

@@ -19,7 +19,7 @@ def main() -> None:
     params = config.load()
 
     def check(facts: Facts) -> None:
-        gan.check_fits(params, facts.resolution, facts.channels, facts.num_classes)
+        gan.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
 
     source = component.build("source", params.data, "data")
     report = prepare(source, DATA, locate=storage.localize, check=check, mapper=ray_map(params.cluster))

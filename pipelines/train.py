@@ -26,7 +26,8 @@ def main() -> None:
     """Train ``params.yaml`` with what ``tune`` found, from the last checkpoint if this run was cut off."""
     params = override(config.load(), read_best(TUNE))
     dataset = open_train(DATA)
-    gan.check_fits(params, dataset.facts.resolution, dataset.facts.channels, dataset.facts.num_classes)
+    facts = dataset.facts
+    gan.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
     identity = fingerprint(params, dataset.digest)
     name = f"{params.register.name}-{identity}"
     storage = Path(params.cluster.storage).absolute()

@@ -18,7 +18,8 @@ def main() -> None:
     """Search, unless ``tune.trials`` is 0; ``best.yaml`` holds what was found, as overrides of ``params.yaml``."""
     params = config.load()
     dataset = Dataset.open(DATA)
-    gan.check_fits(params, dataset.facts.resolution, dataset.facts.channels, dataset.facts.num_classes)
+    facts = dataset.facts
+    gan.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
     if not params.tune.trials:
         write_search(OUT, None)
         return

@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from ganflow import cli, generator
+from ganflow import cli, generator, images
 from ganflow.component import GROUPS
 
 
@@ -124,6 +124,22 @@ def test_generate_draws_a_grid_an_array_and_a_folder(model: Path) -> None:
 def test_generate_of_one_class_from_a_folder(model: Path) -> None:
     ganflow("generate", "--model", str(model.parent), "-n", "4", "--label", "2", "--out", "two.npz")
     np.testing.assert_array_equal(np.load("two.npz")["images"], generator.load(model).sample(4, 0, 2))
+
+
+def test_generate_draws_points_in_one_plot_or_as_an_array(tmp_path: Path) -> None:
+    network = {"name": "mlp", "widths": [16], "output": "linear"}
+    spec = generator.GeneratorSpec(network, 4, 1, 2, 0, points=True, centres=[[0.0, 0.0], [1.0, 0.0]])
+    path = tmp_path / generator.FILE
+    generator.save(path, spec.build(), spec)
+    for out in ("plot.png", "samples.npz"):
+        drawn = ganflow("generate", "--model", str(path), "-n", "7", "--seed", "5", "--out", out)
+        assert drawn.exit_code == 0, drawn.output
+    expected = generator.load(path).sample(7, 5)
+    np.testing.assert_array_equal(np.load("samples.npz")["points"], expected)
+    assert Path("plot.png").read_bytes() == images.scatter(expected, spec.centres)
+    refused = ganflow("generate", "--model", str(path), "-n", "7", "--out", "folder/")
+    assert refused.exit_code != 0
+    assert not Path("folder").exists()
 
 
 @pytest.mark.parametrize(

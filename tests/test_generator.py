@@ -20,6 +20,9 @@ from ganflow.generator import Generator, GeneratorSpec
 
 SPEC = GeneratorSpec({"name": "dcgan", "width": 4}, 8, 16, 3, 3, ["cat", "dog", "owl"])
 UNCONDITIONAL = replace(SPEC, num_classes=0, classes=[])
+POINTS = GeneratorSpec(
+    {"name": "mlp", "widths": [16], "output": "linear"}, 8, 1, 2, 2, ["-1 0", "1 0"], True, [[-1.0, 0.0], [1.0, 0.0]]
+)
 
 
 def fresh(spec: GeneratorSpec = SPEC) -> nn.Module:
@@ -28,7 +31,7 @@ def fresh(spec: GeneratorSpec = SPEC) -> nn.Module:
     network = spec.build()
     for parameter in network.parameters():
         parameter.data.mul_(4)
-    network(torch.randn(64, spec.latent_dim), torch.arange(64) % 3 if spec.num_classes else None)
+    network(torch.randn(64, spec.latent_dim), torch.arange(64) % spec.num_classes if spec.num_classes else None)
     return network
 
 
@@ -131,6 +134,21 @@ def test_an_unconditional_generator_takes_no_label() -> None:
 @pytest.mark.parametrize("n", [0, -3])
 def test_no_samples_is_refused(n: int) -> None:
     assert line_of(sampler().sample, n, 0) == f"n={n}: must be at least 1"
+
+
+def test_points_are_what_the_network_says(tmp_path: Path) -> None:
+    network = fresh(POINTS)
+    generator.save(tmp_path / generator.FILE, network, POINTS)
+    g = generator.load(tmp_path / generator.FILE)
+    assert g.spec == POINTS
+    points = g.sample(20, 5, batch=20)
+    assert points.dtype == np.float32
+    z = torch.from_numpy(draws.normal(5, "sample", 0, 20, 8))
+    with torch.no_grad():
+        expected = network(z, torch.arange(20) % 2)[:, :, 0, 0]
+    np.testing.assert_array_equal(points, expected.numpy())
+    assert np.abs(points).max() > 1  # no pixels, so nothing clamps them
+    assert g.images(5, 0, 20, g.labels(0, 20, None)).shape == (20, 2, 1, 1)
 
 
 def test_pixels_follow_the_rule_of_the_field() -> None:

@@ -1,18 +1,17 @@
-"""`ganflow generate`: samples of a model as a grid, an array or a folder of images."""
+"""`ganflow generate`: samples of a model as one picture, an array or a folder of images."""
 
 import io
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from ganflow import config, images
 from ganflow.errors import require
 from ganflow.files import write_whole
-from ganflow.generator import Generator
+from ganflow.generator import Generator, Samples
 from ganflow.tracking.source import load_generator
 
-FORMS = "a name that ends in .png (a grid) or .npz (an array), or a folder that ends in / (an image each)"
+FORMS = "a name that ends in .png (one picture) or .npz (an array), or a folder that ends in / (an image each)"
 _MOST_COLUMNS = 20
 
 
@@ -28,11 +27,12 @@ def generate(model: str, n: int, seed: int, label: int | None, out: str) -> None
     generator = load_generator(model, _tracking(model))
     samples = generator.sample(n, seed, label)
     if folder:
+        require(not generator.spec.points, "out", out, "points are no images; name a .png (all in one plot) or .npz")
         _write_folder(path, samples)
     elif path.suffix == ".npz":
         write_whole(path, _npz(generator, samples, label))
     else:
-        write_whole(path, images.grid(samples, _columns(generator, label, n)))
+        write_whole(path, images.picture(samples, generator.spec.centres, _columns(generator, label, n)))
 
 
 def _tracking(model: str) -> config.TrackingConfig:
@@ -48,14 +48,15 @@ def _columns(generator: Generator, label: int | None, n: int) -> int | None:
     return classes if label is None and 1 < classes <= min(n, _MOST_COLUMNS) else None
 
 
-def _npz(generator: Generator, samples: npt.NDArray[np.uint8], label: int | None) -> bytes:
+def _npz(generator: Generator, samples: Samples, label: int | None) -> bytes:
     stream = io.BytesIO()
     labels = generator.labels(0, len(samples), label)
-    arrays = {"images": samples} if labels is None else {"images": samples, "labels": labels.numpy()}
+    name = "points" if generator.spec.points else "images"
+    arrays = {name: samples} if labels is None else {name: samples, "labels": labels.numpy()}
     np.savez_compressed(stream, **arrays)
     return stream.getvalue()
 
 
-def _write_folder(folder: Path, samples: npt.NDArray[np.uint8]) -> None:
+def _write_folder(folder: Path, samples: Samples) -> None:
     for index, sample in enumerate(samples):
-        write_whole(folder / f"{index:06d}.png", images.png(sample))
+        write_whole(folder / f"{index:06d}.png", images.png(sample.astype(np.uint8, copy=False)))

@@ -1,16 +1,16 @@
-"""A prepared data set, read: uint8 shards that are memory-mapped, described by ``dataset.json``.
+"""A prepared data set, read: shards that are memory-mapped, described by ``dataset.json``.
 
 On disk, where shapes are N images, C channels, H = W = resolution::
 
     dataset.json             facts, class names, and per split the shards with their sha256
-    train/images-00000.npy   uint8 (N, C, H, W)
+    train/images-00000.npy   uint8 (N, C, H, W); points in the plane are float32 (N, 2, 1, 1), as they are
     train/labels-00000.npy   int64 (N,)
     test/...                 the same, where there is a test split
 """
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,18 @@ FORMAT = 1
 MANIFEST = "dataset.json"
 REPAIR = "`dvc checkout` brings it back, `dvc repro prepare` makes it anew"
 
-Images = NDArray[np.uint8]
+IMAGES, STACKED, POINTS = "images", "stacked", "points"
+
+Images = NDArray[np.uint8 | np.float32]
 Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The Gaussians of equal weight that points were drawn from; the class of a point is its mode."""
+
+    centres: tuple[tuple[float, ...], ...]  # (K, 2)
+    sigma: float  # standard deviation of each, in either direction
 
 
 @dataclass(frozen=True)
@@ -32,8 +42,19 @@ class Facts:
     """What the data say about themselves, so that no configuration has to repeat it."""
 
     resolution: int  # pixels per side
-    channels: int  # 1 grey, 3 RGB
+    channels: int  # 1 grey, 3 RGB; of points, their coordinates
     num_classes: int  # 0: unlabelled
+    kind: str = IMAGES  # images | stacked: every channel is a grey image with a class of its own | points
+    mixture: Mixture | None = None  # of points
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """How an image is stored."""
+        return np.dtype(np.float32 if self.kind == POINTS else np.uint8)
+
+    def stated(self) -> dict[str, Any]:
+        """As plain values, without what goes without saying."""
+        return {key: value for key, value in asdict(self).items() if value not in (IMAGES, None)}
 
 
 class Dataset:
@@ -89,7 +110,7 @@ class Dataset:
             indices: (B,), each in ``[0, len(self))``.
 
         Returns:
-            uint8 (B, C, H, W), a copy.
+            uint8 (B, C, H, W), a copy; float32 (B, 2, 1, 1) of points.
 
         Raises:
             IndexError: an index outside of the data set.
@@ -100,7 +121,7 @@ class Dataset:
         if len(self._shards) == 1:
             return np.asarray(self._shards[0][indices])
         side = self.facts.resolution
-        out = np.empty((len(indices), self.facts.channels, side, side), dtype=np.uint8)
+        out = np.empty((len(indices), self.facts.channels, side, side), dtype=self.facts.dtype)
         shard_of = np.searchsorted(self._ends, indices, side="right")
         for k in np.unique(shard_of):
             here = shard_of == k
@@ -141,12 +162,17 @@ def read_manifest(root: Path) -> dict[str, Any]:
 
 def facts_of(manifest: dict[str, Any]) -> Facts:
     """The facts that a manifest states."""
-    return Facts(manifest["resolution"], manifest["channels"], len(manifest["classes"]))
+    mixture = manifest.get("mixture")
+    if mixture is not None:
+        mixture = Mixture(tuple(map(tuple, mixture["centres"])), mixture["sigma"])
+    kind = manifest.get("kind", IMAGES)
+    return Facts(manifest["resolution"], manifest["channels"], len(manifest["classes"]), kind, mixture)
 
 
 def digest_of(manifest: dict[str, Any]) -> str:
     """sha256 (hex) over facts, class names and the shards' checksums; not over the source's options."""
     what = {key: manifest[key] for key in ("format", "resolution", "channels", "classes")}
+    what |= {key: manifest[key] for key in ("kind", "mixture") if key in manifest}
     what["splits"] = {
         name: [[shard["count"], shard["images"]["sha256"], shard["labels"]["sha256"]] for shard in split["shards"]]
         for name, split in manifest["splits"].items()

@@ -88,7 +88,7 @@ def prepare(
         manifest = write_manifest(place.data, content.facts, content.classes, splits, content.recipe)
     return {
         "source": {**content.recipe, "path": source.path},
-        "facts": asdict(content.facts),
+        "facts": content.facts.stated(),
         "splits": {name: _tally(split, content.classes) for name, split in splits.items()},
         "skipped": [asdict(b) for b in bad],
         "ignored": content.ignored,

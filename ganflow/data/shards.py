@@ -105,7 +105,7 @@ class SplitWriter:
     Args:
         root: the data set's folder.
         split: ``train`` or ``test``.
-        facts: every image is uint8 (channels, resolution, resolution).
+        facts: what every image is: its shape (channels, resolution, resolution), its type.
         shard_bytes: the size of a full shard; memory is bounded by one shard.
     """
 
@@ -117,7 +117,7 @@ class SplitWriter:
 
     def __post_init__(self) -> None:
         self._shape = (self.facts.channels, self.facts.resolution, self.facts.resolution)
-        self._full = max(1, self.shard_bytes // int(np.prod(self._shape)))
+        self._full = max(1, self.shard_bytes // (int(np.prod(self._shape)) * self.facts.dtype.itemsize))
         self._per_class = np.zeros(max(1, self.facts.num_classes), dtype=np.int64)
         self._held: list[tuple[Images, Labels]] = []
         self._count = 0
@@ -125,7 +125,7 @@ class SplitWriter:
 
     def add(self, images: Images, labels: Labels) -> None:
         """Append images (B, C, H, W) and their labels (B,)."""
-        if images.shape[1:] != self._shape or images.dtype != np.uint8 or labels.shape != images.shape[:1]:
+        if images.shape[1:] != self._shape or images.dtype != self.facts.dtype or labels.shape != images.shape[:1]:
             raise ValueError(f"images {images.dtype} {images.shape}, labels {labels.shape}; not (B, {self._shape})")
         self._per_class += np.bincount(labels, minlength=len(self._per_class))
         while len(images):
@@ -150,7 +150,7 @@ class SplitWriter:
         self.shards.append(
             {
                 "count": self._count,
-                "images": _write(self.root, f"{self.split}/images-{number}", images, np.dtype(np.uint8), shape),
+                "images": _write(self.root, f"{self.split}/images-{number}", images, self.facts.dtype, shape),
                 "labels": _write(self.root, f"{self.split}/labels-{number}", labels, np.dtype(np.int64), shape[:1]),
             }
         )
@@ -186,8 +186,7 @@ def write_manifest(
     """
     manifest: dict[str, Any] = {
         "format": FORMAT,
-        "resolution": facts.resolution,
-        "channels": facts.channels,
+        **{key: value for key, value in facts.stated().items() if key != "num_classes"},
         "classes": classes,
         "source": source,
         "splits": splits,

@@ -30,7 +30,7 @@ class Bad:
 class Decoded:
     """A batch of items, decoded."""
 
-    images: Images  # uint8 (B', C, H, W), in the order of the items
+    images: Images  # (B', C, H, W) of the facts' type, in the order of the items
     kept: NDArray[np.bool_]  # (B,): which items they come from; B' of them hold
     bad: list[Bad] = field(default_factory=list)
 

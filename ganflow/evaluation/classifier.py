@@ -17,7 +17,10 @@ from torch.nn.functional import cross_entropy
 from ganflow import draws
 from ganflow.config import ClassifierConfig
 from ganflow.data.dataset import Dataset
+from ganflow.evaluation.stacked import Channels
 from ganflow.metrics.features import Features
+
+Data = Dataset | Channels
 
 BATCH = 64
 ROTATIONS = 4
@@ -39,7 +42,7 @@ class Network(nn.Module):
 
 
 @dataclass(frozen=True)
-class Extractor:
+class Classifier:
     """A trained classifier as an extractor."""
 
     network: Network
@@ -56,7 +59,7 @@ class Extractor:
         return Features(embeddings, logits if self.supervised else logits[:, :0])
 
 
-def load_or_train(train: Dataset, test: Dataset | None, config: ClassifierConfig, cache: Path) -> Extractor:
+def load_or_train(train: Data, test: Data | None, config: ClassifierConfig, cache: Path) -> Classifier:
     """The extractor of a data set, trained once per (data, options, this file) and kept under ``cache``."""
     own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
     key = hashlib.sha256(f"{train.digest}/{config.width}/{config.kimg}/{own}/{torch.__version__}".encode()).hexdigest()[
@@ -73,7 +76,7 @@ def load_or_train(train: Dataset, test: Dataset | None, config: ClassifierConfig
         accuracy = _accuracy(network, test or train)
         _write_whole({"weights": network.state_dict(), "accuracy": accuracy}, path)
     network.eval().requires_grad_(False)
-    return Extractor(network, f"classifier-{key}", accuracy, train.facts.num_classes > 1)
+    return Classifier(network, f"classifier-{key}", accuracy, train.facts.num_classes > 1)
 
 
 def _write_whole(saved: dict[str, object], path: Path) -> None:
@@ -83,18 +86,18 @@ def _write_whole(saved: dict[str, object], path: Path) -> None:
     unfinished.rename(path)
 
 
-def _fresh(data: Dataset, config: ClassifierConfig) -> Network:
+def _fresh(data: Data, config: ClassifierConfig) -> Network:
     facts = data.facts
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(draws.derive("classifier"))
         return Network(facts.channels, facts.resolution, _classes(data), config.width)
 
 
-def _classes(data: Dataset) -> int:
+def _classes(data: Data) -> int:
     return data.facts.num_classes if data.facts.num_classes > 1 else ROTATIONS
 
 
-def _fit(network: Network, data: Dataset, config: ClassifierConfig) -> None:
+def _fit(network: Network, data: Data, config: ClassifierConfig) -> None:
     steps = max(1, round(config.kimg * 1000 / BATCH))
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=steps)
@@ -108,7 +111,7 @@ def _fit(network: Network, data: Dataset, config: ClassifierConfig) -> None:
         schedule.step()
 
 
-def _accuracy(network: Network, data: Dataset) -> float:
+def _accuracy(network: Network, data: Data) -> float:
     network.eval()
     right = 0
     with torch.inference_mode():
@@ -118,7 +121,7 @@ def _accuracy(network: Network, data: Dataset) -> float:
     return right / len(data)
 
 
-def _batch(data: Dataset, rows: draws.Indices, first: int) -> tuple[Tensor, Tensor]:
+def _batch(data: Data, rows: draws.Indices, first: int) -> tuple[Tensor, Tensor]:
     images = _normalise(torch.from_numpy(data.images(rows)))
     if data.facts.num_classes > 1:
         return images, torch.from_numpy(data.labels[rows])

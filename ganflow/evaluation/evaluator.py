@@ -11,7 +11,7 @@ from torch import Tensor
 from ganflow import component, distributed, draws
 from ganflow.config import EvaluationConfig
 from ganflow.data.dataset import Dataset
-from ganflow.evaluation.classifier import Extractor
+from ganflow.evaluation.extractor import Extractor
 from ganflow.generator import Generator
 from ganflow.metrics.features import Features
 
@@ -65,11 +65,10 @@ class Evaluator:
 
     def class_shares(self, fake: Features) -> list[ClassShare]:
         """How often samples and reference are recognised as each class; empty where the extractor knows none."""
-        classes = fake.logits.shape[1]
-        if not classes:
+        if not fake.classes:
             return []
         both = (fake, self.reference_features())
-        shares = [(f.logits.argmax(1).bincount(minlength=classes) / len(f)).tolist() for f in both]
+        shares = [(f.recognised.bincount(minlength=fake.classes) / len(f)).tolist() for f in both]
         return [ClassShare(*row) for row in zip(self.reference.classes, *shares, strict=True)]
 
     def features(self, generator: Generator, samples: int) -> Features:
@@ -101,6 +100,12 @@ class Evaluator:
 
 
 def _gather(batches: list[Features]) -> Features:
-    embeddings = torch.cat([b.embeddings for b in batches])
-    logits = torch.cat([b.logits for b in batches])
-    return Features(distributed.gather_rows(embeddings), distributed.gather_rows(logits))
+    def whole(parts: list[Tensor]) -> Tensor:
+        return distributed.gather_rows(torch.cat(parts))
+
+    distances = [b.distances for b in batches if b.distances is not None]
+    return Features(
+        whole([b.embeddings for b in batches]),
+        whole([b.logits for b in batches]),
+        whole(distances) if distances else None,
+    )

@@ -21,12 +21,10 @@ class ClassCoverage:
 
     def __call__(self, fake: Features, real: Features) -> dict[str, float]:
         check_finite("coverage", fake)
-        classes = real.logits.shape[1]
+        classes = real.classes
         if not classes:
             return {}
-        expected, found = (
-            torch.bincount(f.logits.argmax(1), minlength=classes).double() / len(f) for f in (real, fake)
-        )
+        expected, found = (torch.bincount(f.recognised, minlength=classes).double() / len(f) for f in (real, fake))
         present = expected > 0
         covered = (found >= self.threshold * expected) & present
         return {"coverage": int(covered.sum()) / int(present.sum())}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ganflow.errors import GanflowError
@@ -9,13 +10,33 @@ from ganflow.errors import GanflowError
 
 @dataclass(frozen=True)
 class Features:
-    """Features (N, F) and class logits (N, K) of N images; K is 0 when the extractor knows no classes."""
+    """Features (N, F) and class logits (N, K) of N images; K is 0 when the extractor knows no classes.
+
+    Of stacked images, whose C channels have a class each, logits are (N, C, K). Of points, ``distances`` (N,) says how
+    far they are from the mode that they belong to, in σ.
+    """
 
     embeddings: Tensor
     logits: Tensor
+    distances: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.embeddings)
+
+    @property
+    def classes(self) -> int:
+        """Number of classes; of stacked images the combinations, K^C."""
+        each: int = self.logits.shape[-1]
+        return each ** self.logits.shape[1] if self.logits.ndim == 3 else each
+
+    @property
+    def recognised(self) -> Tensor:
+        """The most likely class (N,); of stacked images the channels' classes are its digits in base K."""
+        best = self.logits.argmax(-1)
+        if best.ndim == 1:
+            return best
+        place = self.logits.shape[-1] ** torch.arange(best.shape[1] - 1, -1, -1, device=best.device)
+        return (best * place).sum(1)
 
 
 def check_finite(name: str, features: Features) -> None:

@@ -47,14 +47,15 @@ def write(folder: Path, weights: Path, model_id: str, run_id: str) -> None:
 
 
 def signature(spec: generator.GeneratorSpec) -> Any:
-    """What the served model takes (``n``, ``seed``, ``label``) and gives: uint8 (n, H, W, C)."""
+    """What the served model takes (``n``, ``seed``, ``label``) and gives: uint8 (n, H, W, C), points float32 (n, 2)."""
     import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
-    shape = (-1, spec.resolution, spec.resolution, spec.channels)
+    pixels = TensorSpec(np.dtype(np.uint8), (-1, spec.resolution, spec.resolution, spec.channels))
+    points = TensorSpec(np.dtype(np.float32), (-1, spec.channels))
     return ModelSignature(
-        outputs=Schema([TensorSpec(np.dtype(np.uint8), shape)]),
+        outputs=Schema([points if spec.points else pixels]),
         params=ParamSchema([ParamSpec(name, DataType.long, value) for name, value in DEFAULTS.items()]),
     )
 

@@ -16,7 +16,7 @@ EVERY_CLASS = -1
 with warnings.catch_warnings(record=True):
 
     class ServedGenerator(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined, unused-ignore]
-        """Images for (n, seed, label): uint8 (n, H, W, C). The model input is not looked at."""
+        """Samples for (n, seed, label): uint8 (n, H, W, C), points float32 (n, 2). The model input is not looked at."""
 
         def load_context(self, context: Any) -> None:
             """Read the weights."""

@@ -1,6 +1,5 @@
 """One training as one MLflow run, and the record that ties its model to it."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 from ganflow.conf import dotted
@@ -19,7 +18,7 @@ def tracked_training(params: Config, name: str, fingerprint: str, dataset: Datas
         "ganflow.data_digest": dataset.digest,
     }
     facts = dataset.facts
-    profile = {**asdict(facts), "images": len(dataset)}
+    profile = {**facts.stated(), "images": len(dataset)}
     data = DataSet(f"{params.data['name']}-{dataset.split}", dataset.digest, str(dataset.root), profile)
     values = {key: value for key, value in dotted(params).items() if "/" not in key}
     return TrackedRun.open(params.tracking, fingerprint, name, values, tags, data)

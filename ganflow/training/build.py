@@ -7,7 +7,7 @@ from torch import nn
 
 from ganflow import component, distributed, draws, gan, vae
 from ganflow.config import Config
-from ganflow.data.dataset import Dataset
+from ganflow.data.dataset import POINTS, Dataset
 from ganflow.generator import GeneratorSpec
 from ganflow.method import Method
 from ganflow.training.checkpoint import CheckpointStore
@@ -83,6 +83,7 @@ def generator_spec(config: Config, dataset: Dataset) -> GeneratorSpec:
     """What the generator of this configuration on this data is."""
     facts = dataset.facts
     classes = gan.conditioning_classes(config, facts.num_classes)
+    centres = facts.mixture.centres if facts.mixture else ()
     return GeneratorSpec(
         network=dict(config.gan.generator),
         latent_dim=config.gan.latent_dim,
@@ -90,6 +91,8 @@ def generator_spec(config: Config, dataset: Dataset) -> GeneratorSpec:
         channels=facts.channels,
         num_classes=classes,
         classes=list(dataset.classes) if classes else [],
+        points=facts.kind == POINTS,
+        centres=[list(centre) for centre in centres],
     )
 
 

@@ -52,7 +52,7 @@ class Ahead(Generic[T]):
 class Feed:
     """Real images and latents of a turn on images ``first … first + count - 1`` of the run.
 
-    On a GPU with room the data set stays there as uint8; else rows are read from the memory map.
+    On a GPU with room the data set stays there as it is stored; else rows are read from the memory map.
 
     Args:
         batch: images from one turn on new real images to the next.
@@ -81,9 +81,11 @@ class Feed:
         }
 
     def real(self, first: int, count: int) -> tuple[Tensor, Tensor | None]:
-        """Images (count, C, R, R) in [-1, 1] and their labels (count,), None when unconditional."""
+        """Images (count, C, R, R) in [-1, 1], or points as they are, and labels (count,), None when unconditional."""
         order = self._order(first, count)
-        images = self._rows(order.rows).float().div_(127.5).sub_(1.0)
+        images = self._rows(order.rows)
+        if images.dtype == torch.uint8:
+            images = images.float().div_(127.5).sub_(1.0)
         if order.flip is not None:
             images = torch.where(order.flip[:, :, None, None], images.flip(3), images)
         return images, order.labels
@@ -120,7 +122,7 @@ def _to_device(dataset: Dataset, device: torch.device) -> Tensor | None:
     if device.type != "cuda":
         return None
     facts = dataset.facts
-    size = len(dataset) * facts.channels * facts.resolution**2
+    size = len(dataset) * facts.channels * facts.resolution**2 * facts.dtype.itemsize
     if size > RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
         return None
     chunks = np.array_split(np.arange(len(dataset)), max(1, size >> 26))

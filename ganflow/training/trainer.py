@@ -11,7 +11,7 @@ from ganflow import distributed, draws
 from ganflow.config import TrainingConfig
 from ganflow.draws import Draw
 from ganflow.generator import Generator, GeneratorSpec
-from ganflow.images import grid
+from ganflow.images import picture
 from ganflow.method import Batch, Method, Turn
 from ganflow.training.checkpoint import CheckpointStore
 from ganflow.training.events import Listener, Report, Saved, Snapshot, Started, silent
@@ -19,7 +19,7 @@ from ganflow.training.feed import Feed
 from ganflow.training.schedule import factor
 from ganflow.training.state import TrainState
 
-GRID = 100  # samples in a snapshot
+GRID, POINTS = 100, 2500  # samples in a snapshot: images, points
 
 Measure = Callable[[Generator], dict[str, float]]
 
@@ -144,8 +144,9 @@ class Trainer:
         generator = Generator(self.state.ema.network, self.spec)
         metrics = self.measure(generator)
         if distributed.rank() == 0:
-            images = generator.sample(GRID, seed=0)
-            self._tell(Snapshot(self.state.nimg, grid(images, columns=10), metrics))
+            samples = generator.sample(POINTS if self.spec.points else GRID, seed=0)
+            shown = picture(samples, self.spec.centres, columns=10)
+            self._tell(Snapshot(self.state.nimg, shown, metrics))
         self._clock = time.perf_counter(), self.state.nimg
 
     def _checkpoint(self) -> None:

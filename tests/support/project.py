@@ -19,7 +19,7 @@ DEADLINE_S = 240.0
 SMALL = (
     "training.kimg=12", "training.checkpoint_kimg=1", "training.snapshot_kimg=4", "training.report_kimg=0.5",
     "evaluation.samples=200", "evaluation.snapshot_samples=100", "evaluation.classifier.kimg=4",
-    "evaluation.classifier.width=8", "evaluation.metrics.kid.subsets=5",
+    "evaluation.classifier.width=8",
     "tune.trials=2", "tune.kimg=2", "tune.grace_kimg=1",
 )  # fmt: skip
 

@@ -68,9 +68,11 @@ def open_run(tracking: TrackingConfig, fingerprint: str = "f00d", **params: obje
     return TrackedRun.open(tracking, fingerprint, f"digits-{fingerprint}", params, {"recipe": "tests"}, data)
 
 
-def write_model(folder: Path, run_id: str, seed: int = 0) -> lineage.RunRecord:
+SPEC = generator.GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 3, ["a", "b", "c"])
+
+
+def write_model(folder: Path, run_id: str, seed: int = 0, spec: generator.GeneratorSpec = SPEC) -> lineage.RunRecord:
     """A model folder as `train` leaves it, with a small network of random weights."""
-    spec = generator.GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 3, ["a", "b", "c"])
     torch.manual_seed(seed)
     folder.mkdir(exist_ok=True)
     weights = folder / generator.FILE

@@ -133,6 +133,22 @@ def test_the_signature_names_its_params(tracking: TrackingConfig, run_id: str, t
     assert signature.outputs.inputs[0].shape == (-1, 8, 8, 1)
 
 
+def test_points_are_registered_and_served_as_points(tracking: TrackingConfig, run_id: str, tmp_path: Path) -> None:
+    network = {"name": "mlp", "widths": [16], "output": "linear"}
+    spec = generator.GeneratorSpec(network, 4, 1, 2, 0, points=True, centres=[[0.0, 0.0], [1.0, 0.0]])
+    write_model(tmp_path / "model", run_id, spec=spec)
+    signature = package.signature(spec)
+    assert (signature.outputs.inputs[0].type, signature.outputs.inputs[0].shape) == (np.dtype(np.float32), (-1, 2))
+    registry.register(config_for(tracking), tmp_path / "model", METRICS)
+    loaded = load_generator(f"models:/{MODEL}@challenger", tracking)
+    assert loaded.spec == spec
+    from mlflow import pyfunc, set_tracking_uri
+
+    set_tracking_uri(tracking.uri)
+    served = pyfunc.load_model(f"models:/{MODEL}@challenger").predict([0], params={"n": 6, "seed": 7})
+    np.testing.assert_array_equal(served, generator.load(tmp_path / "model" / generator.FILE).sample(6, 7))
+
+
 def test_on_a_server_it_is_one_version_and_the_same_samples(mlflow_server: MlflowServer, tmp_path: Path) -> None:
     tracking = TrackingConfig(uri=mlflow_server.uri, experiment=EXPERIMENT)
     with open_run(tracking, "5e12") as run:

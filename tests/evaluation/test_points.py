@@ -1,0 +1,84 @@
+"""Points are measured against the mixture that they were drawn from."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ganflow import component, conf, gan
+from ganflow.config import EvaluationConfig
+from ganflow.data.dataset import Dataset
+from ganflow.data.prepare import prepare
+from ganflow.errors import ConfigError
+from ganflow.evaluation.build import build_evaluator
+from ganflow.evaluation.evaluator import Evaluator
+from ganflow.generator import Generator, GeneratorSpec
+from tests.evaluation.test_evaluator import Replay
+from tests.support.ranks import on_ranks
+
+SPEC = GeneratorSpec({"name": "mlp", "widths": [16], "output": "linear"}, 4, 1, 2, 0, points=True)
+
+
+@pytest.fixture(scope="module")
+def ring(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("ring") / "data"
+    prepare(component.build("source", {"name": "ring8", "count": 4000, "test_count": 500}, "data"), root)
+    return root
+
+
+def evaluator(data: Path, cache: Path, **changes: Any) -> Evaluator:
+    config = EvaluationConfig(metrics={"modes": {"name": "modes"}}, **changes)
+    return build_evaluator(config, data, cache, torch.device("cpu"))
+
+
+def replay(data: Path, modes: tuple[int, ...] = tuple(range(8))) -> Replay:
+    train = Dataset.open(data)
+    return Replay(train, np.flatnonzero(np.isin(train.labels, modes)), SPEC)
+
+
+def test_replaying_the_data_captures_every_mode(ring: Path, tmp_path: Path) -> None:
+    measured = evaluator(ring, tmp_path)
+    figures = measured.measure(replay(ring), 4000)  # type: ignore[arg-type]
+    points, labels = Dataset.open(ring).images(np.arange(4000))[:, :, 0, 0], Dataset.open(ring).labels
+    angle = labels * np.pi / 4
+    near = np.hypot(points[:, 0] - np.cos(angle), points[:, 1] - np.sin(angle)) < 0.03
+    assert figures["modes"] == 8
+    assert figures["high_quality"] == pytest.approx(near.mean(), abs=1e-12)
+    assert 0 < figures["reverse_kl"] < 0.01
+    assert not any(tmp_path.iterdir()), "nothing has to be learned"
+    protocol = measured.protocol(4000)
+    assert (protocol["extractor"], protocol["extractor_accuracy"]) == ("nearest-mode", 1.0)
+
+
+def test_dropped_modes_show(ring: Path, tmp_path: Path) -> None:
+    measured, some = evaluator(ring, tmp_path), replay(ring, (0, 5))
+    fake = measured.features(some, len(some.rows))  # type: ignore[arg-type]
+    figures = measured.figures(fake)
+    assert figures["modes"] == 2
+    assert figures["reverse_kl"] == pytest.approx(np.log(4), abs=0.01)
+    shares = {share.name: share for share in measured.class_shares(fake)}
+    assert shares["1 0"].generated + shares["-0.707 -0.707"].generated == pytest.approx(1.0)
+    assert shares["0 1"].generated == 0
+    assert all(share.reference == pytest.approx(1 / 8, abs=0.03) for share in shares.values())
+
+
+def measure_here(data: Path, cache: Path) -> dict[str, float]:
+    torch.manual_seed(0)
+    return evaluator(data, cache, batch=64).measure(Generator(SPEC.build(), SPEC), 301)
+
+
+def test_figures_are_the_same_on_every_number_of_ranks(ring: Path, tmp_path: Path) -> None:
+    alone = measure_here(ring, tmp_path)
+    assert on_ranks(2, measure_here, ring, tmp_path) == [alone, alone]
+
+
+@pytest.mark.parametrize("name", ["fid", "kid", "coverage"])
+def test_a_metric_of_images_is_refused_before_any_work(name: str) -> None:
+    recipe = conf.compose(["experiment=ring8", f"evaluation/metrics=[modes,{name}]"])
+    gan.check_fits(conf.compose(["experiment=ring8"]), 1, 2, 8, "points")
+    with pytest.raises(ConfigError) as refused:
+        gan.check_fits(recipe, 1, 2, 8, "points")
+    expected = f"evaluation.metrics={name}: measures images, and these data are points; set evaluation/metrics=[modes]"
+    assert str(refused.value) == expected
