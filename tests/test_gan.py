@@ -214,7 +214,7 @@ def alone() -> dict[Any, list[list[Tensor]]]:
 
 @pytest.fixture(scope="module", params=[2, 4])
 def together(request: pytest.FixtureRequest) -> list[dict[Any, list[list[Tensor]]]]:
-    return on_ranks(request.param, play_every_case, CASES)
+    return on_ranks(request.param, play_every_case, CASES, deadline_s=150.0)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join([case[0], *case[1], case[2]]))
