@@ -1,11 +1,11 @@
 """R1 (Mescheder et al., 2018, eq. 9): a discriminator that is flat around the data."""
 
-import torch
 from torch import Tensor
 
 from ganflow.component import component
 from ganflow.errors import require
 from ganflow.regularizers.base import DiscriminatorTurn, Regularizer
+from ganflow.regularizers.slope import gradient
 
 
 @component("regularizer", "r1")
@@ -20,5 +20,4 @@ class R1(Regularizer):
         self.gamma = gamma
 
     def discriminator_term(self, turn: DiscriminatorTurn) -> Tensor:
-        (gradient,) = torch.autograd.grad(turn.real_logits.sum(), turn.real, create_graph=True)
-        return self.gamma / 2 * gradient.square().sum((1, 2, 3)).mean()
+        return self.gamma / 2 * gradient(turn.real_logits, turn.real).square().sum(1).mean()

@@ -1,0 +1,68 @@
+"""The hooks of regularisers in a short training, and their state over a stop."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganflow.draws import Draw
+from ganflow.regularizers.gradient_clipping import GradientClipping
+from ganflow.regularizers.instance_noise import InstanceNoise
+from ganflow.regularizers.weight_clipping import WeightClipping
+from tests.training.small import config, run, same, trainer
+
+SMALL = ("gan/generator=mlp", "gan.generator.widths=[16]", "gan.discriminator.widths=[16]")
+
+
+def test_clipping_bounds_d_s_weights_and_both_players_gradients(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    clip, adjust = WeightClipping.constrain_discriminator, GradientClipping.adjust_gradients
+
+    def clipping(self: WeightClipping, parameters: Sequence[nn.Parameter]) -> None:
+        clip(self, parameters)
+        called.append("weights")
+
+    def adjusting(self: GradientClipping, parameters: Sequence[nn.Parameter]) -> None:
+        adjust(self, parameters)
+        norm = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None]).norm()
+        called.append("gradients" if norm <= 0.001001 else f"gradients of norm {norm}")
+
+    monkeypatch.setattr(WeightClipping, "constrain_discriminator", clipping)
+    monkeypatch.setattr(GradientClipping, "adjust_gradients", adjusting)
+    chosen = "gan/regularizers=[weight_clipping,gradient_clipping]"
+    made = trainer(config(chosen, "gan.regularizers.gradient_clipping.max_norm=0.001", *SMALL), digits)
+    for _ in range(2):
+        made.step()
+        assert max(float(p.detach().abs().max()) for p in made.state.players["D"].parameters) <= 0.01 + 1e-8
+        assert max(float(p.detach().abs().max()) for p in made.state.players["G"].parameters) > 0.01
+    assert called == 2 * ["gradients", "weights", "gradients"]
+
+
+def test_noise_is_told_of_the_images_seen(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, str]] = []
+
+    def perturb(self: InstanceNoise, images: Tensor, draw: Draw, nimg: int) -> Tensor:
+        told.append((nimg, draw.stream))
+        return images
+
+    monkeypatch.setattr(InstanceNoise, "perturb", perturb)
+    made = trainer(config("gan/regularizers=[instance_noise]", *SMALL), digits)
+    made.step()
+    made.step()
+    turn = ("D/judge-1", "D/judge-2", "G/judge-1")
+    assert told == [(nimg, stream) for nimg in (0, 32) for stream in turn]
+
+
+STATEFUL = ("gan/regularizers=[lecam,consistency,gradient_penalty,dragan,instance_noise,r2]", *SMALL)
+
+
+def test_a_stopped_training_goes_on_to_the_same_bits(digits: Path, tmp_path: Path) -> None:
+    cfg = config(*STATEFUL)
+    whole = run(cfg, digits, tmp_path / "whole")
+    run(cfg, digits, tmp_path / "cut", cut_at=200)
+    again = run(cfg, digits, tmp_path / "cut")
+    assert 0 < again["start"] < 256
+    assert same(again["state"], whole["state"])
+    assert whole["state"]["modules"]["lecam.anchors"].abs().min() > 0
