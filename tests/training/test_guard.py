@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ganflow import distributed
-from ganflow.config import Config
+from ganflow.config import Config, GuardConfig
 from ganflow.errors import GanflowError
 from ganflow.gan import GAN
 from ganflow.method import Batch, Terms
@@ -102,6 +102,21 @@ def test_a_nan_on_one_rank_leaves_the_update_out_on_all(digits: Path, world: int
         assert all(bool(p.isfinite().all()) for p in rank["state"]["ema"].values())
         assert all(map(math.isfinite, rank["told"].get(("report", 96), {}).values()))
     assert all(same(rank["state"], ranks[0]["state"]) for rank in ranks)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_one_bad_number_anywhere_is_found_and_good_ones_stay(bad: float) -> None:
+    guard = Guard(GuardConfig(), None, torch.device("cpu"))
+    for shape in ((), (1,), (37,), (3, 5, 4, 4)):
+        for layout in (torch.contiguous_format, torch.channels_last) if len(shape) == 4 else (torch.contiguous_format,):
+            good = [torch.full((3,), 3e38), torch.randn(shape).to(memory_format=layout), torch.full((2,), 1e-45)]
+            kept = [g.clone() for g in good]
+            assert guard._finite(good)
+            assert all(map(torch.equal, good, kept))
+            for at in range(good[1].numel()):
+                ill_one = good[1].clone()
+                ill_one[torch.unravel_index(torch.tensor(at), ill_one.shape) if shape else ...] = bad
+                assert not guard._finite([good[0], ill_one, good[2]])
 
 
 def warned_once(cfg: Config, data: Path) -> list[tuple[int, str]]:
