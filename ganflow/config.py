@@ -20,6 +20,7 @@ METHODS = ("gan", "vae")
 CONDITIONING = ("none", "projection", "auxiliary")
 PRECISIONS = ("auto", "fp32", "bf16")
 DECAYS = ("constant", "linear", "cosine")
+ON_COLLAPSE = ("stop", "rollback", "warn")
 
 
 @dataclass
@@ -67,6 +68,17 @@ class ScheduleConfig:
 
 
 @dataclass
+class GuardConfig:
+    """When training breaks down, and what is done then."""
+
+    patience: int = 5  # updates of a player that are not finite, or reports of a collapse, in a row
+    slow_down: float = 0.5  # factor of the learning rates at each return to the last healthy checkpoint
+    rollbacks: int = 3  # returns in a run; 0 stops at once
+    on_collapse: str = "warn"  # stop | rollback | warn
+    min_diversity: float = 0.1  # mean distance of two samples over that of two real images
+
+
+@dataclass
 class TrainingConfig:
     """The length and the rhythm of a run. Lengths are in thousands of real images (kimg)."""
 
@@ -81,6 +93,7 @@ class TrainingConfig:
     snapshot_kimg: float = 30.0  # sample grid and metrics on a few samples
     checkpoint_kimg: float = 10.0
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    guard: GuardConfig = field(default_factory=GuardConfig)
 
 
 @dataclass
@@ -272,6 +285,7 @@ def _check_values(config: Config) -> None:
     require(tune.metric in e.snapshot_metrics, "tune.metric", tune.metric, "one of evaluation.snapshot_metrics")
     require(config.cluster.max_failures >= 0, "cluster.max_failures", config.cluster.max_failures, "0 or more")
     _check_schedule(config)
+    _check_guard(t.guard)
     check_workers(t.batch, config.cluster.workers)
 
 
@@ -283,6 +297,15 @@ def _check_schedule(config: Config) -> None:
     lengths = {"training.kimg": config.training.kimg} | ({"tune.kimg": config.tune.kimg} if config.tune.trials else {})
     for name, kimg in lengths.items():
         require(s.warmup_kimg < kimg, key + "warmup_kimg", s.warmup_kimg, f"must be less than {name}={kimg}")
+
+
+def _check_guard(g: GuardConfig) -> None:
+    key = "training.guard."
+    require(g.patience > 0, key + "patience", g.patience, "must be more than 0")
+    require(0 < g.slow_down <= 1, key + "slow_down", g.slow_down, "more than 0, at most 1")
+    require(g.rollbacks >= 0, key + "rollbacks", g.rollbacks, "0 (stop at once) or more")
+    require(g.on_collapse in ON_COLLAPSE, key + "on_collapse", g.on_collapse, "one of " + ", ".join(ON_COLLAPSE))
+    require(0 <= g.min_diversity < 1, key + "min_diversity", g.min_diversity, "0 (never a collapse) to less than 1")
 
 
 def check_workers(batch: int, workers: Any) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ganflow import component
+from ganflow import component, distributed
 from ganflow.augment.base import Augmentation
 from ganflow.augment.none import NoAugmentation
 from ganflow.config import Config
@@ -21,6 +21,8 @@ from ganflow.errors import require
 from ganflow.losses.base import AdversarialLoss
 from ganflow.method import Batch, Network, Terms, Turn, precise
 from ganflow.regularizers.base import DiscriminatorTurn, GeneratorTurn, Regularizer
+
+ROWS = 128  # of the whole batch, from which figures are made
 
 
 class Verdict(NamedTuple):
@@ -40,6 +42,7 @@ class GAN:
     regularizers: Mapping[str, Regularizer] = field(default_factory=dict)
     augmentation: Augmentation = field(default_factory=NoAugmentation)
     d_steps: int = 1
+    _seen: "Seen | None" = field(default=None, init=False, repr=False)
 
     @functools.cached_property
     def turns(self) -> list[Turn]:
@@ -63,7 +66,8 @@ class GAN:
         on_real, on_fake = judge(real, batch.labels), judge(fake, labels)
         terms = {"adversarial": self.loss.discriminator(on_real.logits, on_fake.logits)}
         terms |= _class_terms((on_real, batch.labels), (on_fake, labels))
-        self.augmentation.observe(on_real.logits.detach(), batch.size)
+        self._seen = Seen(real.detach(), fake.detach(), on_real.logits.detach(), on_fake.logits.detach(), batch.size)
+        self.augmentation.observe(self._seen.real_logits, batch.size)
         turn = DiscriminatorTurn(
             judge.logits, real, batch.labels, fake, labels, on_real.logits, on_fake.logits, batch.draw
         )
@@ -81,6 +85,22 @@ class GAN:
         terms |= _class_terms((on_fake, labels))
         turn = GeneratorTurn(fake, w, batch.draw)
         return terms | _weighted(due, {name: r.generator_term(turn) for name, r in due.items()})
+
+    def figures(self) -> Terms:
+        """Signs of mode collapse in D's last turn, of at most ``ROWS`` rows of the whole batch.
+
+        ``sample_diversity`` is the mean distance of two fakes over that of two real images: 0 when all are one image.
+        ``D_accuracy`` is the share of pairs in which D prefers the real image: 1/2 when it cannot tell, 1 when it is
+        saturated. It needs no threshold, so it holds for every loss.
+        """
+        if self._seen is None or self._seen.size < 2:
+            return {}
+        real, fake, real_logits, fake_logits = map(distributed.gather_rows, self._seen.first(ROWS))
+        least = torch.finfo(real.dtype).tiny
+        return {
+            "sample_diversity": _spread(fake) / _spread(real).clamp_min(least),
+            "D_accuracy": (real_logits[:, None] > fake_logits[None]).float().mean(),
+        }
 
     def _due(self, hook: str, turn: int) -> dict[str, Regularizer]:
         return {n: r for n, r in self.regularizers.items() if turn % r.interval == 0 and r.overrides(hook)}
@@ -100,6 +120,25 @@ class GAN:
     def _constrain_discriminator(self, parameters: Sequence[nn.Parameter]) -> None:
         for regularizer in self.regularizers.values():
             regularizer.constrain_discriminator(parameters)
+
+
+class Seen(NamedTuple):
+    """This rank's rows of a turn of D; ``size`` counts those of all ranks."""
+
+    real: Tensor
+    fake: Tensor
+    real_logits: Tensor
+    fake_logits: Tensor
+    size: int
+
+    def first(self, rows: int) -> list[Tensor]:
+        """This rank's part of the first rows of the whole batch."""
+        return [t[: max(0, rows - distributed.share(self.size).start)] for t in self[:4]]
+
+
+def _spread(images: Tensor) -> Tensor:
+    """Mean Euclidean distance of two of the images."""
+    return torch.pdist(images.flatten(1).float()).mean()
 
 
 class Judge:

@@ -63,3 +63,7 @@ class Method(Protocol):
 
     @property
     def modules(self) -> nn.ModuleDict: ...
+
+    def figures(self) -> Terms:
+        """Scalars of the last turns, for the report. All ranks call it together; what differs is averaged."""
+        ...

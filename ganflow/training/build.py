@@ -13,6 +13,7 @@ from ganflow.method import Method
 from ganflow.training.checkpoint import CheckpointStore
 from ganflow.training.ema import EMA
 from ganflow.training.feed import Feed
+from ganflow.training.guard import Guard
 from ganflow.training.means import Means
 from ganflow.training.player import Player
 from ganflow.training.state import TrainState
@@ -47,6 +48,7 @@ def build_trainer(config: Config, dataset: Dataset, device: torch.device, folder
         training=t,
         seed=config.seed,
         device=device,
+        guard=Guard(t.guard, folder, device),
         bf16=_bf16(t.precision, device),
         store=CheckpointStore(folder) if folder else None,
     )

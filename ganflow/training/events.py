@@ -16,7 +16,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Report:
-    """Means of the terms since the last report, over all workers; the learning rates where they vary."""
+    """Means of the terms since the last report, over all workers; the method's figures; the rates where they vary."""
 
     nimg: int
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -38,7 +38,15 @@ class Saved:
     nimg: int
 
 
-Event = Started | Report | Snapshot | Saved
+@dataclass(frozen=True)
+class Warned:
+    """Something that a person should know, in one line."""
+
+    nimg: int
+    message: str
+
+
+Event = Started | Report | Snapshot | Saved | Warned
 Listener = Callable[[Event], None]
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ganflow.files import write_whole
-from ganflow.training.events import Event, Report, Snapshot, Started
+from ganflow.training.events import Event, Report, Snapshot, Started, Warned
+
+WARNING = "warning"  # the one record that is no figure
 
 
 class History:
@@ -27,13 +29,16 @@ class History:
         elif isinstance(event, Snapshot):
             write_whole(self._picture(event.nimg), event.grid)
         if isinstance(event, Report | Snapshot) and event.metrics:
-            with self._lines.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"nimg": event.nimg, **event.metrics}) + "\n")
+            self._append({"nimg": event.nimg, **event.metrics})
+        elif isinstance(event, Warned):
+            self._append({"nimg": event.nimg, WARNING: event.message})
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per image count, with all that was reported there, in order."""
         rows: dict[int, dict[str, Any]] = {}
         for record in self._records():
+            if WARNING in record:
+                continue
             rows.setdefault(record["nimg"], {}).update(record)
         return [rows[nimg] for nimg in sorted(rows)]
 
@@ -58,8 +63,14 @@ class History:
         for row in self.rows():
             if row["nimg"] <= nimg:
                 told.append(Report(row["nimg"], {k: v for k, v in row.items() if k != "nimg"}))
+        warned = [r for r in self._records() if WARNING in r and r["nimg"] <= nimg]
+        told += [Warned(r["nimg"], r[WARNING]) for r in warned]
         pictures = {int(path.stem.removeprefix("snapshot-")): path for path in self.snapshots()}
         return told + [Snapshot(at, path.read_bytes()) for at, path in pictures.items() if at <= nimg]
+
+    def _append(self, record: dict[str, Any]) -> None:
+        with self._lines.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
 
     def _picture(self, nimg: int) -> Path:
         return self._samples / f"snapshot-{nimg:09d}.png"

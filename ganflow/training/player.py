@@ -56,8 +56,9 @@ class Player:
 
     def backward(self, terms: Mapping[str, Tensor]) -> None:
         """One joint backward of all terms: a separate one per term would break DDP."""
+        # A total that is not finite makes the gradients so, whatever its derivative: DDP tells the other ranks.
         total = torch.stack(list(terms.values())).sum() if len(terms) > 1 else next(iter(terms.values()))
-        total.backward()
+        total.backward(total.detach() * 0 + 1)
 
     def step(self) -> None:
         """Move along the gradients."""

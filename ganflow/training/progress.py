@@ -5,7 +5,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from ganflow.training.events import Event, Report, Snapshot, Started
+from ganflow.training.events import Event, Report, Snapshot, Started, Warned
 
 QUIET_S = 10.0  # between lines where there is no terminal
 
@@ -32,6 +32,9 @@ class Progress:
             self._show(event.nimg, losses, speed)
         elif isinstance(event, Snapshot):
             self._figures = " ".join(f"{name}={value:.3g}" for name, value in event.metrics.items())
+
+        elif isinstance(event, Warned):
+            self._say(f"{self._title} {event.nimg:,}/{self._total:,} images, warning: {event.message}")
 
     def _start(self, event: Started) -> None:
         self._total = event.total

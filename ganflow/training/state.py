@@ -3,10 +3,11 @@
 Randomness and sampler position need no entry: both are functions of (seed, nimg), see :mod:`ganflow.draws`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from ganflow import distributed
 from ganflow.training.ema import EMA
@@ -25,6 +26,7 @@ class TrainState:
     def __init__(self, players: Mapping[str, Player], ema: EMA, means: Means, modules: nn.ModuleDict) -> None:
         self.players, self.ema, self.means, self.modules = dict(players), ema, means, modules
         self.nimg = 0
+        self.low_reports = 0  # reports in a row whose samples lack diversity
 
     def reconcile(self) -> None:
         """Average running statistics over the ranks, and hand the generator's to its average."""
@@ -36,19 +38,36 @@ class TrainState:
         """The state of all ranks; every rank must call it, after :meth:`reconcile`."""
         means = self.means.reduced()
         self.means.load(means)  # as a resumed run does: both go on from the same bits
+        return {"nimg": self.nimg, "low_reports": self.low_reports, **self._modules(), "means": means}
+
+    def finite(self) -> bool:
+        """Whether weights, buffers and optimizers are finite on all ranks; every rank must call it."""
+        bad = [~tensor.isfinite().all() for tensor in _floating(self._modules())]
+        flag = torch.stack(bad).any().double()
+        distributed.mean_([flag])
+        return not flag.item()
+
+    def _modules(self) -> dict[str, Any]:
         return {
-            "nimg": self.nimg,
             "players": {name: player.state_dict() for name, player in self.players.items()},
             "ema": self.ema.network.state_dict(),
             "modules": self.modules.state_dict(),
-            "means": means,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a :meth:`state_dict`, on any number of ranks."""
-        self.nimg = state["nimg"]
+        self.nimg, self.low_reports = state["nimg"], state["low_reports"]
         for name, player in self.players.items():
             player.load_state_dict(state["players"][name])
         self.ema.network.load_state_dict(state["ema"])
         self.modules.load_state_dict(state["modules"])
         self.means.load(state["means"])
+
+
+def _floating(node: Any) -> Iterator[Tensor]:
+    if isinstance(node, Tensor):
+        if node.is_floating_point():
+            yield node
+    elif isinstance(node, Mapping):
+        for child in node.values():
+            yield from _floating(child)

@@ -2,7 +2,7 @@ import csv
 import io
 from pathlib import Path
 
-from ganflow.training.events import Report, Snapshot, Started
+from ganflow.training.events import Report, Snapshot, Started, Warned
 from ganflow.training.history import History
 
 
@@ -33,3 +33,14 @@ def test_what_came_after_the_checkpoint_is_taken_back(tmp_path: Path) -> None:
     fill(again, 1000, 4000)
     assert again.csv() == whole.csv()
     assert [p.name for p in again.snapshots()] == [p.name for p in whole.snapshots()]
+
+
+def test_warnings_are_told_again_but_are_no_figures(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    fill(history, 0, 2000)
+    told = [Warned(2000, "collapse"), Warned(2000, "D/r1 not finite"), Warned(2500, "later")]
+    for event in told:
+        history(event)
+    assert history.csv().splitlines()[0] == "kimg,D/adversarial,fid"
+    assert len(history.rows()) == 2
+    assert [event for event in history.before(2000) if isinstance(event, Warned)] == told[:2]

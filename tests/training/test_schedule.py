@@ -97,4 +97,4 @@ def test_a_resumed_run_has_the_rates_of_an_uncut_one(digits: Path, tmp_path: Pat
 def test_a_constant_rate_is_never_set_and_not_reported(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(Player, "scale_rate")
     told = run(config("training.schedule.floor=0.5"), digits)["told"]
-    assert told["report", 256].keys() == {"D/adversarial", "D/r1", "G/adversarial"}
+    assert told["report", 256].keys().isdisjoint({"lr/G", "lr/D"})
