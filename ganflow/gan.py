@@ -51,6 +51,10 @@ class GAN:
         """Regularisers and augmentation: their buffers are state."""
         return nn.ModuleDict({**self.regularizers, "augmentation": self.augmentation})
 
+    def figures(self) -> Terms:
+        """The augmentation's, which no term shows."""
+        return {f"augment/{name}": figure for name, figure in self.augmentation.figures().items()}
+
     def discriminator_terms(self, batch: Batch) -> Terms:
         """Terms of D's turn on real images and on as many fakes."""
         due = self._due("discriminator_term", batch.turn)
@@ -62,7 +66,7 @@ class GAN:
         on_real, on_fake = judge(real, batch.labels), judge(fake, labels)
         terms = {"adversarial": self.loss.discriminator(on_real.logits, on_fake.logits)}
         terms |= _class_terms((on_real, batch.labels), (on_fake, labels))
-        self.augmentation.observe(on_real.logits.detach(), batch.size)
+        self.augmentation.observe(on_real.logits.detach(), batch.size, batch.turn)
         turn = DiscriminatorTurn(
             judge.logits, real, batch.labels, fake, labels, on_real.logits, on_fake.logits, batch.draw
         )

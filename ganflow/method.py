@@ -63,3 +63,7 @@ class Method(Protocol):
 
     @property
     def modules(self) -> nn.ModuleDict: ...
+
+    def figures(self) -> dict[str, Tensor]:
+        """Scalars beside the terms that a report shows as they are then, the same on every rank."""
+        ...

@@ -132,6 +132,7 @@ class Trainer:
 
     def _report(self) -> None:
         metrics = self.state.means.pop()
+        metrics |= {name: float(figure) for name, figure in self.method.figures().items()}
         if self.training.schedule.varies:
             metrics |= {f"lr/{name}": player.rate for name, player in self.state.players.items()}
         then, nimg = self._clock
