@@ -64,6 +64,6 @@ class Method(Protocol):
     @property
     def modules(self) -> nn.ModuleDict: ...
 
-    def figures(self) -> dict[str, Tensor]:
+    def figures(self) -> Terms:
         """Scalars beside the terms that a report shows as they are then, the same on every rank."""
         ...
