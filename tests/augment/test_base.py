@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ganflow import component
-from ganflow.augment.base import Augmentation
+from ganflow.augment.base import Augmentation, in_float32
 from ganflow.draws import Draw
 
 STRONGEST = {name: {"name": name} | ({"p": 1.0} if name == "ada" else {}) for name in component.choices("augmentation")}
@@ -73,6 +73,22 @@ def test_bfloat16_around_it_rounds_no_place(name: str) -> None:
         assert torch.equal(strongest(name)(x, draw(4)), exact)
         half = strongest(name)(x.bfloat16(), draw(4))
     torch.testing.assert_close(half.float(), strongest(name)(x.bfloat16().float(), draw(4)), rtol=2**-8, atol=1e-6)
+
+
+class Product(Augmentation):
+    """What autocast would round."""
+
+    @in_float32
+    def forward(self, images: Tensor, draw: Draw) -> Tensor:
+        return images @ images.mT
+
+
+def test_a_product_that_autocast_would_round_is_not_rounded() -> None:
+    x = images(2, 1, 4, 4).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        out, half = Product()(x, draw(2)), Product()(x.bfloat16(), draw(2))
+    torch.testing.assert_close(out.double(), x.double() @ x.double().mT, rtol=1e-5, atol=1e-6)
+    assert half.dtype is torch.bfloat16
 
 
 @EACH
