@@ -67,7 +67,7 @@ class GAN:
         terms = {"adversarial": self.loss.discriminator(on_real.logits, on_fake.logits)}
         terms |= _class_terms((on_real, batch.labels), (on_fake, labels))
         self._seen = Seen(real.detach(), fake.detach(), on_real.logits.detach(), on_fake.logits.detach(), batch.size)
-        self.augmentation.observe(self._seen.real_logits, batch.size)
+        self.augmentation.observe(self._seen.real_logits, batch.size, batch.turn)
         turn = DiscriminatorTurn(
             judge.logits, real, batch.labels, fake, labels, on_real.logits, on_fake.logits, batch.draw
         )
@@ -87,17 +87,18 @@ class GAN:
         return terms | _weighted(due, {name: r.generator_term(turn) for name, r in due.items()})
 
     def figures(self) -> Terms:
-        """Signs of mode collapse in D's last turn, of at most ``ROWS`` rows of the whole batch.
+        """The augmentation's, and signs of mode collapse in D's last turn, of at most ``ROWS`` rows of the whole batch.
 
         ``sample_diversity`` is the mean distance of two fakes over that of two real images: 0 when all are one image.
         ``D_accuracy`` is the share of pairs in which D prefers the real image: 1/2 when it cannot tell, 1 when it is
         saturated. It needs no threshold, so it holds for every loss.
         """
+        figures = {f"augment/{name}": figure for name, figure in self.augmentation.figures().items()}
         if self._seen is None or self._seen.size < 2:
-            return {}
+            return figures
         real, fake, real_logits, fake_logits = map(distributed.gather_rows, self._seen.first(ROWS))
         least = torch.finfo(real.dtype).tiny
-        return {
+        return figures | {
             "sample_diversity": _spread(fake) / _spread(real).clamp_min(least),
             "D_accuracy": (real_logits[:, None] > fake_logits[None]).float().mean(),
         }

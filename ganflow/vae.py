@@ -47,6 +47,10 @@ class VAE:
         """No state beside the network."""
         return nn.ModuleDict()
 
+    def figures(self) -> Terms:
+        """None beside the terms."""
+        return {}
+
     def terms(self, batch: Batch) -> Terms:
         """What the autoencoder minimises, in nats per image; the batch's z is the noise of eq. 9."""
         image, mean, log_variance = map(precise, self.G(batch.real, batch.labels, batch.z))

@@ -1,0 +1,116 @@
+"""Adaptive discriminator augmentation (Karras et al., 2020, "Training GANs with limited data")."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ganflow import distributed
+from ganflow.augment.affine import Affine, blit, deform, warp
+from ganflow.augment.base import Augmentation, in_float32
+from ganflow.augment.colour import recolour
+from ganflow.component import component
+from ganflow.draws import Draw
+from ganflow.errors import require
+
+REACH = 0.125  # of translations: the largest whole one, and the deviation of the other, as shares of the side
+SCALE, STRETCH, BRIGHTNESS, CONTRAST, SATURATION = 0.2, 0.2, 0.2, 0.5, 1.0  # deviations, of factors in powers of two
+
+
+@component("augmentation", "ada")
+class ADA(Augmentation):
+    """Appendix B's transforms, each with probability p, and section 3.1's control of p by how sure D is of real images.
+
+    Every ``interval``-th turn of D: ``p += sign(E[sign D(x)] − target) · batch · interval / (1000·kimg)``, within
+    [0, 1], where E is over the turns since the last time. With ``target=0``, p stays what it is at the start; a loss
+    of differences (relativistic, wasserstein) gives D's logits no zero and needs that.
+
+    ``pipeline`` names the categories by letter: ``b`` mirrors, turns by 90° and moves by whole pixels, ``g`` scales,
+    turns and moves by parts of pixels, ``c`` changes colours (hue and saturation of three channels only). ``b`` and
+    ``g`` are one bilinear resampling, mirrored at the edges, without the original's wavelet filters: images that are
+    made smaller alias, those that are turned or moved by parts of pixels blur a little.
+    """
+
+    def __init__(
+        self, target: float = 0.6, kimg: float = 500.0, p: float = 0.0, interval: int = 4, pipeline: str = "bgc"
+    ) -> None:
+        super().__init__()
+        require(0 <= target < 1, "target", target, "0 (p is fixed) to less than 1")
+        require(kimg > 0, "kimg", kimg, "must be more than 0")
+        require(0 <= p <= 1, "p", p, "from 0 to 1")
+        require(interval > 0, "interval", interval, "must be at least 1")
+        sound = 0 < len(pipeline) == len(set(pipeline) & set("bgc"))
+        require(sound, "pipeline", pipeline, "letters of bgc: blitting, geometry, colour")
+        self.target, self.kimg, self.interval, self.pipeline = target, kimg, interval, pipeline
+        self.p: Tensor
+        self.register_buffer("p", torch.tensor(p))
+        self.sign: Tensor  # E[sign D(x)] at the last control
+        self.register_buffer("sign", torch.tensor(0.0))
+        self.signs: Tensor  # since then: the sum over turns, of which the mean over ranks is to be taken
+        self.register_buffer("signs", torch.tensor(0.0))
+
+    @in_float32
+    def forward(self, images: Tensor, draw: Draw) -> Tensor:
+        maps = [_blit(images, self.p, draw)] if "b" in self.pipeline else []
+        maps += [_deform(images, self.p, draw)] if "g" in self.pipeline else []
+        if maps:
+            images = warp(images, maps[0].after(maps[1]) if len(maps) == 2 else maps[0])
+        return _recolour(images, self.p, draw) if "c" in self.pipeline else images
+
+    @torch.no_grad()
+    def observe(self, real_logits: Tensor, batch: int, turn: int) -> None:
+        # A logit that is no number counts as unsure: p must outlive the step that the trainer drops.
+        share = distributed.world_size() / batch
+        self.signs += real_logits.sign().nan_to_num().sum() * share
+        if (turn + 1) % self.interval == 0:
+            self._control(batch)
+
+    def _control(self, batch: int) -> None:
+        distributed.mean_([self.signs])
+        self.sign.copy_(self.signs / self.interval)
+        self.signs.zero_()
+        if self.target > 0:
+            step = batch * self.interval / (1000 * self.kimg)
+            self.p.add_((self.sign - self.target).sign() * step).clamp_(0, 1)
+
+    def figures(self) -> dict[str, Tensor]:
+        return {"p": self.p, "sign": self.sign}
+
+
+# Every parameter is drawn such that 0 leaves the image as it is, and multiplied by whether it is its turn.
+
+
+def _blit(images: Tensor, p: Tensor, draw: Draw) -> Affine:
+    u = draw.uniform("blit", 7).to(images.dtype)
+    flip, quarters, shift = (u[:, :3] < p).T
+    side = images.shape[-1]
+    pixels = ((2 * u[:, 5:] - 1) * REACH * side).round()
+    return blit((2 * u[:, 3]).floor() * flip, (4 * u[:, 4]).floor() * quarters, pixels * shift[:, None])
+
+
+def _deform(images: Tensor, p: Tensor, draw: Draw) -> Affine:
+    u, n = (numbers.to(images.dtype) for numbers in (draw.uniform("geometry", 7), draw.normal("geometry sizes", 4)))
+    scale, stretch, shift = (u[:, :3] < p).T
+    before, after = (u[:, 3:5] < 1 - (1 - p).sqrt()).T  # either of them: with p
+    angle = math.pi * (2 * u[:, 5:] - 1)
+    pixels = n[:, 2:] * REACH * images.shape[-1]
+    return deform(
+        (n[:, 0] * SCALE * scale).exp2(),
+        angle[:, 0] * before,
+        (n[:, 1] * STRETCH * stretch).exp2(),
+        angle[:, 1] * after,
+        pixels * shift[:, None],
+    )
+
+
+def _recolour(images: Tensor, p: Tensor, draw: Draw) -> Tensor:
+    u, n = (numbers.to(images.dtype) for numbers in (draw.uniform("colour", 7), draw.normal("colour sizes", 3)))
+    brightness, contrast, flip, hue, saturation = (u[:, :5] < p).T
+    return recolour(
+        images,
+        n[:, 0] * BRIGHTNESS * brightness,
+        (n[:, 1] * CONTRAST * contrast).exp2(),
+        (2 * u[:, 5]).floor() * flip,
+        math.pi * (2 * u[:, 6] - 1) * hue,
+        (n[:, 2] * SATURATION * saturation).exp2(),
+    )
