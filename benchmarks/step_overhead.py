@@ -23,7 +23,7 @@ from ganflow.data.dataset import Dataset
 from ganflow.data.prepare import prepare
 from ganflow.training.build import build_trainer, place
 
-BLOCKS = 61
+BLOCKS = 121
 BLOCK = 16  # steps; what the loop does ahead for several turns falls into every block alike
 
 

@@ -9,6 +9,7 @@ import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -30,9 +31,12 @@ def derive(*parts: object) -> int:
 
 def bits(seed: int, stream: str, first: First, count: int, words: int) -> npt.NDArray[np.uint32]:
     """Random words of images ``first … first + count - 1``: (count, words), words rounded up to a multiple of 8."""
+    starts = [first] if isinstance(first, int) else first
+    if len(starts) > 1 and all(b - a == count for a, b in pairwise(starts)):  # the only rank's
+        starts, count = starts[:1], count * len(starts)
     blocks = -(-words // 8)
     generator, raw, at = np.random.Philox(key=_key(seed, stream)), [], 0
-    for start in [first] if isinstance(first, int) else first:
+    for start in starts:
         generator.advance(start * blocks - at)  # in counters; a quarter of what a new generator takes
         raw.append(generator.random_raw(count * blocks * 4))
         at = (start + count) * blocks
@@ -46,18 +50,28 @@ def _key(seed: int, stream: str) -> int:
 
 def uniform(seed: int, stream: str, first: First, count: int, size: int) -> Floats:
     """Uniform draws in the open interval (0, 1): (count, size), 23 bits each."""
-    words = bits(seed, stream, first, count, size)[:, :size]
+    words = bits(seed, stream, first, count, size)
+    words >>= np.uint32(9)
     # 23 bits and the half fill float32's 24: with one bit more the largest would be rounded to 1.
-    return ((words >> np.uint32(9)).astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-23)
+    numbers = words[:, :size].astype(np.float32)
+    numbers += np.float32(0.5)
+    numbers *= np.float32(2.0**-23)
+    return numbers
 
 
 def normal(seed: int, stream: str, first: First, count: int, size: int) -> Floats:
     """Standard normal draws: (count, size), by Box and Muller (1958)."""
     half = -(-size // 2)
     u = uniform(seed, stream, first, count, 2 * half)
-    radius = np.sqrt(np.float32(-2.0) * np.log(u[:, :half]))
-    angle = np.float32(2.0 * np.pi) * u[:, half:]
-    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, :size]
+    radius, angle = np.log(u[:, :half]), u[:, half:]
+    radius *= np.float32(-2.0)  # in place: fresh memory costs as much as the arithmetic
+    np.sqrt(radius, out=radius)
+    angle *= np.float32(2.0 * np.pi)
+    out = np.empty((len(u), 2 * half), np.float32)
+    for part, wave in ((out[:, :half], np.cos), (out[:, half:], np.sin)):
+        wave(angle, out=part)
+        part *= radius
+    return out[:, :size]
 
 
 def integers(seed: int, stream: str, first: First, count: int, below: int) -> Indices:

@@ -147,16 +147,21 @@ class Judge:
 
     def __init__(self, D: Network, augmentation: Augmentation, perturbing: Sequence[Regularizer], batch: Batch) -> None:
         self.D, self.augmentation, self.perturbing, self.batch = D, augmentation, perturbing, batch
+        self.perturbs = bool(perturbing) or not isinstance(augmentation, NoAugmentation)
         self.calls = 0
 
     def __call__(self, images: Tensor, labels: Tensor | None) -> Verdict:
-        self.calls += 1
-        draw = self.batch.draw.under(f"judge-{self.calls}")
-        seen = self.augmentation(images, draw)
-        for regularizer in self.perturbing:
-            seen = regularizer.perturb(seen, draw, self.batch.nimg)
+        seen = self._perturbed(images) if self.perturbs else images
         out = precise(self.D(seen, labels))
         return Verdict(out, None) if out.ndim == 1 else Verdict(out[:, 0], out[:, 1:])
+
+    def _perturbed(self, images: Tensor) -> Tensor:
+        self.calls += 1
+        draw = self.batch.draw.under(f"judge-{self.calls}")
+        seen: Tensor = self.augmentation(images, draw)
+        for regularizer in self.perturbing:
+            seen = regularizer.perturb(seen, draw, self.batch.nimg)
+        return seen
 
     def logits(self, images: Tensor, labels: Tensor | None) -> Tensor:
         """The verdict's adversarial part."""

@@ -58,7 +58,7 @@ class Guard:
         Raises:
             UnhealthyError: this player's updates were left out ``patience`` times in a row.
         """
-        if self._finite([p.grad for p in player.parameters if p.grad is not None]):
+        if self._finite([player.total, *(p.grad for p in player.parameters if p.grad is not None)]):
             self._in_a_row[name] = 0
             return True
         self._in_a_row[name] += 1

@@ -1,5 +1,6 @@
 """One side of the game: a network, its optimizer, and the turn in which it alone learns."""
 
+import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganflow.distributed import data_parallel
+from ganflow import distributed
 
 
 class Player:
@@ -16,9 +17,10 @@ class Player:
     def __init__(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self.network = network
         self.optimizer = optimizer
-        self._parallel = data_parallel(network)
+        self._parallel = distributed.data_parallel(network)
         self.parameters = list(network.parameters())
         self._learning = False
+        self.total = torch.zeros(())  # of the last backward
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]  # travels with the optimizer's state, as torch's schedulers have it
 
@@ -32,7 +34,8 @@ class Player:
         for opponent in opponents:
             opponent.learns(False)
         self.learns(True)
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self.parameters:  # zero_grad takes as long as a small layer
+            parameter.grad = None
         self._learning = True
         try:
             yield
@@ -56,9 +59,10 @@ class Player:
 
     def backward(self, terms: Mapping[str, Tensor]) -> None:
         """One joint backward of all terms: a separate one per term would break DDP."""
+        total = functools.reduce(torch.add, terms.values())
+        self.total = total.detach()
         # A total that is not finite makes the gradients so, whatever its derivative: DDP tells the other ranks.
-        total = torch.stack(list(terms.values())).sum() if len(terms) > 1 else next(iter(terms.values()))
-        total.backward(total.detach() * 0 + 1)
+        total.backward(self.total * 0 + 1 if distributed.world_size() > 1 else None)
 
     def step(self) -> None:
         """Move along the gradients."""
