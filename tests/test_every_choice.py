@@ -1,0 +1,111 @@
+"""Every choice of every group, and every recipe, composes, is built and trains for a step, at its smallest size."""
+
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganflow import component, conf
+from ganflow.config import Config
+from ganflow.data.dataset import Dataset
+from ganflow.data.prepare import prepare
+from ganflow.training.build import build_trainer
+from tests.networks.test_every_network import SMALL, sides
+
+RECIPES = sorted(
+    path.name.removesuffix(".yaml") for path in resources.files("ganflow.conf").joinpath("experiment").iterdir()
+)
+SOURCE_OPTIONS = {
+    "idx": ["data.path=mnist"],
+    "image_folder": ["data.path=images"],
+    "stacked_mnist": ["data.path=mnist"],
+}
+POINTS = {"ring8", "grid25"}
+BRIEF = ("training.batch=8", "training.kimg=0.032", "tune.trials=0")
+
+
+def small(slot: str, name: str) -> list[str]:
+    """Overrides that make a network as small as it goes."""
+    return [f"{slot.replace('/', '.')}.{key}={value}" for key, value in SMALL[slot.split("/")[1]].get(name, {}).items()]
+
+
+def networks(generator: str = "mlp", discriminator: str = "mlp") -> list[str]:
+    pair = (("gan/generator", generator), ("gan/discriminator", discriminator))
+    return [part for slot, name in pair for part in (f"{slot}={name}", *small(slot, name))]
+
+
+def overrides(group: str, name: str) -> list[str]:
+    """What takes this choice, and makes everything else small."""
+    if group in ("generator", "discriminator"):
+        return networks(**{group: name})
+    if group == "regularizer":
+        return [*networks("stylegan2" if name == "path_length" else "mlp"), f"gan/regularizers=[{name}]"]
+    slots = component.GROUPS[group].slots
+    return [*networks(), *(f"{slot}={name}" for slot in slots), *(["method=vae"] if group == "encoder" else [])]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Data sets by their side: digits, and points of side 1."""
+    root = tmp_path_factory.mktemp("data")
+    nodes = {8: {"name": "digits"}, 32: {"name": "digits", "resize": 32}, 1: {"name": "ring8"}}
+    for side, node in nodes.items():
+        prepare(component.build("source", node, "data"), root / str(side))
+    return {side: root / str(side) for side in nodes}
+
+
+def trains(config: Config, data: Path) -> None:
+    torch.manual_seed(0)
+    made = build_trainer(config, Dataset.open(data), torch.device("cpu"))
+    before = {name: [p.clone() for p in player.parameters] for name, player in made.state.players.items()}
+    made.step()
+    for name, player in made.state.players.items():
+        assert all(p.isfinite().all() for p in player.parameters)
+        assert any(not torch.equal(p, q) for p, q in zip(player.parameters, before[name], strict=True)), name
+    assert all(term == term for term in made.state.means.pop().values())
+
+
+@cache
+def trained_groups() -> list[tuple[str, str]]:
+    return [(g, n) for g in component.GROUPS if g not in ("source", "metric") for n in component.choices(g)]
+
+
+@pytest.mark.parametrize(("group", "name"), trained_groups())
+def test_a_choice_alone_trains(group: str, name: str, data: dict[int, Path]) -> None:
+    side = 8 if group not in ("generator", "discriminator") or 8 in sides(name) else 32
+    trains(conf.compose([*overrides(group, name), *BRIEF]), data[side])
+
+
+@pytest.mark.parametrize("name", component.choices("source"))
+def test_a_source_is_built(name: str) -> None:
+    config = conf.compose([f"data={name}", *SOURCE_OPTIONS.get(name, [])])
+    built = component.build("source", config.data, "data")
+    assert type(built) is component.choices("source")[name]
+
+
+@pytest.mark.parametrize("name", component.choices("metric"))
+def test_a_metric_is_built(name: str) -> None:
+    config = conf.compose(
+        [f"evaluation/metrics=[{name}]", f"evaluation.snapshot_metrics=[{name}]", f"tune.metric={name}"]
+    )
+    built = component.build("metric", config.evaluation.metrics[name], "metric")
+    assert type(built) is component.choices("metric")[name]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_trains(recipe: str, data: dict[int, Path]) -> None:
+    whole = conf.compose([f"experiment={recipe}", *path_of(recipe)])
+    assert whole.recipe == recipe
+    pair = {slot: getattr(whole.gan, slot.split("/")[1])["name"] for slot in ("gan/generator", "gan/discriminator")}
+    smaller = [part for slot, name in pair.items() for part in small(slot, name)]
+    config = conf.compose(
+        [f"experiment={recipe}", *path_of(recipe), *smaller, *BRIEF, "training.schedule.warmup_kimg=0"]
+    )
+    side = 1 if recipe in POINTS else next(s for s in (8, 32) if all(s in sides(name) for name in pair.values()))
+    trains(config, data[side])
+
+
+def path_of(recipe: str) -> list[str]:
+    return ["data.path=somewhere"] if recipe in ("mnist", "cifar10", "stacked_mnist") else []
