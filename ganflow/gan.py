@@ -62,11 +62,11 @@ class GAN:
         with torch.no_grad():
             fake = self.G(batch.z, labels)
         real = batch.real.detach().requires_grad_(_differentiated("real", due))
-        fake = fake.detach().requires_grad_(_differentiated("fake", due))
+        fake.requires_grad_(_differentiated("fake", due))
         on_real, on_fake = judge(real, batch.labels), judge(fake, labels)
         terms = {"adversarial": self.loss.discriminator(on_real.logits, on_fake.logits)}
         terms |= _class_terms((on_real, batch.labels), (on_fake, labels))
-        self._seen = Seen(real.detach(), fake.detach(), on_real.logits.detach(), on_fake.logits.detach(), batch.size)
+        self._seen = Seen(batch.real, fake, on_real.logits.detach(), on_fake.logits.detach(), batch.size)
         self.augmentation.observe(self._seen.real_logits, batch.size, batch.turn)
         turn = DiscriminatorTurn(
             judge.logits, real, batch.labels, fake, labels, on_real.logits, on_fake.logits, batch.draw
@@ -86,6 +86,7 @@ class GAN:
         turn = GeneratorTurn(fake, w, batch.draw)
         return terms | _weighted(due, {name: r.generator_term(turn) for name, r in due.items()})
 
+    @torch.no_grad()
     def figures(self) -> Terms:
         """The augmentation's, and signs of mode collapse in D's last turn, of at most ``ROWS`` rows of the whole batch.
 
@@ -179,7 +180,8 @@ def _differentiated(what: str, due: Mapping[str, Regularizer]) -> bool:
 
 
 def _weighted(due: Mapping[str, Regularizer], terms: Mapping[str, Tensor | None]) -> Terms:
-    return {name: term * due[name].interval for name, term in terms.items() if term is not None}
+    lazy = {name: due[name].interval for name in terms}
+    return {n: t if lazy[n] == 1 else t * lazy[n] for n, t in terms.items() if t is not None}
 
 
 def build_networks(config: Config, resolution: int, channels: int, num_classes: int) -> tuple[nn.Module, nn.Module]:
