@@ -40,7 +40,8 @@ class Guard:
         self._record = folder / "guard.json" if folder else None
         self._in_a_row: Counter[str] = Counter()  # turns left out, by player
         self._in_all: Counter[str] = Counter()
-        self._found, self._one = torch.zeros((), device=device), torch.ones((), device=device)
+        self._found = torch.zeros((), device=device, dtype=torch.float32)
+        self._one = torch.ones_like(self._found)
 
     @property
     def rate(self) -> float:
