@@ -23,8 +23,9 @@ from ganflow.data.dataset import Dataset
 from ganflow.data.prepare import prepare
 from ganflow.training.build import build_trainer, place
 
-BLOCKS = 121
-BLOCK = 16  # steps; what the loop does ahead for several turns falls into every block alike
+BLOCKS = 61
+BLOCK_S = 1.0  # what a block takes at most, roughly
+STEPS = 16  # in a block of quick ones: what the loop does ahead for several turns falls into every block alike
 
 
 def bare_step(config: Config, dataset: Dataset, device: torch.device) -> Callable[[], None]:
@@ -80,14 +81,14 @@ def networks(config: Config, dataset: Dataset) -> tuple[torch.nn.Module, torch.n
     return gan.build_networks(config, facts.resolution, facts.channels, facts.num_classes)
 
 
-def block(step: Callable[[], None], device: torch.device) -> float:
+def block(step: Callable[[], None], device: torch.device, steps: int) -> float:
     """Seconds per step."""
     start = time.perf_counter()
-    for _ in range(BLOCK):
+    for _ in range(steps):
         step()
     if device.type == "cuda":
         torch.cuda.synchronize()
-    return (time.perf_counter() - start) / BLOCK
+    return (time.perf_counter() - start) / steps
 
 
 def main() -> None:
@@ -97,14 +98,14 @@ def main() -> None:
         prepare(component.build("source", config.data, "data"), Path(folder) / "data")
         dataset = Dataset.open(Path(folder) / "data")
         ours, bare = build_trainer(config, dataset, device).step, bare_step(config, dataset, device)
-        for step in (ours, bare):
-            block(step, device)
-        pairs = [(block(ours, device), block(bare, device)) for _ in range(BLOCKS)]
+        slower = max(block(step, device, 4) for step in (ours, bare))
+        steps = max(2, min(STEPS, round(BLOCK_S / slower)))
+        pairs = [(block(ours, device, steps), block(bare, device, steps)) for _ in range(BLOCKS)]
     ratios = sorted(a / b for a, b in pairs)
     a, b = (statistics.median(column) * 1e3 for column in zip(*pairs, strict=True))
     print(f"{config.recipe}, batch {config.training.batch}, {device}, {torch.get_num_threads()} threads")
     print(f"ganflow {a:.2f} ms/step, bare {b:.2f} ms/step, ratio {statistics.median(ratios):.3f}", end=" ")
-    print(f"(quartiles {ratios[BLOCKS // 4]:.3f} to {ratios[-1 - BLOCKS // 4]:.3f}, {BLOCKS} blocks of {BLOCK} steps)")
+    print(f"(quartiles {ratios[BLOCKS // 4]:.3f} to {ratios[-1 - BLOCKS // 4]:.3f}, {BLOCKS} blocks of {steps} steps)")
 
 
 if __name__ == "__main__":
