@@ -33,8 +33,9 @@ def bare_step(config: Config, dataset: Dataset, device: torch.device) -> Callabl
     facts = dataset.facts
     torch.manual_seed(0)
     G, D, ema = (place(n, device) for n in (*networks(config, dataset), networks(config, dataset)[0]))
-    G_optimizer = component.build("optimizer", config.optimizers.generator, "generator")(G.parameters())
-    D_optimizer = component.build("optimizer", config.optimizers.discriminator, "discriminator")(D.parameters())
+    of_g, of_d = config.optimizers.generator, config.optimizers.discriminator
+    G_optimizer = torch.optim.Adam(G.parameters(), of_g["lr"], of_g["betas"], fused=True)
+    D_optimizer = torch.optim.Adam(D.parameters(), of_d["lr"], of_d["betas"], fused=True)
     images, labels = (
         torch.from_numpy(dataset.images(range(len(dataset)))).to(device),
         torch.from_numpy(dataset.labels).to(device),

@@ -196,4 +196,4 @@ def _map(path: Path) -> NDArray[Any]:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except ValueError:
         raise GanflowError(f"{path} is no readable shard; {REPAIR}") from None
-    return array
+    return array.view(np.ndarray)  # still the map, without memmap's own Python at every look

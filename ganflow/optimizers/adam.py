@@ -7,6 +7,7 @@ from torch import nn
 
 from ganflow.component import component
 from ganflow.errors import require
+from ganflow.optimizers.lean import LeanAdam
 
 
 @component("optimizer", "adam")
@@ -22,4 +23,4 @@ class Adam:
 
     def __call__(self, parameters: Iterable[nn.Parameter], stretch: float = 1.0) -> torch.optim.Optimizer:
         b1, b2 = (beta**stretch for beta in self.betas)
-        return torch.optim.Adam(parameters, self.lr * stretch, (b1, b2), self.eps, fused=True)
+        return LeanAdam(parameters, self.lr * stretch, (b1, b2), self.eps, fused=True)

@@ -7,6 +7,7 @@ from torch import nn
 
 from ganflow.component import component
 from ganflow.errors import require
+from ganflow.optimizers.lean import LeanAdam
 
 
 @component("optimizer", "adamw")
@@ -29,4 +30,12 @@ class AdamW:
 
     def __call__(self, parameters: Iterable[nn.Parameter], stretch: float = 1.0) -> torch.optim.Optimizer:
         b1, b2 = (beta**stretch for beta in self.betas)
-        return torch.optim.AdamW(parameters, self.lr * stretch, (b1, b2), self.eps, self.weight_decay, fused=True)
+        return LeanAdam(
+            parameters,
+            self.lr * stretch,
+            (b1, b2),
+            self.eps,
+            self.weight_decay,
+            fused=True,
+            decoupled_weight_decay=True,
+        )

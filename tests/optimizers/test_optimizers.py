@@ -134,3 +134,33 @@ def test_an_option_that_cannot_work_is_refused(name: str, option: str, value: ob
     with pytest.raises(ConfigError) as refused:
         component.choices("optimizer")[name](**{option: value})
     assert str(refused.value) == line
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(Adam(0.1, (0.5, 0.9)), torch.optim.Adam), (AdamW(0.1), torch.optim.AdamW)]
+)
+def test_the_lean_step_is_torch_s_own_to_the_bit(ours: Any, theirs: Any) -> None:
+    """Over state that travels, a weight without a gradient and a rate that changes."""
+    options = {"lr": 0.1, "betas": ours.betas, "eps": 1e-8, "fused": True}
+    sides = []
+    for build in (ours, lambda parameters: theirs(parameters, **options)):
+        torch.manual_seed(0)
+        weights = [nn.Parameter(torch.randn(7, 3)), nn.Parameter(torch.randn(5))]
+        optimizer = build(weights)
+        for turn in range(8):
+            for weight in weights:
+                weight.grad = torch.randn_like(weight)
+            if turn in (0, 5):
+                weights[1].grad = None
+            if turn == 3:
+                saved = optimizer.state_dict()
+                optimizer = build(weights)
+                optimizer.load_state_dict(saved)
+            if turn == 6:
+                optimizer.param_groups[0]["lr"] *= 0.5
+            optimizer.step()
+        sides.append((weights, optimizer.state_dict()))
+    (mine, my_state), (reference, its_state) = sides
+    for a, b in zip(mine, reference, strict=True):
+        assert torch.equal(a, b)
+    torch.testing.assert_close(my_state["state"], its_state["state"], rtol=0, atol=0)
