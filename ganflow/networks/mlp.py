@@ -12,6 +12,7 @@ from ganflow.networks.conditioning import Head, LatentInput
 from ganflow.networks.spectral import normalise_spectrally
 
 ACTIVATIONS = ("leaky_relu", "prelu", "relu")
+INITS = ("torch", "he")
 PIECES = 5  # of maxout
 
 
@@ -37,6 +38,17 @@ def _activation(name: str, slope: float) -> nn.Module:
     if name == "prelu":
         return nn.PReLU(init=slope)
     return nn.LeakyReLU(slope) if name == "leaky_relu" else Maxout() if name == "maxout" else nn.ReLU()
+
+
+def initialise(network: nn.Module, init: str) -> None:
+    """Draw the dense layers' weights anew: ``torch`` leaves them as torch drew them; ``he`` (He et al., 2015, eq. 10)
+    keeps the size of activations through any depth of ReLU, so that a generator's first samples are spread out.
+    """
+    require(init in INITS, "init", init, f"one of {', '.join(INITS)}")
+    for layer in network.modules():
+        if init == "he" and isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
 
 
 def hidden_layers(
@@ -77,6 +89,7 @@ class MLPGenerator(nn.Module):
         momentum: float = 0.1,
         dropout: float = 0.0,
         output: str = "tanh",
+        init: str = "torch",
     ) -> None:
         super().__init__()
         require(activation in ACTIVATIONS, "activation", activation, f"one of {', '.join(ACTIVATIONS)}")
@@ -85,6 +98,7 @@ class MLPGenerator(nn.Module):
         self.latent = LatentInput(latent_dim, num_classes)
         layers = hidden_layers(self.latent.features, widths, activation, slope, norm, momentum, dropout)
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], prod(self.shape)), OUTPUTS[output]())
+        initialise(self.layers, init)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         images: Tensor = self.layers(self.latent(z, labels)).unflatten(1, self.shape)
@@ -107,6 +121,7 @@ class MLPDiscriminator(nn.Module):
         norm: str = "none",
         momentum: float = 0.1,
         dropout: float = 0.0,
+        init: str = "torch",
         spectral_norm: bool = False,
     ) -> None:
         super().__init__()
@@ -116,6 +131,7 @@ class MLPDiscriminator(nn.Module):
         layers = hidden_layers(features, widths, activation, slope, norm, momentum, dropout)
         self.layers = nn.Sequential(nn.Flatten(), *layers)
         self.head = Head(widths[-1], num_classes, conditioning, spectral_norm)
+        initialise(self, init)
         if spectral_norm:
             normalise_spectrally(self)
 

@@ -132,3 +132,26 @@ def test_impossible_options_are_refused(build, line: str) -> None:  # type: igno
     with pytest.raises(ConfigError) as refused:
         build()
     assert str(refused.value) == line
+
+
+def test_he_s_weights_keep_the_size_of_activations_through_many_layers() -> None:
+    """He et al. (2015), eq. 10: with variance 2/n a ReLU network's last layer has the variance of twice its input's
+    mean square; torch's own weights shrink by 1/√6 in each of the nine layers."""
+    torch.manual_seed(0)
+    z = torch.randn(4096, 64)
+    sizes = {}
+    for init in ("he", "torch"):
+        G = MLPGenerator(64, 4, 4, 0, widths=[256] * 8, activation="relu", output="linear", init=init)
+        sizes[init] = float(G(z).square().mean())
+    assert 1.0 < sizes["he"] < 4.0
+    assert sizes["torch"] < 0.1
+    D = MLPDiscriminator(4, 4, 0, "none", widths=[256], init="he")
+    first, head = (m for m in D.modules() if isinstance(m, nn.Linear))
+    torch.testing.assert_close(first.weight.var(), torch.tensor(2 / 64), rtol=0.05, atol=0)
+    assert not first.bias.any()
+    assert not head.bias.any()
+
+
+def test_an_unknown_init_is_refused() -> None:
+    with pytest.raises(ConfigError, match="init=xavier: one of torch, he"):
+        MLPGenerator(3, 4, 1, 0, init="xavier")

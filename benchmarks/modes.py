@@ -1,0 +1,55 @@
+"""Modes captured on a toy mixture over several seeds, by PacGAN's protocol (Lin et al., 2018, table 1).
+
+One seed after the other trains in this process, and is measured at its end by 2,500 samples of the averaged generator.
+
+    OMP_NUM_THREADS=1 python benchmarks/modes.py 0-4 experiment=grid25 [overrides…]      seeds, then the recipe
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from ganflow import component, conf
+from ganflow.data.dataset import Dataset
+from ganflow.data.prepare import prepare
+from ganflow.evaluation.points import nearest_mode
+from ganflow.generator import Generator
+from ganflow.metrics.modes import Modes
+from ganflow.training.build import build_trainer
+
+SAMPLES = 2500
+FIGURES = ("modes", "high_quality", "reverse_kl", "seconds")
+
+
+def measured(overrides: list[str]) -> dict[str, float]:
+    """One seed, from data to figures."""
+    start = time.perf_counter()
+    config = conf.compose(overrides)
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(component.build("source", config.data, "data"), Path(folder) / "data")
+        dataset = Dataset.open(Path(folder) / "data")
+        trainer = build_trainer(config, dataset, torch.device("cpu"))
+        trainer.fit()
+        extractor = nearest_mode(dataset)
+        samples = extractor(Generator(trainer.state.ema.network, trainer.spec).sample(SAMPLES, seed=0))
+    return Modes()(samples, samples) | {"seconds": time.perf_counter() - start}
+
+
+def main() -> None:
+    rows = []
+    first, _, last = sys.argv[1].partition("-")
+    for seed in range(int(first), int(last or first) + 1):
+        rows.append(measured([*sys.argv[2:], f"seed={seed}"]))
+        print(f"seed {seed}: " + ", ".join(f"{name} {rows[-1][name]:.4g}" for name in FIGURES), flush=True)
+    for name in FIGURES:
+        values = [row[name] for row in rows]
+        error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+        print(f"{name:13s} {statistics.mean(values):.4g} ± {error:.2g}")
+
+
+if __name__ == "__main__":
+    main()
