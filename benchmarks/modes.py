@@ -35,7 +35,8 @@ def measured(overrides: list[str]) -> dict[str, float]:
         trainer = build_trainer(config, dataset, torch.device("cpu"))
         trainer.fit()
         extractor = nearest_mode(dataset)
-        samples = extractor(Generator(trainer.state.ema.network, trainer.spec).sample(SAMPLES, seed=0))
+        points = Generator(trainer.state.ema.network, trainer.spec).sample(SAMPLES, seed=0)
+        samples = extractor(torch.from_numpy(points))
     return Modes()(samples, samples) | {"seconds": time.perf_counter() - start}
 
 
