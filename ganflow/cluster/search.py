@@ -1,5 +1,6 @@
 """The search for hyper-parameters: short trainings under Ray Tune, the weak ones stopped early by ASHA."""
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from ganflow.config import Config
 from ganflow.errors import GanflowError
 from ganflow.evaluation.build import build_evaluator
 
+BROKE_DOWN = "broke_down"
 REDUCTION = 3  # ASHA keeps a third at every rung (Li et al., 2020)
 
 
@@ -23,7 +25,7 @@ class Trial:
     """One training of the search."""
 
     overrides: list[str]
-    value: float | None  # of tune.metric at the last report; None: the trial failed
+    value: float | None  # of tune.metric at the last report; None: the trial failed or broke down
     kimg: float
     seconds: float
     curve: list[dict[str, float]]  # kimg, value
@@ -63,7 +65,7 @@ def search(config: Config, name: str, data: Path, extractors: Path) -> SearchRes
         results = _tuner(config, name, searched, data.absolute(), extractors.absolute()).fit()
     trials = [_trial(result, config) for result in results]
     if all(trial.value is None for trial in trials):
-        raise GanflowError(f"tune: no trial ended well; the first says: {_reason(results[0].error)}")
+        raise GanflowError(f"tune: no trial ended well; the first says: {_reason(results[0])}")
     return SearchResult(config.tune.metric, config.tune.mode, trials)
 
 
@@ -104,7 +106,11 @@ def _asha(config: Config) -> Any:
 
 
 def _train(values: dict[str, Any], base: Config, data: Path, extractors: Path) -> None:
-    """One trial: a world of one that reports at every snapshot. A loss that diverges ends the trial, not the search."""
+    """One trial: a world of one that reports at every snapshot.
+
+    One that breaks down (:mod:`ganflow.training.guard`) says why and ends with the worst figure there is: it is an
+    outcome, so Ray does not try it again as it does one that lost its machine.
+    """
     from ray import tune
 
     from ganflow.training.build import build_trainer, open_train
@@ -123,7 +129,11 @@ def _train(values: dict[str, Any], base: Config, data: Path, extractors: Path) -
 
     trainer.measure = lambda g: evaluator.measure(g, config.evaluation.snapshot_samples, [config.tune.metric])
     trainer.listener = report
-    trainer.fit()
+    try:
+        trainer.fit()
+    except GanflowError as why:
+        worst = math.inf if config.tune.mode == "min" else -math.inf
+        tune.report({config.tune.metric: worst, "nimg": round(config.tune.kimg * 1000), BROKE_DOWN: str(why)})
 
 
 def trial_config(base: Config) -> Config:
@@ -137,16 +147,18 @@ def _trial(result: Any, config: Config) -> Trial:
     frame = result.metrics_dataframe
     metric = config.tune.metric
     points = [] if frame is None or frame.empty else zip(frame["nimg"], frame[metric], strict=True)
-    curve = [{"kimg": nimg / 1000, "value": value} for nimg, value in points]
-    value = None if result.error else metrics.get(metric)
+    curve = [{"kimg": nimg / 1000, "value": value} for nimg, value in points if math.isfinite(value)]
+    value = None if result.error or BROKE_DOWN in metrics else metrics.get(metric)
     return Trial(
         overrides=space.overrides(result.config or {}, config), value=value, kimg=metrics.get("nimg", 0) / 1000,
         seconds=metrics.get("time_total_s", 0.0), curve=curve,
     )  # fmt: skip
 
 
-def _reason(error: object) -> str:
-    return str(error).strip().splitlines()[-1] if error else "it reported nothing"
+def _reason(result: Any) -> str:
+    if result.error:
+        return str(result.error).strip().splitlines()[-1]
+    return str((result.metrics or {}).get(BROKE_DOWN, "it reported nothing"))
 
 
 def _bar(trials: int) -> Any:
