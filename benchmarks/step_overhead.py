@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from ganflow import component, conf, gan
-from ganflow.config import Config
 from ganflow.data.dataset import Dataset
 from ganflow.data.prepare import prepare
+from ganflow.schema import Config
 from ganflow.training.build import build_trainer, place
 
 BLOCKS = 61

@@ -15,12 +15,12 @@ from torch.nn.functional import cross_entropy
 from ganflow import component, distributed
 from ganflow.augment.base import Augmentation
 from ganflow.augment.none import NoAugmentation
-from ganflow.config import Config
 from ganflow.data.dataset import IMAGES, POINTS
 from ganflow.errors import require
 from ganflow.losses.base import AdversarialLoss
 from ganflow.method import Batch, Network, Terms, Turn, precise
 from ganflow.regularizers.base import DiscriminatorTurn, GeneratorTurn, Regularizer
+from ganflow.schema import Config
 
 ROWS = 128  # of the whole batch, from which figures are made
 

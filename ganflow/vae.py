@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from ganflow import component
-from ganflow.config import Config
 from ganflow.method import Batch, Network, Terms, Turn, precise
+from ganflow.schema import Config
 
 
 class Autoencoder(nn.Module):

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from ganflow import component, conf, config, gan
-from ganflow.config import Config
 from ganflow.errors import GanflowError
+from ganflow.schema import Config
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 EVERY = [(slot, g, name) for g, s in component.GROUPS.items() for slot, name in product(s.slots, component.choices(g))]

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ganflow.cluster.session import session
-from ganflow.config import ClusterConfig
 from ganflow.data.prepare import Job, Mapper
 from ganflow.data.source import Decoded
 from ganflow.errors import GanflowError
+from ganflow.schema import ClusterConfig
 
 JOBS_PER_TASK = 4  # about a thousand images: a task costs some 10 ms, and several tasks per core even the load out
 

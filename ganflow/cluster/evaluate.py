@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from ganflow.cluster.launch import Work, launch
-from ganflow.config import Config
 from ganflow.errors import GanflowError
 from ganflow.evaluation.evaluator import ClassShare
+from ganflow.schema import Config
 
 
 @dataclass(frozen=True)

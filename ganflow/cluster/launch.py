@@ -8,8 +8,8 @@ from typing import Any
 
 from ganflow.cluster.board import board
 from ganflow.cluster.session import gang, session
-from ganflow.config import Config
 from ganflow.errors import GanflowError
+from ganflow.schema import Config
 
 
 @dataclass(frozen=True)

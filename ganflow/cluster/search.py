@@ -12,9 +12,9 @@ import torch
 from ganflow.cluster import space
 from ganflow.cluster.session import session
 from ganflow.conf import override
-from ganflow.config import Config
 from ganflow.errors import GanflowError
 from ganflow.evaluation.build import build_evaluator
+from ganflow.schema import Config
 
 BROKE_DOWN = "broke_down"
 REDUCTION = 3  # ASHA keeps a third at every rung (Li et al., 2020)

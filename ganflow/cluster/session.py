@@ -5,8 +5,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ganflow.config import ClusterConfig, check_workers
+from ganflow.config import check_workers
 from ganflow.errors import GanflowError, require
+from ganflow.schema import ClusterConfig
 
 # Ray reads these when it is imported. What the user has set stands.
 _ENVIRONMENT = {

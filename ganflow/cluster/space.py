@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ganflow.conf import dotted, recipe_of
-from ganflow.config import Config
 from ganflow.errors import require
+from ganflow.schema import Config
 
 _NONE = object()
 DOMAINS = "{choice: [a, b, …]}, {uniform: [low, high]}, {log_uniform: [low, high]} or {int: [low, high]}"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganflow.cluster.launch import Work, launch
-from ganflow.config import Config
+from ganflow.schema import Config
 from ganflow.training.events import Listener, each
 
 

@@ -12,6 +12,7 @@ import yaml
 from ganflow import component, conf, config
 from ganflow.errors import ConfigError, GanflowError, require
 from ganflow.files import write_whole
+from ganflow.schema import Config
 from ganflow.tracking.params import flatten
 
 _NOTHING = "(nothing)"
@@ -72,7 +73,7 @@ def _defaults(group: str, name: str) -> dict[str, Any]:
     return {key: value for key, value in asdict(component.schema(group, name)()).items() if key != "name"}
 
 
-def _misfits(node: dict[str, Any]) -> tuple[list[ConfigError], config.Config | None]:
+def _misfits(node: dict[str, Any]) -> tuple[list[ConfigError], Config | None]:
     """Every misfit, found by taking out one after the other; None when what is left cannot be judged."""
     node, errors = copy.deepcopy(node), list[ConfigError]()
     while True:
@@ -96,7 +97,7 @@ def _below(key: str, parents: set[str]) -> bool:
     return any(key == parent or key.startswith(f"{parent}.") for parent in parents)
 
 
-def _against_recipe(typed: config.Config) -> list[str]:
+def _against_recipe(typed: Config) -> list[str]:
     """Values that are not those of the configuration's recipe."""
     try:
         recipe = flatten(asdict(conf.recipe_of(typed)))

@@ -9,6 +9,7 @@ from ganflow import config, images
 from ganflow.errors import require
 from ganflow.files import write_whole
 from ganflow.generator import Generator, Samples
+from ganflow.schema import TrackingConfig
 from ganflow.tracking.source import load_generator
 
 FORMS = "a name that ends in .png (one picture) or .npz (an array), or a folder that ends in / (an image each)"
@@ -35,11 +36,11 @@ def generate(model: str, n: int, seed: int, label: int | None, out: str) -> None
         write_whole(path, images.picture(samples, generator.spec.centres, _columns(generator, label, n)))
 
 
-def _tracking(model: str) -> config.TrackingConfig:
+def _tracking(model: str) -> TrackingConfig:
     """Where MLflow is: as ``params.yaml`` says, where there is one."""
     if model.startswith(("models:", "runs:")) and config.PARAMS.is_file():
         return config.load().tracking
-    return config.TrackingConfig(experiment="")
+    return TrackingConfig(experiment="")
 
 
 def _columns(generator: Generator, label: int | None, n: int) -> int | None:

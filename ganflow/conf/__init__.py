@@ -19,12 +19,13 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from ganflow import component, config
 from ganflow.errors import GanflowError, require
+from ganflow.schema import Config
 
 
 def register() -> None:
     """Put the schema and every component into Hydra's store; a slot for several takes them keyed by name."""
     store = ConfigStore.instance()
-    store.store(name="schema", node=config.Config)
+    store.store(name="schema", node=Config)
     for group, spec in component.GROUPS.items():
         for name in component.choices(group):
             for slot in spec.slots:
@@ -35,7 +36,7 @@ def register() -> None:
 register()
 
 
-def compose(overrides: Sequence[str] = ()) -> config.Config:
+def compose(overrides: Sequence[str] = ()) -> Config:
     """Compose and check a configuration from Hydra overrides, as in ``gan/loss=minimax training.batch=128``.
 
     Raises:
@@ -77,12 +78,12 @@ def _mapping(node: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in container.items()}
 
 
-def recipe_of(params: config.Config) -> config.Config:
+def recipe_of(params: Config) -> Config:
     """The configuration as its recipe gives it, before anyone changed a value."""
     return compose([] if params.recipe == "default" else [f"experiment={params.recipe}"])
 
 
-def override(params: config.Config, overrides: Sequence[str]) -> config.Config:
+def override(params: Config, overrides: Sequence[str]) -> Config:
     """Change a configuration that is already composed: ``a.b=value`` sets a value, ``group=choice`` takes a component.
 
     Raises:
@@ -111,7 +112,7 @@ def _override_one(node: Any, key: str, value: Any) -> None:
     OmegaConf.update(node, key, value, merge=False)
 
 
-def dotted(params: config.Config) -> dict[str, Any]:
+def dotted(params: Config) -> dict[str, Any]:
     """Every leaf by its dotted key; a component's choice also by its group, as in ``gan/loss`` → ``hinge``."""
     flat: dict[str, Any] = {}
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import torch
 
 from ganflow import distributed
-from ganflow.config import EvaluationConfig
 from ganflow.data.dataset import POINTS, STACKED, Dataset, read_manifest
 from ganflow.evaluation.classifier import Classifier, Data, load_or_train
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.extractor import Extractor
 from ganflow.evaluation.points import nearest_mode
 from ganflow.evaluation.stacked import Channels, PerChannel
+from ganflow.schema import EvaluationConfig
 
 
 def build_evaluator(config: EvaluationConfig, data: Path, cache: Path, device: torch.device) -> Evaluator:

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ganflow import draws
-from ganflow.config import ClassifierConfig
 from ganflow.data.dataset import Dataset
 from ganflow.evaluation.stacked import Channels
 from ganflow.metrics.features import Features
+from ganflow.schema import ClassifierConfig
 
 Data = Dataset | Channels
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from ganflow import component, distributed, draws
-from ganflow.config import EvaluationConfig
 from ganflow.data.dataset import Dataset
 from ganflow.evaluation.extractor import Extractor
 from ganflow.generator import Generator
 from ganflow.metrics.features import Features
+from ganflow.schema import EvaluationConfig
 
 SEED = 0  # of the samples: every model is measured on the same latents
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ganflow import generator
-from ganflow.config import Config
 from ganflow.errors import GanflowError, require
+from ganflow.schema import Config
 from ganflow.tracking import lineage, package, server
 from ganflow.tracking.params import clean_key, loggable, redact
 

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Self
 
-from ganflow.config import TrackingConfig
 from ganflow.errors import GanflowError
+from ganflow.schema import TrackingConfig
 from ganflow.tracking import server
 from ganflow.tracking.outbox import Artifact, Event, Outbox, Point
 from ganflow.tracking.params import clean_key, loggable, redact

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from ganflow.conf import dotted
-from ganflow.config import Config
+from ganflow.schema import Config
 from ganflow.tracking.lineage import git_commit
 from ganflow.tracking.runs import TrackedRun
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ganflow.config import TrackingConfig
 from ganflow.errors import GanflowError
+from ganflow.schema import TrackingConfig
 from ganflow.tracking.params import redact
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"

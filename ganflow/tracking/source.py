@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ganflow import generator
-from ganflow.config import TrackingConfig
 from ganflow.errors import GanflowError
+from ganflow.schema import TrackingConfig
 from ganflow.tracking import lineage, package, registry, server
 from ganflow.tracking.params import redact
 

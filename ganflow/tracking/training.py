@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from ganflow.conf import dotted
-from ganflow.config import Config
 from ganflow.data.dataset import Dataset
+from ganflow.schema import Config
 from ganflow.tracking.lineage import RunRecord, data_md5, file_digest, git_commit
 from ganflow.tracking.runs import DataSet, TrackedRun
 

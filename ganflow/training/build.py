@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from ganflow import component, distributed, draws, gan, vae
-from ganflow.config import Config
 from ganflow.data.dataset import POINTS, Dataset
 from ganflow.generator import GeneratorSpec
 from ganflow.method import Method
+from ganflow.schema import Config
 from ganflow.training.checkpoint import CheckpointStore
 from ganflow.training.ema import EMA
 from ganflow.training.feed import Feed

@@ -4,10 +4,11 @@ import shutil
 from pathlib import Path
 
 from ganflow import generator
-from ganflow.config import Config, dump
+from ganflow.config import dump
 from ganflow.data.dataset import Dataset
 from ganflow.errors import GanflowError
 from ganflow.files import write_whole
+from ganflow.schema import Config
 from ganflow.training.build import generator_spec
 from ganflow.training.checkpoint import CheckpointStore
 from ganflow.training.history import History

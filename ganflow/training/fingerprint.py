@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 import ganflow
-from ganflow.config import Config
+from ganflow.schema import Config
 
 PARTS = ("seed", "method", "gan", "vae", "optimizers", "training")
 SOURCES = (

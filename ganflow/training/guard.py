@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from ganflow import distributed
-from ganflow.config import GuardConfig
 from ganflow.errors import GanflowError
 from ganflow.files import write_whole
+from ganflow.schema import GuardConfig
 from ganflow.training.player import Player
 from ganflow.training.state import TrainState
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 
 from ganflow import distributed, draws
-from ganflow.config import TrainingConfig
 from ganflow.draws import Draw
 from ganflow.generator import Generator, GeneratorSpec
 from ganflow.images import picture
 from ganflow.method import Batch, Method, Turn
+from ganflow.schema import TrainingConfig
 from ganflow.training.checkpoint import CheckpointStore
 from ganflow.training.events import Event, Listener, Report, Saved, Snapshot, Started, Warned, silent
 from ganflow.training.feed import Feed

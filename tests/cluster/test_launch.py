@@ -8,8 +8,8 @@ import pytest
 from ganflow import conf, distributed
 from ganflow.cluster.launch import Work, launch
 from ganflow.cluster.session import gang, session
-from ganflow.config import ClusterConfig
 from ganflow.errors import ConfigError, GanflowError
+from ganflow.schema import ClusterConfig
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -13,12 +13,12 @@ from made import encoded, everything, noise, png, source, write_idx, write_tar, 
 from PIL import Image
 
 from ganflow.cluster.decode import ray_map
-from ganflow.config import ClusterConfig
 from ganflow.data import prepare as module
 from ganflow.data.dataset import Dataset, Facts
 from ganflow.data.prepare import Job, prepare, serial_map
 from ganflow.data.source import Decoded
 from ganflow.errors import GanflowError
+from ganflow.schema import ClusterConfig
 
 SHARED = os.environ.get("GANFLOW_SHARED_DATA")  # a folder with the real MNIST and CIFAR-10; small made ones without it
 ROOT = Path(__file__).parents[2]
@@ -121,7 +121,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from ganflow import component
-from ganflow.config import ClusterConfig
+from ganflow.schema import ClusterConfig
 from ganflow.data import prepare as module
 module.BATCH_IMAGES, module.PARALLEL_ABOVE = 4, 0
 def stuck(jobs):

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganflow.config import ClassifierConfig
 from ganflow.data.dataset import Dataset, Facts
 from ganflow.data.shards import SplitWriter, workplace, write_manifest
+from ganflow.schema import ClassifierConfig
 
 CLASSIFIER = ClassifierConfig(width=8, kimg=12)
 

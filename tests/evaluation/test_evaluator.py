@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from ganflow import conf, distributed
-from ganflow.config import EvaluationConfig
 from ganflow.data.dataset import Dataset
 from ganflow.errors import GanflowError
 from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.generator import Generator, GeneratorSpec
+from ganflow.schema import EvaluationConfig
 from tests.evaluation.conftest import CLASSIFIER
 from tests.support.ranks import on_ranks
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from ganflow import component, conf, gan
-from ganflow.config import EvaluationConfig
 from ganflow.data.dataset import Dataset
 from ganflow.data.prepare import prepare
 from ganflow.errors import ConfigError
 from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.generator import Generator, GeneratorSpec
+from ganflow.schema import EvaluationConfig
 from tests.evaluation.test_evaluator import Replay
 from tests.support.ranks import on_ranks
 

@@ -10,11 +10,11 @@ import torch
 from sklearn.datasets import load_digits
 
 from ganflow import component
-from ganflow.config import EvaluationConfig
 from ganflow.data.dataset import Dataset, Facts
 from ganflow.data.prepare import prepare
 from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.stacked import Channels
+from ganflow.schema import EvaluationConfig
 from tests.evaluation.conftest import CLASSIFIER
 from tests.evaluation.test_evaluator import Replay
 

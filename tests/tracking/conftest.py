@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from mlflow_help import EXPERIMENT, MlflowServer
 
-from ganflow.config import TrackingConfig
+from ganflow.schema import TrackingConfig
 from ganflow.tracking import server
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from ganflow import generator
-from ganflow.config import Config, RegisterConfig, TrackingConfig
+from ganflow.schema import Config, RegisterConfig, TrackingConfig
 from ganflow.tracking import lineage
 from ganflow.tracking.runs import DataSet, TrackedRun
 

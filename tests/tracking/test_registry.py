@@ -9,8 +9,8 @@ import pytest
 from mlflow_help import EXPERIMENT, MODEL, MlflowServer, config_for, open_run, write_model
 
 from ganflow import generator
-from ganflow.config import TrackingConfig
 from ganflow.errors import ConfigError, GanflowError
+from ganflow.schema import TrackingConfig
 from ganflow.tracking import package, registry, server
 from ganflow.tracking.source import load_generator
 

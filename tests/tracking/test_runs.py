@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from mlflow_help import EXPERIMENT, MlflowServer, config_for, open_run, wait_until, write_model
 
-from ganflow.config import TrackingConfig
 from ganflow.errors import GanflowError
+from ganflow.schema import TrackingConfig
 from ganflow.tracking import registry, runs, server
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from ganflow import conf, distributed
-from ganflow.config import Config
 from ganflow.data.dataset import Dataset
+from ganflow.schema import Config
 from ganflow.training.build import build_trainer
 from ganflow.training.events import Event, Report, Snapshot
 from ganflow.training.trainer import Trainer

@@ -20,6 +20,7 @@ BESIDE = (
     "files.py",
     "images.py",
     "metrics",
+    "schema.py",
     "storage.py",
 )
 

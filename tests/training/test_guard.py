@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from ganflow import distributed
-from ganflow.config import Config, GuardConfig
 from ganflow.errors import GanflowError
 from ganflow.gan import GAN
 from ganflow.method import Batch, Terms
+from ganflow.schema import Config, GuardConfig
 from ganflow.training.events import Event, Report, Warned
 from ganflow.training.guard import Guard
 from ganflow.training.history import History

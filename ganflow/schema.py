@@ -1,0 +1,160 @@
+"""The schema of ``params.yaml``: every key, its type and its default. :mod:`ganflow.config` checks the values."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+@dataclass
+class GANConfig:
+    """The method: who plays, for which loss, under which penalties."""
+
+    latent_dim: int = 64
+    conditioning: str = "projection"  # none | projection (Miyato & Koyama, 2018) | auxiliary (Odena et al., 2017)
+    generator: Any = MISSING
+    discriminator: Any = MISSING
+    loss: Any = MISSING
+    augmentation: Any = MISSING
+    regularizers: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class VAEConfig:
+    """The variational autoencoder's own: its decoder is ``gan.generator``."""
+
+    encoder: Any = MISSING
+    sigma: float = 0.3  # deviation of a pixel around the decoder's image, in [-1, 1]
+    beta: float = 1.0  # weight of the divergence
+
+
+@dataclass
+class OptimizersConfig:
+    """One optimizer per player."""
+
+    generator: Any = MISSING
+    discriminator: Any = MISSING
+
+
+@dataclass
+class ScheduleConfig:
+    """The learning rates over a run, as a factor of both players'."""
+
+    warmup_kimg: float = 0.0  # linear from 0; 0 turns it off
+    decay: str = "constant"  # constant | linear | cosine, from the end of the warm-up to training.kimg
+    floor: float = 0.0  # share of the rate that is left at the end of a decay
+
+    @property
+    def varies(self) -> bool:
+        """Whether any step's rate differs from the optimizer's own."""
+        return self.warmup_kimg > 0 or self.decay != "constant"
+
+
+@dataclass
+class GuardConfig:
+    """When training breaks down, and what is done then."""
+
+    patience: int = 5  # updates of a player that are not finite, or reports of a collapse, in a row
+    slow_down: float = 0.5  # factor of the learning rates at each return to the last healthy checkpoint
+    rollbacks: int = 3  # returns in a run; 0 stops at once
+    on_collapse: str = "warn"  # stop | rollback | warn
+    min_diversity: float = 0.1  # mean distance of two samples over that of two real images
+
+
+@dataclass
+class TrainingConfig:
+    """The length and the rhythm of a run. Lengths are in thousands of real images (kimg)."""
+
+    batch: int = 128  # real images per discriminator turn, over all workers
+    kimg: float = 240.0
+    d_steps: int = 1  # discriminator turns per generator turn
+    mirror: bool = False  # flip half of the real images left to right
+    ema_kimg: float = 10.0  # half-life of the generator's moving average
+    ema_rampup: float = 0.05  # the half-life is at most this share of the images seen; 0 turns the ramp-up off
+    precision: str = "auto"  # auto | fp32 | bf16
+    report_kimg: float = 2.0
+    snapshot_kimg: float = 30.0  # sample grid and metrics on a few samples
+    checkpoint_kimg: float = 10.0
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    guard: GuardConfig = field(default_factory=GuardConfig)
+
+
+@dataclass
+class ClassifierConfig:
+    """The small classifier whose features the metrics use."""
+
+    width: int = 32
+    kimg: float = 30.0
+
+
+@dataclass
+class EvaluationConfig:
+    """What is measured, on how many samples, against which split."""
+
+    samples: int = 10000
+    snapshot_samples: int = 1000  # at every snapshot while training
+    snapshot_metrics: list[str] = field(default_factory=lambda: ["fid", "coverage"])
+    reference: str = "train"
+    batch: int = 250
+    classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class TuneConfig:
+    """The search. Every key of ``space`` that still has its recipe's value is searched."""
+
+    trials: int = 4
+    kimg: float = 36.0
+    concurrent: int = 2
+    grace_kimg: float = 12.0  # ASHA stops no trial before this
+    metric: str = "fid"
+    mode: str = "min"
+    space: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class ClusterConfig:
+    """Where Ray runs. These values never change what is computed, so no stage is run again for them."""
+
+    address: str | None = None  # of a running cluster; none: a local one. RAY_ADDRESS wins.
+    workers: Any = "auto"  # auto: one per GPU, else two on a machine with two cores
+    cpus_per_worker: int = 1
+    storage: str = ".ganflow"  # checkpoints of unfinished runs, caches
+    max_failures: int = 3  # lost workers and nodes that a run outlives
+    start_timeout_s: int = 120
+
+
+@dataclass
+class TrackingConfig:
+    """Where MLflow keeps runs. MLFLOW_TRACKING_URI wins."""
+
+    uri: str = "sqlite:///mlflow.db"
+    experiment: str = MISSING
+
+
+@dataclass
+class RegisterConfig:
+    """The registered model and the alias that a new version gets."""
+
+    name: str = MISSING
+    alias: str = "challenger"
+
+
+@dataclass
+class Config:
+    """All of ``params.yaml``."""
+
+    recipe: str = "default"
+    seed: int = 0
+    data: Any = MISSING
+    method: str = "gan"  # gan | vae
+    gan: GANConfig = field(default_factory=GANConfig)
+    vae: VAEConfig = field(default_factory=VAEConfig)
+    optimizers: OptimizersConfig = field(default_factory=OptimizersConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    tune: TuneConfig = field(default_factory=TuneConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    register: RegisterConfig = field(default_factory=RegisterConfig)
