@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from ganflow import component, conf, config, gan
+from ganflow.conf import store
 from ganflow.errors import GanflowError
 from ganflow.schema import Config
 
@@ -16,6 +17,12 @@ EVERY = [(slot, g, name) for g, s in component.GROUPS.items() for slot, name in 
 SINGLE = [choice for choice in EVERY if not component.GROUPS[choice[1]].several]
 SEVERAL = [choice for choice in EVERY if component.GROUPS[choice[1]].several]
 LOSSES = list(component.choices("loss"))
+DEFAULT = {  # what the default recipe says of choices
+    ("gan/generator", "dcgan"): {"width": 16},
+    ("gan/discriminator", "mlp"): {"widths": [256, 256]},
+    ("optimizers/generator", "adam"): {"lr": 0.0015, "betas": [0.5, 0.99]},
+    ("optimizers/discriminator", "adam"): {"lr": 0.0015, "betas": [0.5, 0.99]},
+}
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +81,36 @@ def test_a_recipe_s_options_are_for_its_own_choices_only(default: Config) -> Non
     assert conf.compose(["gan/discriminator=dcgan"]).gan.discriminator["width"] == 64
 
 
+@pytest.mark.parametrize("recipe", store.recipes())
+def test_any_recipe_takes_any_other_component(recipe: str) -> None:
+    base = [f"experiment={recipe}"] + ["data.path=somewhere"] * (recipe in ("mnist", "cifar10", "stacked_mnist"))
+    itself = conf.dotted(conf.compose(base))
+    assert itself["recipe"] == recipe
+    another = {slot: (group, name) for slot, group, name in SINGLE if slot != "data" and name != itself[slot]}
+    changes = [f"{slot}={name}" for slot, (_, name) in another.items()]
+    mixed = conf.compose([*base, *changes, "gan/regularizers=[consistency]"])
+    assert list(mixed.gan.regularizers) == ["consistency"]
+    for slot, (group, name) in another.items():
+        own = json.loads(json.dumps(asdict(component.schema(group, name)())))
+        assert at(mixed, slot) == own | DEFAULT.get((slot, name), {})
+    changed = tuple(part for slot in (*another, "gan/regularizers") for part in (slot, slot.replace("/", ".")))
+    rest = [key for key in itself if not key.startswith(changed)]
+    assert [itself[key] for key in rest] == [conf.dotted(mixed)[key] for key in rest]
+
+
+def test_a_recipe_s_options_return_with_its_choice(default: Config) -> None:
+    ring = conf.compose(["experiment=ring8", "gan/regularizers=[r2,lecam]"])
+    assert ring.gan.regularizers["r2"]["interval"] == 4
+    assert default.gan.regularizers["r1"]["interval"] == 1
+    back = conf.override(conf.override(ring, ["gan/generator=dcgan"]), ["gan/generator=mlp"])
+    assert back == ring
+
+
+def test_an_option_of_a_component_that_is_set_aside_is_refused() -> None:
+    line = line_of(conf.compose, ["experiment=ring8", "gan/regularizers=[]", "gan.regularizers.r1.gamma=2"])
+    assert line == "gan.regularizers.r1: no such key; gan.regularizers has none"
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [
@@ -105,7 +142,7 @@ def test_override_sets_values_and_lists(default: Config) -> None:
 
 
 def test_override_equals_composing_anew(default: Config) -> None:
-    several = ["training.kimg=1.5", "gan.loss.smoothing=0.1", "optimizers.generator.betas=[0.0,0.9]"]
+    several = ["gan/regularizers=[r2]", "training.kimg=1.5", "gan.loss.smoothing=0.1", "gan/discriminator=dcgan"]
     assert conf.override(default, several) == conf.compose(several)
 
 
@@ -121,9 +158,10 @@ def test_a_choice_brings_its_own_options_and_keeps_the_rest(default: Config) -> 
     [
         ("training.bacth=3", "training.bacth=3: no such key in params.yaml"),
         ("+training.more=3", "training.more=3: no such key in params.yaml"),
-        ("gan/loss=hinged", f"gan/loss=hinged: one of {', '.join(LOSSES)}"),
-        ("gan/loss=[minimax,hinge]", f"gan/loss=['minimax', 'hinge']: one of {', '.join(LOSSES)}"),
-        ("gan/loss=null", f"gan/loss=None: one of {', '.join(LOSSES)}"),
+        ("gan/loss=hinged", f"gan/loss=hinged: one of {', '.join(LOSSES)}; did you mean hinge?"),
+        ("gan/loss=[minimax,hinge]", "gan/loss=['minimax', 'hinge']: must be a name"),
+        ("gan/loss=null", "gan/loss=None: must be a name"),
+        ("gan/regularizers=r1", "gan/regularizers=r1: must be a list of names"),
         ("gan.loss=minimax", "gan.loss=minimax: must be a component: {name: …, option: value}"),
         (
             "training.batch=many",
@@ -158,6 +196,8 @@ def test_dotted_names_every_leaf_and_every_choice(default: Config) -> None:
         "vae/encoder": "mlp",
         "optimizers/generator": "adam",
         "optimizers/discriminator": "adam",
+        "gan/regularizers": ["r1"],
+        "evaluation/metrics": ["fid", "kid", "coverage"],
     } | {f"tune.space.gan/loss.{k}": v for k, v in default.tune.space["gan/loss"].items()}
 
 

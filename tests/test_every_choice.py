@@ -1,22 +1,19 @@
 """Every choice of every group, and every recipe, composes, is built and trains for a step, at its smallest size."""
 
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 import pytest
 import torch
 
 from ganflow import component, conf
+from ganflow.conf import store
 from ganflow.data.dataset import Dataset
 from ganflow.data.prepare import prepare
 from ganflow.schema import Config
 from ganflow.training.build import build_trainer
 from tests.networks.test_every_network import SMALL, sides
 
-RECIPES = sorted(
-    path.name.removesuffix(".yaml") for path in resources.files("ganflow.conf").joinpath("experiment").iterdir()
-)
 SOURCE_OPTIONS = {
     "idx": ["data.path=mnist"],
     "image_folder": ["data.path=images"],
@@ -94,7 +91,7 @@ def test_a_metric_is_built(name: str) -> None:
     assert type(built) is component.choices("metric")[name]
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", store.recipes())
 def test_a_recipe_trains(recipe: str, data: dict[int, Path]) -> None:
     whole = conf.compose([f"experiment={recipe}", *path_of(recipe)])
     assert whole.recipe == recipe

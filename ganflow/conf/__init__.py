@@ -18,22 +18,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from ganflow import component, config
+from ganflow.conf import store
 from ganflow.errors import GanflowError, require
 from ganflow.schema import Config
 
-
-def register() -> None:
-    """Put the schema and every component into Hydra's store; a slot for several takes them keyed by name."""
-    store = ConfigStore.instance()
-    store.store(name="schema", node=Config)
-    for group, spec in component.GROUPS.items():
-        for name in component.choices(group):
-            for slot in spec.slots:
-                package = slot.replace("/", ".") + (f".{name}" if spec.several else "")
-                store.store(group=slot, name=name, node=component.schema(group, name), package=package)
-
-
-register()
+store.register()
 
 
 def compose(overrides: Sequence[str] = ()) -> Config:
@@ -80,11 +69,13 @@ def _mapping(node: DictConfig) -> dict[str, Any]:
 
 def recipe_of(params: Config) -> Config:
     """The configuration as its recipe gives it, before anyone changed a value."""
-    return compose([] if params.recipe == "default" else [f"experiment={params.recipe}"])
+    return compose([f"experiment={params.recipe}"])
 
 
 def override(params: Config, overrides: Sequence[str]) -> Config:
     """Change a configuration that is already composed: ``a.b=value`` sets a value, ``group=choice`` takes a component.
+
+    A component comes with the options that the configuration's recipe has for it, as in :func:`compose`.
 
     Raises:
         GanflowError: no such key or choice.
@@ -95,25 +86,24 @@ def override(params: Config, overrides: Sequence[str]) -> Config:
         for one in OverridesParser.create().parse_overrides(list(overrides)):
             plain_value = not (one.is_delete() or one.is_sweep_override())
             require(plain_value, one.key_or_group, one.input_line, "must be key=value, without ~ or a sweep")
-            _override_one(node, one.key_or_group, one.value())
+            _override_one(node, one.key_or_group, one.value(), str(one.input_line))
     return config.check(_mapping(node))
 
 
-def _override_one(node: Any, key: str, value: Any) -> None:
-    groups = {slot: group for group, spec in component.GROUPS.items() for slot in spec.slots if not spec.several}
-    if key in groups:
-        known = component.choices(groups[key])
-        require(isinstance(value, str) and value in known, key, value, f"one of {', '.join(known)}")
-        chosen = OmegaConf.structured(component.schema(groups[key], value))
-        OmegaConf.update(node, key.replace("/", "."), OmegaConf.to_container(chosen), merge=False)
-        return
+def _override_one(node: Any, key: str, value: Any, line: str) -> None:
+    several = {slot: spec.several for spec in component.GROUPS.values() for slot in spec.slots}
+    path = key.replace("/", ".")
+    if key in several:
+        kind, what = (list, "a list of names") if several[key] else (str, "a name")
+        require(isinstance(value, kind), key, value, f"must be {what}")
+        value = OmegaConf.select(OmegaConf.create(compose_plain([f"experiment={node.recipe}", line])), path)
     missing = object()
-    require(OmegaConf.select(node, key, default=missing) is not missing, key, value, "no such key in params.yaml")
-    OmegaConf.update(node, key, value, merge=False)
+    require(OmegaConf.select(node, path, default=missing) is not missing, key, value, "no such key in params.yaml")
+    OmegaConf.update(node, path, value, merge=False)
 
 
 def dotted(params: Config) -> dict[str, Any]:
-    """Every leaf by its dotted key; a component's choice also by its group, as in ``gan/loss`` → ``hinge``."""
+    """Every leaf by its dotted key; choices also by their group, as in ``gan/loss`` → ``hinge``, or a list of them."""
     flat: dict[str, Any] = {}
 
     def walk(prefix: str, value: Any) -> None:
@@ -124,8 +114,10 @@ def dotted(params: Config) -> dict[str, Any]:
             flat[prefix] = value
 
     walk("", asdict(params))
+    whole = OmegaConf.create(asdict(params))
     for spec in component.GROUPS.values():
-        flat |= {slot: flat[slot.replace("/", ".") + ".name"] for slot in spec.slots if not spec.several}
+        nodes = {slot: OmegaConf.select(whole, slot.replace("/", ".")) for slot in spec.slots}
+        flat |= {slot: list(node) if spec.several else node.name for slot, node in nodes.items()}
     return flat
 
 
@@ -138,7 +130,7 @@ def _one_line(error: Exception) -> str:
     if isinstance(error.__cause__, ConfigKeyError | ConfigAttributeError) and error.__cause__.parent_node is not None:
         key, has = str(error.__cause__.full_key), [str(name) for name in error.__cause__.parent_node if name != "hydra"]
         where, _, name = key.rpartition(".")
-        return f"{key}: no such key; {where or 'params.yaml'} has {', '.join(has)}{_nearest(name, has)}"
+        return f"{key}: no such key; {where or 'params.yaml'} has {', '.join(has) or 'none'}{_nearest(name, has)}"
     cause = f"; {error.__cause__}" if error.__cause__ else ""
     lines = [line.strip() for line in f"{error}{cause}".splitlines()]
     internal = ("full_key:", "object_type=", "reference_type=")

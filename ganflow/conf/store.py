@@ -1,0 +1,90 @@
+"""What Hydra chooses from: the schema, every component and every recipe of ``recipes/``, one YAML file each.
+
+A recipe has defaults (its choices), options of those choices, and any other values. Its options go with the choices,
+so that ``experiment=wgan_gp gan/generator=mlp`` leaves the ResNet's width behind: Hydra's store holds the options of
+component c under recipe r as ``options/<slot>/<c>/r``, and c's own entry takes those of the recipe that is chosen.
+What the default recipe says is every recipe's: it stands in c's own entry.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from ganflow import component
+from ganflow.schema import Config
+
+FOLDER = Path(__file__).parent
+BASE = "default"  # the recipe that the others are differences from
+
+Options = dict[tuple[str, str], dict[str, Any]]  # by slot and component
+
+
+def register() -> None:
+    """Put everything into Hydra's store; a slot for several components takes them keyed by name."""
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Config)
+    chosen = _choices(_read(FOLDER / "config.yaml"))
+    options: dict[str, Options] = {}
+    for recipe in recipes():
+        body = _read(FOLDER / "recipes" / f"{recipe}.yaml")
+        options[recipe] = _take_options(body, chosen | _choices(body))
+        store.store(group="experiment", name=recipe, node=body | {"recipe": recipe}, package="_global_")
+    every = options.pop(BASE)
+    for recipe, its in options.items():
+        for (slot, name), node in its.items():
+            store.store(group=f"options/{slot}/{name}", name=recipe, node=node)
+    for slot, name, package, schema in _components():
+        of_the_recipe = {f"optional /options/{slot}/{name}@_here_": "${experiment}"}
+        entry = OmegaConf.structured(_with_defaults(schema, ["_self_", of_the_recipe]))
+        entry.merge_with(every.get((slot, name), {}))
+        store.store(group=slot, name=name, node=entry, package=package)
+
+
+def _with_defaults(schema: type, defaults: list[Any]) -> type:
+    """A structured config that brings a defaults list, in the form that Hydra reads."""
+    field = ("defaults", list[Any], dataclasses.field(default_factory=lambda: defaults))
+    return dataclasses.make_dataclass(schema.__name__, [field], bases=(schema,))
+
+
+def recipes() -> list[str]:
+    """What ``experiment=`` may be."""
+    return sorted(file.stem for file in (FOLDER / "recipes").glob("*.yaml"))
+
+
+def _components() -> list[tuple[str, str, str, type]]:
+    """Slot, name, where its options stand, their schema."""
+    return [
+        (slot, name, slot.replace("/", ".") + (f".{name}" if spec.several else ""), component.schema(group, name))
+        for group, spec in component.GROUPS.items()
+        for name in component.choices(group)
+        for slot in spec.slots
+    ]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
+
+
+def _choices(node: dict[str, Any]) -> dict[str, Any]:
+    """Slot → choice of a defaults list."""
+    pairs = [pair for item in node.get("defaults", ()) if isinstance(item, dict) for pair in item.items()]
+    return {str(key).removeprefix("override ").lstrip("/"): choice for key, choice in pairs}
+
+
+def _take_options(recipe: dict[str, Any], chosen: dict[str, Any]) -> Options:
+    """Take the options of components out of a recipe."""
+    taken: Options = {}
+    for spec in component.GROUPS.values():
+        for slot in spec.slots:
+            *parents, last = slot.split("/")
+            node = recipe
+            for parent in parents:
+                node = node.get(parent, {})
+            options = node.pop(last, {})
+            named = options if spec.several else {chosen[slot]: options}
+            taken |= {(slot, name): its for name, its in named.items()}
+    return taken
