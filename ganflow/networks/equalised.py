@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganflow.networks.spectral import normalise_spectrally
+
 
 def leaky_relu(x: Tensor) -> Tensor:
     """LeakyReLU 0.2, times √2 so that the second moment stays about what it was."""
@@ -40,3 +42,11 @@ class EqualConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.weight * self.scale, self.bias, self.stride, self.padding)
+
+
+def normalise_equalised(network: nn.Module) -> None:
+    """Spectral normalisation in place of equalised learning rates: a weight used is then ``w / σ(w)``."""
+    for layer in network.modules():
+        if isinstance(layer, EqualLinear | EqualConv2d):
+            layer.scale = 1.0
+    normalise_spectrally(network, (EqualLinear, EqualConv2d))

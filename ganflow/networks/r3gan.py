@@ -13,6 +13,7 @@ from ganflow.component import component
 from ganflow.errors import require
 from ganflow.networks.conditioning import LatentInput
 from ganflow.networks.grouped import conv2d
+from ganflow.networks.spectral import normalise_spectrally
 from ganflow.networks.stages import Downsample, Upsample, stages
 
 STARTS = (4, 7)
@@ -123,6 +124,7 @@ class R3GANDiscriminator(nn.Module):
     """The generator's mirror image: stages of ``blocks`` blocks, halved between them, then a map of learned weights.
 
     ``projection`` is the paper's: the inner product of the features with the class's embedding, nothing beside it.
+    With ``spectral_norm`` W₃ starts like the other weights, for zeros cannot be divided by their norm.
     """
 
     def __init__(
@@ -136,6 +138,7 @@ class R3GANDiscriminator(nn.Module):
         blocks: int = 2,
         expansion: int = 2,
         group: int = 16,
+        spectral_norm: bool = False,
     ) -> None:
         super().__init__()
         _check(blocks, expansion, group)
@@ -155,6 +158,11 @@ class R3GANDiscriminator(nn.Module):
         self.embedding = nn.Embedding(num_classes, last) if conditioning == "projection" else None
         if self.embedding is not None:
             _initialise_embedding(self.embedding, gain=last**-0.5)
+        if spectral_norm:
+            for block in self.layers:
+                if isinstance(block, ResidualBlock) and isinstance(block.layers[-1], nn.Conv2d):
+                    _initialised(block.layers[-1])
+            normalise_spectrally(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         h: Tensor = self.dense((self.layers(images) * self.basis).sum((2, 3)))

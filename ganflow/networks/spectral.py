@@ -32,11 +32,14 @@ class SpectralNorm(nn.Module):
             return weight / torch.dot(u, W @ v)
 
 
-def normalise_spectrally(network: nn.Module) -> None:
-    """Parametrise every dense, convolution and embedding weight; for networks that have their first weights."""
+KINDS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding)
+
+
+def normalise_spectrally(network: nn.Module, kinds: tuple[type[nn.Module], ...] = KINDS) -> None:
+    """Parametrise the weight of every layer of these kinds; for networks that have their first weights."""
     for module in list(network.modules()):
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.Embedding):
-            outputs = 1 if isinstance(module, nn.ConvTranspose2d) else 0
+        if isinstance(module, kinds):
+            assert isinstance(module.weight, Tensor)
+            norm = SpectralNorm(module.weight, 1 if isinstance(module, nn.ConvTranspose2d) else 0)
             # unsafe leaves out a trial forward, which would fail on the meta device and move u.
-            norm = SpectralNorm(module.weight, outputs)
             parametrize.register_parametrization(module, "weight", norm, unsafe=True)

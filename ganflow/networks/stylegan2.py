@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ganflow.component import component
 from ganflow.errors import require
-from ganflow.networks.equalised import EqualConv2d, EqualLinear, leaky_relu
+from ganflow.networks.equalised import EqualConv2d, EqualLinear, leaky_relu, normalise_equalised
 from ganflow.networks.stages import Blur, Downsample, Upsample, stages
 
 START = 4
@@ -217,6 +217,7 @@ class StyleGAN2Discriminator(nn.Module):
     """Blocks that halve the map down to 4×4, the deviation within the batch (``mbstd_group`` 0: none), two layers.
 
     ``projection`` is ADA's: the inner product of the features with the class's own mapping, and nothing beside it.
+    ``spectral_norm`` takes the place of equalised learning rates.
     """
 
     def __init__(
@@ -230,6 +231,7 @@ class StyleGAN2Discriminator(nn.Module):
         architecture: str = "resnet",
         mbstd_group: int = 4,
         mapping_layers: int = 8,
+        spectral_norm: bool = False,
     ) -> None:
         super().__init__()
         require(architecture in ("resnet", "orig"), "architecture", architecture, "one of resnet, orig")
@@ -245,6 +247,8 @@ class StyleGAN2Discriminator(nn.Module):
         self.dense = EqualLinear(last * START**2, last)
         outputs = {"projection": last, "auxiliary": 1 + num_classes}
         self.out = EqualLinear(last, outputs.get(conditioning, 1))
+        if spectral_norm:
+            normalise_equalised(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         x = self.blocks(leaky_relu(self.from_rgb(images)))
