@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from ganflow import component, conf, gan
+from ganflow import component, conf, parts
 from ganflow.data.dataset import Dataset
 from ganflow.data.prepare import prepare
 from ganflow.schema import Config
@@ -42,7 +42,7 @@ def bare_step(config: Config, dataset: Dataset, device: torch.device) -> Callabl
     )
     batch, gamma = config.training.batch, config.gan.regularizers["r1"]["gamma"]
     averages, weights = list(ema.parameters()), list(G.parameters())
-    classes = gan.conditioning_classes(config, facts.num_classes)
+    classes = parts.conditioning_classes(config, facts.num_classes)
 
     def latents() -> tuple[Tensor, Tensor | None]:
         z = torch.randn(batch, config.gan.latent_dim, device=device)
@@ -79,7 +79,7 @@ def fakes(G: torch.nn.Module, drawn: tuple[Tensor, Tensor | None]) -> tuple[Tens
 
 def networks(config: Config, dataset: Dataset) -> tuple[torch.nn.Module, torch.nn.Module]:
     facts = dataset.facts
-    return gan.build_networks(config, facts.resolution, facts.channels, facts.num_classes)
+    return parts.build_networks(config, facts.resolution, facts.channels, facts.num_classes)
 
 
 def block(step: Callable[[], None], device: torch.device, steps: int) -> float:

@@ -86,13 +86,16 @@ def config_show(
 
 @config_app.command("choices")
 def config_choices(
-    group: Annotated[str | None, typer.Argument(help="As in `gan/loss`; all without it.")] = None,
+    group: Annotated[
+        str | None, typer.Argument(help="As in `gan/loss`, or `experiment`: the recipes. Everything without it.")
+    ] = None,
 ) -> None:
-    """List what there is to choose: every group's choices, their options and defaults.
+    """List what there is to choose: the recipes, and every group's choices with their options and defaults.
 
     \b
     Example:
       ganflow config choices gan/generator
+      ganflow config choices experiment
     """
     from ganflow.commands import config as command
 

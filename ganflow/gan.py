@@ -6,21 +6,18 @@ Shapes: real, fake (N, C, H, W) in [-1, 1]; z (N, latent_dim); labels (N,) or No
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ganflow import component, distributed
+from ganflow import distributed
 from ganflow.augment.base import Augmentation
 from ganflow.augment.none import NoAugmentation
-from ganflow.data.dataset import IMAGES, POINTS
-from ganflow.errors import require
 from ganflow.losses.base import AdversarialLoss
 from ganflow.method import Batch, Network, Terms, Turn, precise
 from ganflow.regularizers.base import DiscriminatorTurn, GeneratorTurn, Regularizer
-from ganflow.schema import Config
 
 ROWS = 128  # of the whole batch, from which figures are made
 
@@ -67,7 +64,7 @@ class GAN:
         terms = {"adversarial": self.loss.discriminator(on_real.logits, on_fake.logits)}
         terms |= _class_terms((on_real, batch.labels), (on_fake, labels))
         self._seen = Seen(batch.real, fake, on_real.logits.detach(), on_fake.logits.detach(), batch.size)
-        self.augmentation.observe(self._seen.real_logits, batch.size, batch.turn)
+        self._show_augmentation(on_real.logits.detach(), batch)
         turn = DiscriminatorTurn(
             judge.logits, real, batch.labels, fake, labels, on_real.logits, on_fake.logits, batch.draw
         )
@@ -103,6 +100,10 @@ class GAN:
             "sample_diversity": _spread(fake) / _spread(real).clamp_min(least),
             "D_accuracy": (real_logits[:, None] > fake_logits[None]).float().mean(),
         }
+
+    def _show_augmentation(self, real_logits: Tensor, batch: Batch) -> None:
+        if self.loss.boundary is not None:
+            self.augmentation.observe(real_logits - self.loss.boundary, batch.size, batch.turn)
 
     def _due(self, hook: str, turn: int) -> dict[str, Regularizer]:
         return {n: r for n, r in self.regularizers.items() if turn % r.interval == 0 and r.overrides(hook)}
@@ -182,70 +183,3 @@ def _differentiated(what: str, due: Mapping[str, Regularizer]) -> bool:
 def _weighted(due: Mapping[str, Regularizer], terms: Mapping[str, Tensor | None]) -> Terms:
     lazy = {name: due[name].interval for name in terms}
     return {n: t if lazy[n] == 1 else t * lazy[n] for n, t in terms.items() if t is not None}
-
-
-def build_networks(config: Config, resolution: int, channels: int, num_classes: int) -> tuple[nn.Module, nn.Module]:
-    """G and D for images of this kind, with fresh weights from torch's generator.
-
-    Raises:
-        ConfigError: a network that cannot make or judge such images, with its key.
-    """
-    classes = conditioning_classes(config, num_classes)
-    facts: dict[str, Any] = {"resolution": resolution, "channels": channels, "num_classes": classes}
-    G: nn.Module = component.build(
-        "generator", config.gan.generator, "gan.generator", latent_dim=config.gan.latent_dim, **facts
-    )
-    facts["conditioning"] = config.gan.conditioning
-    D: nn.Module = component.build("discriminator", config.gan.discriminator, "gan.discriminator", **facts)
-    return G, D
-
-
-def conditioning_classes(config: Config, num_classes: int) -> int:
-    """How many classes the networks are told of: 0 when the method is unconditional."""
-    if config.gan.conditioning == "none":
-        return 0
-    key, value = "gan.conditioning", config.gan.conditioning
-    require(num_classes > 1, key, value, "the data set has no labels; set gan.conditioning=none")
-    return num_classes
-
-
-def check_fits(config: Config, resolution: int, channels: int, num_classes: int, kind: str = IMAGES) -> None:
-    """Build everything that the configuration names, without memory for weights, so that a misfit shows at once.
-
-    Raises:
-        ConfigError: the first component that refuses its options or data of this kind and size.
-    """
-    with torch.device("meta"):
-        G, _ = build_networks(config, resolution, channels, num_classes)
-        facts = {"latent_dim": config.gan.latent_dim, "resolution": resolution, "channels": channels}
-        component.build("encoder", config.vae.encoder, "vae.encoder", num_classes=num_classes, **facts)
-    build_loss(config)
-    build_augmentation(config)
-    for name, regularizer in build_regularizers(config).items():
-        key = f"gan.regularizers.{name}"
-        fits = "w" not in regularizer.differentiates or getattr(G, "has_w", False)
-        require(fits, key, name, "needs a generator with a mapping network, as gan/generator=stylegan2")
-    component.build("optimizer", config.optimizers.generator, "optimizers.generator")
-    component.build("optimizer", config.optimizers.discriminator, "optimizers.discriminator")
-    for name, node in config.evaluation.metrics.items():
-        metric = component.build("metric", node, f"evaluation.metrics.{name}")
-        fits, way_out = kind != POINTS or getattr(metric, "points", False), "set evaluation/metrics=[modes]"
-        require(fits, "evaluation.metrics", name, f"measures images, and these data are points; {way_out}")
-
-
-def build_loss(config: Config) -> AdversarialLoss:
-    """The adversarial loss that the configuration names."""
-    loss: AdversarialLoss = component.build("loss", config.gan.loss, "gan.loss")
-    return loss
-
-
-def build_regularizers(config: Config) -> dict[str, Regularizer]:
-    """The regularisers that the configuration names, by name."""
-    chosen = config.gan.regularizers.items()
-    return {name: component.build("regularizer", node, f"gan.regularizers.{name}") for name, node in chosen}
-
-
-def build_augmentation(config: Config) -> Augmentation:
-    """The augmentation that the configuration names."""
-    augmentation: Augmentation = component.build("augmentation", config.gan.augmentation, "gan.augmentation")
-    return augmentation

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ganflow import component, config, gan, storage
+from ganflow import component, config, parts, storage
 from ganflow.cluster.decode import ray_map
 from ganflow.data.dataset import Facts
 from ganflow.data.prepare import prepare
@@ -19,7 +19,7 @@ def main() -> None:
     params = config.load()
 
     def check(facts: Facts) -> None:
-        gan.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
+        parts.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
 
     source = component.build("source", params.data, "data")
     report = prepare(source, DATA, locate=storage.localize, check=check, mapper=ray_map(params.cluster))

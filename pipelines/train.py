@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ganflow import config, gan
+from ganflow import config, parts
 from ganflow.cluster.report import read_best
 from ganflow.cluster.train import TrainPaths, train
 from ganflow.conf import override
@@ -27,7 +27,7 @@ def main() -> None:
     params = override(config.load(), read_best(TUNE))
     dataset = open_train(DATA)
     facts = dataset.facts
-    gan.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
+    parts.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
     identity = fingerprint(params, dataset.digest)
     name = f"{params.register.name}-{identity}"
     storage = Path(params.cluster.storage).absolute()

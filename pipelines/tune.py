@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ganflow import config, gan
+from ganflow import config, parts
 from ganflow.cluster.report import write_search
 from ganflow.cluster.search import search
 from ganflow.data.dataset import Dataset
@@ -19,7 +19,7 @@ def main() -> None:
     params = config.load()
     dataset = Dataset.open(DATA)
     facts = dataset.facts
-    gan.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
+    parts.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
     if not params.tune.trials:
         write_search(OUT, None)
         return

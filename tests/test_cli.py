@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from ganflow import cli, generator, images
 from ganflow.component import GROUPS
+from ganflow.conf import store
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +105,10 @@ def test_choices_lists_every_group_with_options() -> None:
         for slot in spec.slots:
             assert slot in everything.split("\n") or f"{slot} (any number)" in everything
     assert "      width = " in ganflow("config", "choices", "gan/generator").output
-    assert "one of data, gan/generator" in str(ganflow("config", "choices", "gan").exception)
+    recipes = ganflow("config", "choices", "experiment").output.splitlines()
+    assert (recipes[0], len(recipes)) == ("experiment", 1 + len(store.recipes()))
+    assert "  lsgan: LSGAN (Mao et al., 2017) on DCGAN's networks, as StudioGAN trains it." in recipes
+    assert "one of experiment, data, gan/generator" in str(ganflow("config", "choices", "gan").exception)
 
 
 def test_generate_draws_a_grid_an_array_and_a_folder(model: Path) -> None:

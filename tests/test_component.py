@@ -112,10 +112,10 @@ class BrandNew:
 SEE_IT = """
 import sys, ganflow.losses
 ganflow.losses.__path__.append(sys.argv[1])
-from ganflow import component, conf, gan
+from ganflow import component, conf, gan, parts
 params = conf.compose(["gan/loss=brand_new", "gan.loss.margin=2"])
 assert params.gan.loss == {"name": "brand_new", "margin": 2.0}, params.gan.loss
-assert gan.build_loss(params).margin == 2.0
+assert parts.build_loss(params).margin == 2.0
 assert conf.override(conf.compose(), ["gan/loss=brand_new"]).gan.loss["margin"] == 1.0
 assert conf.dotted(params)["gan/loss"] == "brand_new"
 print(",".join(component.choices("loss")))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ganflow import component, conf, config, gan
+from ganflow import component, conf, config, parts
 from ganflow.conf import store
 from ganflow.errors import GanflowError
 from ganflow.schema import Config
@@ -55,7 +55,7 @@ def test_params_yaml_is_the_composed_default(default: Config) -> None:
 def test_every_choice_composes_and_builds(slot: str, group: str, name: str) -> None:
     params = conf.compose([f"{slot}={name}"])
     assert at(params, slot)["name"] == name
-    gan.check_fits(params, 32, 3, 10)
+    parts.check_fits(params, 32, 3, 10)
     if group == "source" and "path" in at(params, slot):
         params.data["path"] = "somewhere"  # it has no default that works
     facts = {"resolution": 32, "channels": 3, "num_classes": 10, "conditioning": "projection", "latent_dim": 8}

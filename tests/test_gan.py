@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganflow import component, conf, distributed, gan
+from ganflow import component, conf, distributed, parts
+from ganflow.augment.none import NoAugmentation
 from ganflow.errors import ConfigError
 from ganflow.gan import GAN
 from ganflow.losses.non_saturating import NonSaturating
@@ -256,24 +257,24 @@ def test_a_player_s_first_gradient_is_that_of_the_plain_networks(case: Any, alon
 
 
 def test_networks_are_told_of_classes_only_when_the_method_is_conditional() -> None:
-    G, D = gan.build_networks(conf.compose(), 8, 1, 10)
+    G, D = parts.build_networks(conf.compose(), 8, 1, 10)
     images = G(torch.zeros(2, 64), torch.tensor([0, 9]))
     assert images.shape == (2, 1, 8, 8)
     assert D(images, torch.tensor([0, 9])).shape == (2,)
-    G, D = gan.build_networks(conf.compose(["gan.conditioning=none", "gan.latent_dim=5"]), 8, 3, 10)
+    G, D = parts.build_networks(conf.compose(["gan.conditioning=none", "gan.latent_dim=5"]), 8, 3, 10)
     assert D(G(torch.zeros(2, 5), None), None).shape == (2,)
 
 
 @pytest.mark.parametrize("classes", [0, 1])
 def test_conditioning_on_unlabelled_data_is_refused(classes: int) -> None:
     with pytest.raises(ConfigError) as refused:
-        gan.build_networks(conf.compose(), 8, 1, classes)
+        parts.build_networks(conf.compose(), 8, 1, classes)
     assert str(refused.value) == "gan.conditioning=projection: the data set has no labels; set gan.conditioning=none"
 
 
 def test_penalties_and_loss_are_those_of_the_configuration() -> None:
     config = conf.compose(["gan/loss=minimax", "gan.regularizers.r1.gamma=0.5", "gan.regularizers.r1.interval=16"])
-    loss, regularizers = gan.build_loss(config), gan.build_regularizers(config)
+    loss, regularizers = parts.build_loss(config), parts.build_regularizers(config)
     assert type(loss).__name__ == "Minimax"
     assert {name: (r.gamma, r.interval) for name, r in regularizers.items()} == {"r1": (0.5, 16)}
 
@@ -314,12 +315,48 @@ def test_a_misfit_shows_before_training_starts_in_one_line(override: str) -> Non
     resolution, message = MISFITS[override]
     config = conf.compose(["gan/generator=mlp", override] if "gan.generator" not in override else [override])
     with pytest.raises(ConfigError) as refused:
-        gan.check_fits(config, resolution, 1, 10)
+        parts.check_fits(config, resolution, 1, 10)
     assert str(refused.value) == message
 
 
 def test_what_fits_is_checked_without_memory_for_weights() -> None:
     config = conf.compose(["gan.generator.width=65536", "gan/discriminator=dcgan", "gan.discriminator.width=65536"])
     before = asdict(config)
-    gan.check_fits(config, 64, 3, 10)  # its weights would take terabytes
+    parts.check_fits(config, 64, 3, 10)  # its weights would take terabytes
     assert asdict(config) == before
+
+
+@pytest.mark.parametrize("loss", ["relativistic", "wasserstein"])
+def test_an_augmentation_that_follows_logits_needs_a_loss_that_gives_them_a_zero(loss: str) -> None:
+    overrides = ["gan/augmentation=ada", f"gan/loss={loss}"]
+    with pytest.raises(ConfigError) as refused:
+        parts.check_fits(conf.compose(overrides), 8, 1, 10)
+    follows = f"follows where D's logits lie, which the loss {loss} leaves open; set gan.augmentation.target=0 and p"
+    assert str(refused.value) == f"gan.augmentation.name=ada: {follows}"
+    parts.check_fits(conf.compose([*overrides, "gan.augmentation.target=0", "gan.augmentation.p=0.2"]), 8, 1, 10)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "boundary"),
+    [
+        (["gan/loss=minimax"], 0.0),
+        (["gan/loss=least_squares"], 0.5),
+        (["gan/loss=least_squares", "gan.loss.a=-1", "gan.loss.c=0"], 0.0),
+        (["gan/loss=relativistic"], None),
+    ],
+)
+def test_an_augmentation_sees_logits_from_where_the_discriminator_cannot_tell(
+    overrides: list[str], boundary: float | None
+) -> None:
+    class Watching(NoAugmentation):
+        seen: torch.Tensor | None = None
+
+        def observe(self, real_logits: torch.Tensor, batch: int, turn: int) -> None:
+            self.seen = real_logits
+
+    loss, watching = parts.build_loss(conf.compose(overrides)), Watching()
+    small_one = small()
+    GAN(small_one.G, small_one.D, loss, augmentation=watching).discriminator_terms(batch(X, Y, Z, ZY))
+    assert (watching.seen is None) == (boundary is None)
+    if boundary is not None and watching.seen is not None:
+        torch.testing.assert_close(watching.seen, small_one.D(X, Y) - boundary, rtol=0, atol=0)

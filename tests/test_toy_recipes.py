@@ -1,6 +1,6 @@
 import pytest
 
-from ganflow import conf, gan
+from ganflow import conf, parts
 
 
 @pytest.mark.parametrize(
@@ -13,4 +13,4 @@ def test_a_recipe_of_a_toy_set_fits_its_data(name: str, facts: tuple[int, int, i
     assert (recipe.recipe, recipe.data["name"], recipe.tune.trials) == (name, name, 0)
     assert recipe.evaluation.samples == (26_000 if facts[3] == "stacked" else 2500)
     assert recipe.gan.conditioning == "none"
-    gan.check_fits(recipe, *facts)
+    parts.check_fits(recipe, *facts)

@@ -22,8 +22,7 @@ class ADA(Augmentation):
     """Appendix B's transforms, each with probability p, and section 3.1's control of p by how sure D is of real images.
 
     Every ``interval``-th turn of D: ``p += sign(E[sign D(x)] − target) · batch · interval / (1000·kimg)``, within
-    [0, 1], where E is over the turns since the last time. With ``target=0``, p stays what it is at the start; a loss
-    of differences (relativistic, wasserstein) gives D's logits no zero and needs that.
+    [0, 1], where E is over the turns since the last time. With ``target=0``, p stays what it is at the start.
 
     ``pipeline`` names the categories by letter: ``b`` mirrors, turns by 90° and moves by whole pixels, ``g`` scales,
     turns and moves by parts of pixels, ``c`` changes colours (hue and saturation of three channels only). ``b`` and
@@ -42,6 +41,7 @@ class ADA(Augmentation):
         sound = 0 < len(pipeline) == len(set(pipeline) & set("bgc"))
         require(sound, "pipeline", pipeline, "letters of bgc: blitting, geometry, colour")
         self.target, self.kimg, self.interval, self.pipeline = target, kimg, interval, pipeline
+        self.follows_logits = target > 0
         self.p: Tensor
         self.register_buffer("p", torch.tensor(p))
         self.sign: Tensor  # E[sign D(x)] at the last control

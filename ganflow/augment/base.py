@@ -16,12 +16,16 @@ A = TypeVar("A", bound="Augmentation")
 class Augmentation(nn.Module, ABC):
     """Images → images of the same shape. Buffers are its state: they resume and agree over the ranks."""
 
+    follows_logits = False  # it adapts to what ``observe`` is shown
+
     @abstractmethod
     def forward(self, images: Tensor, draw: Draw) -> Tensor:
         """Augment images (N, C, H, W) in [-1, 1], differentiably, by a draw of one row per image."""
 
     def observe(self, real_logits: Tensor, batch: int, turn: int) -> None:
-        """Called in each of D's turns with its logits (N,) of this rank's real images; ``batch`` counts all ranks'."""
+        """Called in each of D's turns with its logits (N,) of this rank's real images, positive where D takes them for
+        real; ``batch`` counts all ranks'. Not called under a loss of differences, whose logits have no such zero.
+        """
 
     def figures(self) -> dict[str, Tensor]:
         """Scalars to report, the same on every rank."""

@@ -10,12 +10,14 @@ from typing import Any
 import yaml
 
 from ganflow import component, conf, config
+from ganflow.conf import store
 from ganflow.errors import ConfigError, GanflowError, require
 from ganflow.files import write_whole
 from ganflow.schema import Config
 from ganflow.tracking.params import flatten
 
 _NOTHING = "(nothing)"
+RECIPES = "experiment"
 
 
 def compose(overrides: Sequence[str], out: Path) -> list[str]:
@@ -58,9 +60,14 @@ def check(path: Path) -> tuple[list[str], list[str]]:
 
 
 def choices(group: str | None) -> Iterator[str]:
-    """Every slot's choices, each with what it is, its options and their defaults."""
+    """The recipes, and every slot's choices, each with what it is, its options and their defaults."""
     slots = {slot: name for name, spec in component.GROUPS.items() for slot in spec.slots}
-    require(group is None or group in slots, "group", group, f"one of {', '.join(slots)}")
+    require(group in (None, RECIPES, *slots), "group", group, f"one of {', '.join([RECIPES, *slots])}")
+    if group in (None, RECIPES):
+        yield RECIPES
+        yield from (f"  {name}: {store.about(name)}" for name in store.recipes())
+    if group == RECIPES:
+        return
     for slot in [group] if group else slots:
         several = " (any number)" if component.GROUPS[slots[slot]].several else ""
         yield f"{slot}{several}"

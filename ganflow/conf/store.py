@@ -7,6 +7,7 @@ What the default recipe says is every recipe's: it stands in c's own entry.
 """
 
 import dataclasses
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,12 @@ def _with_defaults(schema: type, defaults: list[Any]) -> type:
 def recipes() -> list[str]:
     """What ``experiment=`` may be."""
     return sorted(file.stem for file in (FOLDER / "recipes").glob("*.yaml"))
+
+
+def about(recipe: str) -> str:
+    """A recipe's comment, which names its paper."""
+    lines = (FOLDER / "recipes" / f"{recipe}.yaml").read_text(encoding="utf-8").splitlines()
+    return " ".join(line.removeprefix("# ") for line in takewhile(lambda line: line.startswith("#"), lines))
 
 
 def _components() -> list[tuple[str, str, str, type]]:

@@ -10,6 +10,7 @@ class AdversarialLoss(ABC):
     """What D and G minimise, from logits (N,) to a scalar: a mean over the rows, so that ranks average to the whole."""
 
     paired: ClassVar[bool] = False  # G's loss compares with the real logits of the same rows
+    boundary: float | None = 0.0  # the logit at which D cannot tell; None: only differences of logits mean something
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ class LeastSquares(AdversarialLoss):
         require(b > a, "b", b, f"must be more than a={a}")
         require(a < c <= b, "c", c, f"must be more than a={a}, at most b={b}")
         self.a, self.b, self.c = a, b, c
+        self.boundary = (a + b) / 2
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return 0.5 * (real - self.b).square().mean() + 0.5 * (fake - self.a).square().mean()

@@ -14,6 +14,8 @@ class Wasserstein(AdversarialLoss):
     or by a gradient penalty (Gulrajani et al., 2017).
     """
 
+    boundary = None
+
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return fake.mean() - real.mean()
 

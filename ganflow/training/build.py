@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ganflow import component, distributed, draws, gan, vae
+from ganflow import component, distributed, draws, gan, parts, vae
 from ganflow.data.dataset import POINTS, Dataset
 from ganflow.generator import GeneratorSpec
 from ganflow.method import Method
@@ -38,7 +38,7 @@ def build_trainer(config: Config, dataset: Dataset, device: torch.device, folder
         method, players, strides = _gan(config, dataset, device)
         followed = players["G"].network
     t = config.training
-    classes = gan.conditioning_classes(config, facts.num_classes)
+    classes = parts.conditioning_classes(config, facts.num_classes)
     ema = EMA(followed, t.ema_kimg * 1000, t.ema_rampup)
     return Trainer(
         method=method,
@@ -56,9 +56,9 @@ def build_trainer(config: Config, dataset: Dataset, device: torch.device, folder
 
 def _gan(config: Config, dataset: Dataset, device: torch.device) -> tuple[Method, dict[str, Player], dict[str, int]]:
     facts, t = dataset.facts, config.training
-    G, D = gan.build_networks(config, facts.resolution, facts.channels, facts.num_classes)
-    regularizers = gan.build_regularizers(config)
-    augmentation = gan.build_augmentation(config)
+    G, D = parts.build_networks(config, facts.resolution, facts.channels, facts.num_classes)
+    regularizers = parts.build_regularizers(config)
+    augmentation = parts.build_augmentation(config)
 
     def player(network: nn.Module, name: str, choice: dict[str, object], hook: str) -> Player:
         lazy = max((r.interval for r in regularizers.values() if r.overrides(hook)), default=1)
@@ -68,7 +68,7 @@ def _gan(config: Config, dataset: Dataset, device: torch.device) -> tuple[Method
         "G": player(G, "generator", config.optimizers.generator, "generator_term"),
         "D": player(D, "discriminator", config.optimizers.discriminator, "discriminator_term"),
     }
-    method = gan.GAN(players["G"], players["D"], gan.build_loss(config), regularizers, augmentation, t.d_steps)
+    method = gan.GAN(players["G"], players["D"], parts.build_loss(config), regularizers, augmentation, t.d_steps)
     method.modules.to(device)
     return method, players, {"D": t.batch, "G": t.batch * t.d_steps}
 
@@ -84,7 +84,7 @@ def _vae(config: Config, dataset: Dataset, device: torch.device) -> tuple[Method
 def generator_spec(config: Config, dataset: Dataset) -> GeneratorSpec:
     """What the generator of this configuration on this data is."""
     facts = dataset.facts
-    classes = gan.conditioning_classes(config, facts.num_classes)
+    classes = parts.conditioning_classes(config, facts.num_classes)
     centres = facts.mixture.centres if facts.mixture else ()
     return GeneratorSpec(
         network=dict(config.gan.generator),

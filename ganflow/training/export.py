@@ -34,10 +34,12 @@ def export_model(config: Config, dataset: Dataset, run: Path, out: Path) -> None
 
 
 def export_reports(history: History, reports: Path) -> None:
-    """Write ``training.csv`` (the curves) and ``samples/`` (the grids, the last one as ``final.png``)."""
+    """Write ``training.csv`` (the curves) and ``samples/`` (this run's grids alone, the last one as ``final.png``)."""
     write_whole(reports / "training.csv", history.csv())
     samples = reports / "samples"
     samples.mkdir(parents=True, exist_ok=True)
+    for earlier in samples.glob("snapshot-*.png"):
+        earlier.unlink()
     for picture in history.snapshots():
         shutil.copy2(picture, samples)
     shutil.copy2(history.snapshots()[-1], samples / "final.png")

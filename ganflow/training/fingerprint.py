@@ -15,6 +15,7 @@ PARTS = ("seed", "method", "gan", "vae", "optimizers", "training")
 SOURCES = (
     "method.py",
     "gan.py",
+    "parts.py",
     "vae.py",
     "draws.py",
     "distributed.py",

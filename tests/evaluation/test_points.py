@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganflow import component, conf, gan
+from ganflow import component, conf, parts
 from ganflow.data.dataset import Dataset
 from ganflow.data.prepare import prepare
 from ganflow.errors import ConfigError
@@ -77,8 +77,8 @@ def test_figures_are_the_same_on_every_number_of_ranks(ring: Path, tmp_path: Pat
 @pytest.mark.parametrize("name", ["fid", "kid", "coverage"])
 def test_a_metric_of_images_is_refused_before_any_work(name: str) -> None:
     recipe = conf.compose(["experiment=ring8", f"evaluation/metrics=[modes,{name}]"])
-    gan.check_fits(conf.compose(["experiment=ring8"]), 1, 2, 8, "points")
+    parts.check_fits(conf.compose(["experiment=ring8"]), 1, 2, 8, "points")
     with pytest.raises(ConfigError) as refused:
-        gan.check_fits(recipe, 1, 2, 8, "points")
+        parts.check_fits(recipe, 1, 2, 8, "points")
     expected = f"evaluation.metrics={name}: measures images, and these data are points; set evaluation/metrics=[modes]"
     assert str(refused.value) == expected

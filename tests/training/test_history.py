@@ -3,7 +3,18 @@ import io
 from pathlib import Path
 
 from ganflow.training.events import Report, Snapshot, Started, Warned
+from ganflow.training.export import export_reports
 from ganflow.training.history import History
+
+
+def test_reports_hold_the_grids_of_this_run_alone(tmp_path: Path) -> None:
+    reports = tmp_path / "reports"
+    for name, last in (("long", 4000), ("short", 2000)):
+        history = History(tmp_path / name)
+        fill(history, 0, last)
+        export_reports(history, reports)
+        assert (reports / "samples/final.png").read_bytes() == f"png {last}".encode()
+    assert [p.name for p in sorted((reports / "samples").iterdir())] == ["final.png", "snapshot-000002000.png"]
 
 
 def fill(history: History, first: int, last: int) -> None:

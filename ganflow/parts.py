@@ -1,0 +1,83 @@
+"""What a configuration names, built for data of a kind and size: networks, loss, regularisers, augmentation."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from ganflow import component
+from ganflow.augment.base import Augmentation
+from ganflow.data.dataset import IMAGES, POINTS
+from ganflow.errors import require
+from ganflow.losses.base import AdversarialLoss
+from ganflow.regularizers.base import Regularizer
+from ganflow.schema import Config
+
+
+def build_networks(config: Config, resolution: int, channels: int, num_classes: int) -> tuple[nn.Module, nn.Module]:
+    """G and D for images of this kind, with fresh weights from torch's generator.
+
+    Raises:
+        ConfigError: a network that cannot make or judge such images, with its key.
+    """
+    classes = conditioning_classes(config, num_classes)
+    facts: dict[str, Any] = {"resolution": resolution, "channels": channels, "num_classes": classes}
+    G: nn.Module = component.build(
+        "generator", config.gan.generator, "gan.generator", latent_dim=config.gan.latent_dim, **facts
+    )
+    facts["conditioning"] = config.gan.conditioning
+    D: nn.Module = component.build("discriminator", config.gan.discriminator, "gan.discriminator", **facts)
+    return G, D
+
+
+def conditioning_classes(config: Config, num_classes: int) -> int:
+    """How many classes the networks are told of: 0 when the method is unconditional."""
+    if config.gan.conditioning == "none":
+        return 0
+    key, value = "gan.conditioning", config.gan.conditioning
+    require(num_classes > 1, key, value, "the data set has no labels; set gan.conditioning=none")
+    return num_classes
+
+
+def check_fits(config: Config, resolution: int, channels: int, num_classes: int, kind: str = IMAGES) -> None:
+    """Build everything that the configuration names, without memory for weights, so that a misfit shows at once.
+
+    Raises:
+        ConfigError: the first component that refuses its options or data of this kind and size.
+    """
+    with torch.device("meta"):
+        G, _ = build_networks(config, resolution, channels, num_classes)
+        facts = {"latent_dim": config.gan.latent_dim, "resolution": resolution, "channels": channels}
+        component.build("encoder", config.vae.encoder, "vae.encoder", num_classes=num_classes, **facts)
+    loss, augmentation = build_loss(config), build_augmentation(config)
+    fits, way_out = loss.boundary is not None or not augmentation.follows_logits, "set gan.augmentation.target=0 and p"
+    follows = f"follows where D's logits lie, which the loss {config.gan.loss['name']} leaves open; {way_out}"
+    require(fits, "gan.augmentation.name", config.gan.augmentation["name"], follows)
+    for name, regularizer in build_regularizers(config).items():
+        key = f"gan.regularizers.{name}"
+        fits = "w" not in regularizer.differentiates or getattr(G, "has_w", False)
+        require(fits, key, name, "needs a generator with a mapping network, as gan/generator=stylegan2")
+    component.build("optimizer", config.optimizers.generator, "optimizers.generator")
+    component.build("optimizer", config.optimizers.discriminator, "optimizers.discriminator")
+    for name, node in config.evaluation.metrics.items():
+        metric = component.build("metric", node, f"evaluation.metrics.{name}")
+        fits, way_out = kind != POINTS or getattr(metric, "points", False), "set evaluation/metrics=[modes]"
+        require(fits, "evaluation.metrics", name, f"measures images, and these data are points; {way_out}")
+
+
+def build_loss(config: Config) -> AdversarialLoss:
+    """The adversarial loss that the configuration names."""
+    loss: AdversarialLoss = component.build("loss", config.gan.loss, "gan.loss")
+    return loss
+
+
+def build_regularizers(config: Config) -> dict[str, Regularizer]:
+    """The regularisers that the configuration names, by name."""
+    chosen = config.gan.regularizers.items()
+    return {name: component.build("regularizer", node, f"gan.regularizers.{name}") for name, node in chosen}
+
+
+def build_augmentation(config: Config) -> Augmentation:
+    """The augmentation that the configuration names."""
+    augmentation: Augmentation = component.build("augmentation", config.gan.augmentation, "gan.augmentation")
+    return augmentation
