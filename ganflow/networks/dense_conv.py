@@ -66,7 +66,8 @@ class DenseConvDiscriminator(MLPDiscriminator):
         widths: list[int] = [1024, 512, 256],  # noqa: B006 - read only, a configuration default
         slope: float = 0.2,
         dropout: float = 0.3,
+        init: str = "torch",
         spectral_norm: bool = False,
     ) -> None:
         facts = (resolution, channels, num_classes, conditioning)
-        super().__init__(*facts, widths, slope=slope, dropout=dropout, spectral_norm=spectral_norm)
+        super().__init__(*facts, widths, slope=slope, dropout=dropout, init=init, spectral_norm=spectral_norm)

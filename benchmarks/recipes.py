@@ -1,0 +1,56 @@
+"""What recipes cost: seconds per 1,000 real images on this device, and the hours that each recipe's own length takes.
+
+The networks, batch and turns are the recipe's; by default the images are digits, resized to 32 pixels. Each recipe is
+warmed up by a step and timed for about half a minute, in whole steps.
+
+    python benchmarks/recipes.py sngan,r3gan [overrides…]            a GPU is used where there is one
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from ganflow import component, conf
+from ganflow.data.dataset import Dataset
+from ganflow.data.prepare import prepare
+from ganflow.training.build import build_trainer
+
+SECONDS, STEPS = 30.0, 3  # at least
+
+
+def measured(overrides: list[str], device: torch.device) -> str:
+    """One line of the table."""
+    config = conf.compose(overrides)
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(component.build("source", config.data, "data"), Path(folder))
+        trainer = build_trainer(config, Dataset.open(Path(folder)), device)
+        trainer.step()
+        times: list[float] = []
+        while len(times) < STEPS or sum(times) < SECONDS:
+            start = time.perf_counter()
+            trainer.step()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            times.append(time.perf_counter() - start)
+    batch = config.training.batch * config.training.d_steps
+    size = {name: sum(p.numel() for p in player.parameters) / 1e6 for name, player in trainer.state.players.items()}
+    pace = statistics.median(times) / batch * 1000
+    millions = " ".join(f"{name} {count:.2f}" for name, count in size.items())
+    kimg = config.training.kimg
+    length = f"{pace * kimg / 3600:8.3g} h for {kimg:g} kimg"
+    return f"{config.recipe:20s} {batch:5d} {millions:>17s} M {pace:8.3g} s/kimg {length}"
+
+
+def main() -> None:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    print(torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads")
+    for recipe in sys.argv[1].split(","):
+        print(measured(["data.resize=32", *sys.argv[2:], f"experiment={recipe}"], device), flush=True)
+
+
+if __name__ == "__main__":
+    main()
