@@ -25,11 +25,20 @@ def moments(features: Tensor) -> tuple[Tensor, Tensor]:
 def frechet_distance(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> float:
     """Squared Fréchet distance of two Gaussians (Dowson & Landau, 1982).
 
-    The trace of the root comes from eigenvalues of the symmetric ``Σ₁^½ Σ₂ Σ₁^½``, which has those of ``Σ₁Σ₂``: no
-    dense matrix root, no imaginary part, and singular covariances are fine.
+    The trace of the root comes from eigenvalues of the symmetric ``LᵀΣ₂L`` with ``LLᵀ = Σ₁``, which has those of
+    ``Σ₁Σ₂``: no dense matrix root, no imaginary part, and singular covariances are fine.
     """
-    values, vectors = torch.linalg.eigh(cov1)
-    root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
-    cross = torch.linalg.eigvalsh(root @ cov2 @ root).clamp(min=0).sqrt().sum()
+    L = _factor(cov1)
+    cross = torch.linalg.eigvalsh(L.T @ cov2 @ L).clamp(min=0).sqrt().sum()
     distance = (mean1 - mean2).square().sum() + cov1.trace() + cov2.trace() - 2 * cross
     return max(0.0, float(distance))
+
+
+def _factor(cov: Tensor) -> Tensor:
+    """L with ``LLᵀ = cov``: Cholesky's, or by eigenvectors where a covariance of few images has no rank for that."""
+    L: Tensor
+    L, failed = torch.linalg.cholesky_ex(cov)
+    if failed:
+        values, vectors = torch.linalg.eigh(cov)
+        L = vectors * values.clamp(min=0).sqrt()
+    return L
