@@ -45,6 +45,8 @@ def check_fits(config: Config, resolution: int, channels: int, num_classes: int,
     Raises:
         ConfigError: the first component that refuses its options or data of this kind and size.
     """
+    if kind == POINTS:
+        _check_points(config)
     with torch.device("meta"):
         G, _ = build_networks(config, resolution, channels, num_classes)
         facts = {"latent_dim": config.gan.latent_dim, "resolution": resolution, "channels": channels}
@@ -60,9 +62,23 @@ def check_fits(config: Config, resolution: int, channels: int, num_classes: int,
     component.build("optimizer", config.optimizers.generator, "optimizers.generator")
     component.build("optimizer", config.optimizers.discriminator, "optimizers.discriminator")
     for name, node in config.evaluation.metrics.items():
-        metric = component.build("metric", node, f"evaluation.metrics.{name}")
-        fits, way_out = kind != POINTS or getattr(metric, "points", False), "set evaluation/metrics=[modes]"
+        component.build("metric", node, f"evaluation.metrics.{name}")
+
+
+def _check_points(config: Config) -> None:
+    """Points in the plane are for components that say so by ``points = True``."""
+    begin = f"or begin with experiment={config.data['name']}"
+    networks = {"generator": config.gan.generator["name"], "discriminator": config.gan.discriminator["name"]}
+    for group, name in networks.items():
+        fits, way_out = _takes_points(group, name), f"set gan/{group}=mlp, {begin}"
+        require(fits, f"gan.{group}.name", name, f"is for images, and these data are points; {way_out}")
+    for name in config.evaluation.metrics:
+        fits, way_out = _takes_points("metric", name), f"set evaluation/metrics=[modes], {begin}"
         require(fits, "evaluation.metrics", name, f"measures images, and these data are points; {way_out}")
+
+
+def _takes_points(group: str, name: str) -> bool:
+    return bool(getattr(component.choices(group)[name], "points", False))
 
 
 def build_loss(config: Config) -> AdversarialLoss:

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from math import prod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +77,8 @@ class MLPGenerator(nn.Module):
     ``slope`` is LeakyReLU's, and where PReLU's starts. ``output=linear`` is for points, which have no bounds.
     """
 
+    points: ClassVar[bool] = True
+
     def __init__(
         self,
         latent_dim: int,
@@ -108,6 +111,8 @@ class MLPGenerator(nn.Module):
 @component("discriminator", "mlp")
 class MLPDiscriminator(nn.Module):
     """Dense layers with LeakyReLU and, if asked for, dropout; ``maxout`` is the largest of five dense layers."""
+
+    points: ClassVar[bool] = True
 
     def __init__(
         self,

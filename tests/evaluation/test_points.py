@@ -81,4 +81,13 @@ def test_a_metric_of_images_is_refused_before_any_work(name: str) -> None:
     with pytest.raises(ConfigError) as refused:
         parts.check_fits(recipe, 1, 2, 8, "points")
     expected = f"evaluation.metrics={name}: measures images, and these data are points; set evaluation/metrics=[modes]"
+    expected += ", or begin with experiment=ring8"
     assert str(refused.value) == expected
+
+
+@pytest.mark.parametrize(("slot", "name"), [("generator", "dcgan"), ("discriminator", "resnet")])
+def test_a_network_of_images_is_refused_with_the_way_out(slot: str, name: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parts.check_fits(conf.compose(["experiment=ring8", f"gan/{slot}={name}"]), 1, 2, 8, "points")
+    way_out = f"set gan/{slot}=mlp, or begin with experiment=ring8"
+    assert str(refused.value) == f"gan.{slot}.name={name}: is for images, and these data are points; {way_out}"
