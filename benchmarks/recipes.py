@@ -1,7 +1,7 @@
 """What recipes cost: seconds per 1,000 real images on this device, and the hours that each recipe's own length takes.
 
-The networks, batch and turns are the recipe's; the images are digits of 32 pixels, unless overrides say otherwise. Each recipe is
-warmed up by a step and timed for about half a minute, in whole steps.
+The networks, batch and turns are the recipe's; the images are digits of 32 pixels, unless overrides say otherwise.
+Each recipe is warmed up by a step and timed for at least half a minute and three steps.
 
     python benchmarks/recipes.py sngan,r3gan [overrides…]            a GPU is used where there is one
 """

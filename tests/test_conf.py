@@ -142,8 +142,9 @@ def test_override_sets_values_and_lists(default: Config) -> None:
 
 
 def test_override_equals_composing_anew(default: Config) -> None:
-    several = ["gan/regularizers=[r2]", "training.kimg=1.5", "gan.loss.smoothing=0.1", "gan/discriminator=dcgan"]
-    assert conf.override(default, several) == conf.compose(several)
+    values = ["training.kimg=1.5", "gan.loss.smoothing=0.1", "optimizers.generator.betas=[0.0,0.9]"]
+    for changes in (values, [*values, "gan/regularizers=[r2]", "gan/discriminator=dcgan"]):
+        assert conf.override(default, changes) == conf.compose(changes)
 
 
 def test_a_choice_brings_its_own_options_and_keeps_the_rest(default: Config) -> None:
