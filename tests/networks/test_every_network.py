@@ -164,7 +164,7 @@ def test_a_penalty_on_a_generator_s_slope_can_be_minimised(name: str) -> None:
     torch.testing.assert_close(exact, difference, rtol=1e-4, atol=0)
 
 
-@pytest.mark.parametrize(("name", "spectral"), product(DISCRIMINATORS, (False, True)))
+@pytest.mark.parametrize(("name", "spectral"), list(product(DISCRIMINATORS, (False, True))))
 def test_several_forwards_and_a_penalty_come_before_one_backward(name: str, spectral: bool) -> None:
     side = sides(name)[0]
     D = moved(build("discriminator", name, side, 1, "projection", spectral_norm=spectral))
