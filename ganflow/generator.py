@@ -66,13 +66,31 @@ class Generator:
         index = torch.arange(first, first + count) % classes
         return index if label is None else torch.full_like(index, label)
 
+    def path(self, seed: int, first: int, count: int, at: Tensor) -> Tensor:
+        """z on the ways from samples ``first …`` to ends of their own, at shares ``at`` (count,): (count, latent_dim).
+
+        A way is the great circle (Shoemake, 1985): Gaussian z lie near a sphere, which a straight line would leave.
+        """
+        ends = torch.from_numpy(draws.normal(seed, "path", first, count, self.spec.latent_dim))
+        return slerp(self.latents(seed, first, count), ends, at)
+
     @torch.inference_mode()
+    def draw(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """What the network makes of z, on its device: float (count, C, H, W) in [-1, 1].
+
+        Raises:
+            GanflowError: NaN or infinity, of which no picture can be made.
+        """
+        device = next(self.network.parameters()).device
+        made: Tensor = self.network(z.to(device), None if labels is None else labels.to(device)).float()
+        if not made.isfinite().all():
+            raise GanflowError("the generator makes NaN or infinity; it has diverged")
+        return made
+
     def images(self, seed: int, first: int, count: int, labels: Tensor | None) -> Tensor:
         """Samples as they would be stored, on the network's device: uint8 (count, C, H, W); points as float32."""
-        device = next(self.network.parameters()).device
-        z = self.latents(seed, first, count).to(device)
-        made: Tensor = self.network(z, None if labels is None else labels.to(device))
-        return made.float() if self.spec.points else to_uint8(made)
+        made = self.draw(self.latents(seed, first, count), labels)
+        return made if self.spec.points else to_uint8(made)
 
     def sample(self, n: int, seed: int, label: int | None = None, batch: int = 256) -> Samples:
         """``n`` samples as an array: uint8 (n, H, W, C), float32 (n, 2) of points."""
@@ -83,6 +101,13 @@ class Generator:
             parts.append(self.images(seed, first, count, self.labels(first, count, label)).cpu())
         samples = torch.cat(parts).permute(0, 2, 3, 1)
         return samples.flatten(1).numpy() if self.spec.points else samples.numpy()
+
+
+def slerp(a: Tensor, b: Tensor, at: Tensor) -> Tensor:
+    """Spherical interpolation (Shoemake, 1985) of rows a and b (N, F), at shares ``at`` (N,): 0 is a, 1 is b."""
+    cosine = nn.functional.cosine_similarity(a, b, dim=1).clamp(-1 + 1e-6, 1 - 1e-6)
+    angle, at = cosine.arccos().unsqueeze(1), at.unsqueeze(1)
+    return (((1 - at) * angle).sin() * a + (at * angle).sin() * b) / angle.sin()
 
 
 def to_uint8(images: Tensor) -> Tensor:

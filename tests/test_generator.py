@@ -16,7 +16,7 @@ from torch import nn
 
 from ganflow import component, draws, generator
 from ganflow.errors import GanflowError
-from ganflow.generator import Generator, GeneratorSpec
+from ganflow.generator import Generator, GeneratorSpec, slerp
 
 SPEC = GeneratorSpec({"name": "dcgan", "width": 4}, 8, 16, 3, 3, ["cat", "dog", "owl"])
 UNCONDITIONAL = replace(SPEC, num_classes=0, classes=[])
@@ -239,3 +239,24 @@ def test_a_network_that_is_not_known_here_is_named(tmp_path: Path) -> None:
 def test_weights_that_do_not_fit_are_told_in_one_line(changes: dict[str, int], tmp_path: Path) -> None:
     path = header(tmp_path / "g", changed(**changes))
     assert line_of(generator.load, path).startswith(f"{path}: weights do not fit dcgan: ")
+
+
+def test_a_way_between_latents_stays_on_their_sphere() -> None:
+    model = sampler()
+    at = torch.tensor([0.0, 0.25, 1.0])
+    z = model.path(3, 5, 3, at)
+    torch.testing.assert_close(z[0], model.latents(3, 5, 3)[0])
+    a, b = (model.path(3, 5, 3, torch.full((3,), end)) for end in (0.0, 1.0))
+    torch.testing.assert_close(z[2], b[2])
+    a, b = (nn.functional.normalize(ends, dim=1) for ends in (a, b))
+    quarter = slerp(a, b, torch.full((3,), 0.25))
+    torch.testing.assert_close(quarter.norm(dim=1), torch.ones(3))
+    whole = (a * b).sum(1).arccos()
+    torch.testing.assert_close((a * quarter).sum(1).arccos(), whole / 4)
+    assert not torch.equal(b, model.path(4, 5, 3, torch.ones(3)))
+
+
+def test_a_generator_that_diverged_makes_no_picture() -> None:
+    model = sampler()
+    next(model.network.parameters()).data.fill_(float("nan"))
+    assert line_of(model.sample, 4, 0) == "the generator makes NaN or infinity; it has diverged"

@@ -12,20 +12,23 @@ from ganflow.errors import GanflowError
 class Features:
     """Features (N, F) and class logits (N, K) of N images; K is 0 when the extractor knows no classes.
 
-    Of stacked images, whose C channels have a class each, logits are (N, C, K). Of points, ``distances`` (N,) says how
-    far they are from the mode that they belong to, in σ.
+    Of stacked images, whose C channels have a class each, logits are (N, C, K).
     """
 
     embeddings: Tensor
     logits: Tensor
-    distances: Tensor | None = None
+    distances: Tensor | None = None  # of points (N,): from the mode that each belongs to, in σ
+    labels: Tensor | None = None  # (N,): the class that a sample was asked to be, or that an image is of
+    own_classes: bool = True  # the logits are of the data's own classes; Inception's are of ImageNet's
 
     def __len__(self) -> int:
         return len(self.embeddings)
 
     @property
     def classes(self) -> int:
-        """Number of classes; of stacked images the combinations, K^C."""
+        """Number of the data's classes that are recognised; of stacked images the combinations, K^C."""
+        if not self.own_classes:
+            return 0
         each: int = self.logits.shape[-1]
         return each ** self.logits.shape[1] if self.logits.ndim == 3 else each
 

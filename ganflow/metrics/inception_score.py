@@ -22,7 +22,7 @@ class InceptionScore:
 
     def __call__(self, fake: Features, real: Features) -> dict[str, float]:
         check_finite("inception_score", fake)
-        if not fake.classes or fake.logits.ndim > 2:
+        if fake.logits.ndim > 2 or not fake.logits.shape[1]:
             return {}
         if len(fake) < self.splits:
             raise GanflowError(f"inception_score: {len(fake)} samples do not fill {self.splits} splits")
