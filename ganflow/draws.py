@@ -7,8 +7,9 @@ Bits come from the counter-based Philox generator (Salmon et al., 2011), ``ceil(
 
 import functools
 import hashlib
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 
@@ -35,17 +36,36 @@ def bits(seed: int, stream: str, first: First, count: int, words: int) -> npt.ND
     if len(starts) > 1 and all(b - a == count for a, b in pairwise(starts)):  # the only rank's
         starts, count = starts[:1], count * len(starts)
     blocks = -(-words // 8)
-    generator, raw, at = np.random.Philox(key=_key(seed, stream)), [], 0
-    for start in starts:
-        generator.advance(start * blocks - at)  # in counters; a quarter of what a new generator takes
-        raw.append(generator.random_raw(count * blocks * 4))
-        at = (start + count) * blocks
-    return np.concatenate(raw).view(np.uint32).reshape(-1, blocks * 8)
+    counters = _counters.of(seed, stream)
+    raw = [counters.read(start * blocks, count * blocks) for start in starts]
+    return (raw[0] if len(raw) == 1 else np.concatenate(raw)).view(np.uint32).reshape(-1, blocks * 8)
 
 
-@functools.lru_cache
-def _key(seed: int, stream: str) -> int:
-    return derive(seed, stream) | derive(stream, seed) << 64
+class _Counter:
+    """Philox at any counter: to advance it takes a sixth of what a new generator does."""
+
+    def __init__(self, key: int) -> None:
+        self._generator, self._at = np.random.Philox(key=key), 0
+
+    def read(self, first: int, count: int) -> npt.NDArray[np.uint64]:
+        """The words of ``count`` counters, four each."""
+        self._generator.advance(first - self._at)
+        self._at = first + count
+        return self._generator.random_raw(count * 4)
+
+
+class _Counters(threading.local):
+    """Those of this thread by seed and stream, the latest ones."""
+
+    def __init__(self) -> None:
+        self.of = functools.lru_cache(maxsize=64)(self._make)
+
+    @staticmethod
+    def _make(seed: int, stream: str) -> _Counter:
+        return _Counter(derive(seed, stream) | derive(stream, seed) << 64)
+
+
+_counters = _Counters()
 
 
 def uniform(seed: int, stream: str, first: First, count: int, size: int) -> Floats:
@@ -155,7 +175,7 @@ class Draw:
 
     def under(self, stream: str) -> "Draw":
         """The same images, other numbers."""
-        return replace(self, stream=f"{self.stream}/{stream}")
+        return Draw(self.seed, f"{self.stream}/{stream}", self.first, self.count, self.device)
 
     def normal(self, stream: str, *shape: int) -> torch.Tensor:
         """Standard normal: (count, *shape)."""

@@ -1,5 +1,6 @@
 import itertools
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -163,3 +164,16 @@ def test_every_image_comes_first_and_last_equally_often(n: int) -> None:
     ends = np.array([draws.permute(0, epoch, n, np.array([0, n - 1])) for epoch in range(2000)])
     for place in ends.T:
         assert stats.chisquare(np.bincount(place, minlength=n)).pvalue > 0.001
+
+
+def test_images_may_be_asked_for_in_any_order_and_from_any_thread() -> None:
+    key = draws.derive(3, "any") | draws.derive("any", 3) << 64
+    firsts = [900, 0, 3, 3, 10**12, 7]
+    expected = {first: np.random.Philox(key=key).advance(first).random_raw(5 * 4).view(np.uint32) for first in firsts}
+
+    def read(first: int) -> bool:
+        return all(np.array_equal(draws.bits(3, "any", first, 5, 8).ravel(), expected[first]) for _ in range(50))
+
+    assert all(map(read, firsts))
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(read, firsts * 4))
