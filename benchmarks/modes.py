@@ -16,7 +16,7 @@ import torch
 from ganflow import component, conf
 from ganflow.data.dataset import Dataset
 from ganflow.data.prepare import prepare
-from ganflow.evaluation.points import nearest_mode
+from ganflow.extractors.pixels import nearest_mode
 from ganflow.generator import Generator
 from ganflow.metrics.modes import Modes
 from ganflow.training.build import build_trainer

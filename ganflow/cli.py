@@ -124,6 +124,53 @@ def generate(
     typer.echo(f"{n} samples of {model}, seed {seed}: {out}")
 
 
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Of evaluation, as in `evaluation/extractor=inception`. None: params.yaml.")
+]
+Reference = Annotated[str, typer.Option(help="A prepared data set, or a folder, archive or array of images.")]
+
+
+@app.command("evaluate")
+def evaluate(
+    samples: Annotated[str, typer.Option(help="A folder, zip or tar of images, an .npz, or a model.")],
+    overrides: Overrides = None,
+    reference: Reference = "data",
+    out: Annotated[str | None, typer.Option(help="A JSON file for the figures.")] = None,
+) -> None:
+    """Measure images of any generator by the same code and protocol as the pipeline's own.
+
+    \b
+    Examples:
+      ganflow evaluate --samples theirs/ --reference data
+      ganflow evaluate --samples theirs.npz --reference faces/ evaluation/extractor=inception \\
+                       evaluation.extractor.weights=pt_inception-2015-12-05-6726825d.pth
+    """
+    from ganflow.commands import evaluate as command
+
+    for line in command.evaluate(samples, reference, overrides or [], out):
+        typer.echo(line)
+
+
+@app.command("compare")
+def compare(
+    a: Annotated[str, typer.Argument(help="models:/NAME@ALIAS, runs:/RUN_ID, a model's folder, or images.")],
+    b: Annotated[str, typer.Argument(help="The same for the other.")],
+    overrides: Overrides = None,
+    reference: Reference = "data",
+) -> None:
+    """Say which of two models or sets of images is better, by how much, and whether that is more than noise.
+
+    \b
+    Examples:
+      ganflow compare models:/ganflow-digits@champion models:/ganflow-digits@challenger
+      ganflow compare model/ theirs/ --reference data
+    """
+    from ganflow.commands import evaluate as command
+
+    for line in command.compare_two(a, b, reference, overrides or []):
+        typer.echo(line)
+
+
 @entry_point
 def main() -> None:
     """Run the command line."""

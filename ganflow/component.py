@@ -39,6 +39,7 @@ GROUPS: dict[str, Group] = {
     "augmentation": Group("ganflow.augment", ("gan/augmentation",)),
     "regularizer": Group("ganflow.regularizers", ("gan/regularizers",), several=True),
     "optimizer": Group("ganflow.optimizers", ("optimizers/generator", "optimizers/discriminator")),
+    "extractor": Group("ganflow.extractors", ("evaluation/extractor",)),
     "metric": Group("ganflow.metrics", ("evaluation/metrics",), several=True),
 }
 

@@ -116,8 +116,7 @@ def _check_values(config: Config) -> None:
         "training.batch": t.batch, "training.kimg": t.kimg,
         "training.d_steps": t.d_steps, "training.report_kimg": t.report_kimg,
         "training.snapshot_kimg": t.snapshot_kimg, "training.checkpoint_kimg": t.checkpoint_kimg,
-        "evaluation.batch": e.batch, "evaluation.classifier.width": e.classifier.width,
-        "evaluation.classifier.kimg": e.classifier.kimg, "tune.kimg": tune.kimg,
+        "evaluation.batch": e.batch, "tune.kimg": tune.kimg,
         "tune.concurrent": tune.concurrent, "tune.grace_kimg": tune.grace_kimg,
         "cluster.cpus_per_worker": config.cluster.cpus_per_worker,
         "cluster.start_timeout_s": config.cluster.start_timeout_s,
@@ -125,6 +124,7 @@ def _check_values(config: Config) -> None:
     for key, value in positive.items():
         require(value > 0, key, value, "must be more than 0")
     require(e.samples > 1, "evaluation.samples", e.samples, "must be at least 2")
+    require(e.resamples == 0 or e.resamples >= 20, "evaluation.resamples", e.resamples, "0 (no intervals), or 20 or more")
     require(e.snapshot_samples > 1, "evaluation.snapshot_samples", e.snapshot_samples, "must be at least 2")
     unknown = [name for name in e.snapshot_metrics if name not in e.metrics]
     has = f"one of evaluation.metrics: {', '.join(e.metrics)}"

@@ -4,10 +4,13 @@ Without a process group everything here is the identity of a world of one, so ca
 """
 
 from collections.abc import Iterable
+from typing import TypeVar, cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+T = TypeVar("T")
 
 
 def rank() -> int:
@@ -50,6 +53,15 @@ def gather_rows(rows: Tensor) -> Tensor:
     parts = [torch.empty_like(padded) for _ in counts]
     dist.all_gather(parts, padded)
     return torch.cat([part[: int(c)] for part, c in zip(parts, counts, strict=True)])
+
+
+def gather_objects(mine: T) -> list[T]:
+    """Every rank's small object in rank order, on every rank."""
+    if world_size() == 1:
+        return [mine]
+    every: list[T | None] = [None] * world_size()
+    dist.all_gather_object(every, mine)
+    return cast(list[T], every)
 
 
 def barrier() -> None:

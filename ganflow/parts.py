@@ -61,6 +61,7 @@ def check_fits(config: Config, resolution: int, channels: int, num_classes: int,
         require(fits, key, name, "needs a generator with a mapping network, as gan/generator=stylegan2")
     component.build("optimizer", config.optimizers.generator, "optimizers.generator")
     component.build("optimizer", config.optimizers.discriminator, "optimizers.discriminator")
+    component.build("extractor", config.evaluation.extractor, "evaluation.extractor")
     for name, node in config.evaluation.metrics.items():
         component.build("metric", node, f"evaluation.metrics.{name}")
 
@@ -72,6 +73,9 @@ def _check_points(config: Config) -> None:
     for group, name in networks.items():
         fits, way_out = _takes_points(group, name), f"set gan/{group}=mlp, {begin}"
         require(fits, f"gan.{group}.name", name, f"is for images, and these data are points; {way_out}")
+    extractor = config.evaluation.extractor["name"]
+    fits, way_out = _takes_points("extractor", extractor), f"set evaluation/extractor=pixels, {begin}"
+    require(fits, "evaluation.extractor.name", extractor, f"is for images, and these data are points; {way_out}")
     for name in config.evaluation.metrics:
         fits, way_out = _takes_points("metric", name), f"set evaluation/metrics=[modes], {begin}"
         require(fits, "evaluation.metrics", name, f"measures images, and these data are points; {way_out}")

@@ -80,14 +80,6 @@ class TrainingConfig:
 
 
 @dataclass
-class ClassifierConfig:
-    """The small classifier whose features the metrics use."""
-
-    width: int = 32
-    kimg: float = 30.0
-
-
-@dataclass
 class EvaluationConfig:
     """What is measured, on how many samples, against which split."""
 
@@ -96,7 +88,8 @@ class EvaluationConfig:
     snapshot_metrics: list[str] = field(default_factory=lambda: ["fid", "coverage"])
     reference: str = "train"
     batch: int = 250
-    classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
+    resamples: int = 200  # of the bootstrap, for 95 % intervals; 0: none
+    extractor: Any = MISSING
     metrics: dict[str, Any] = field(default_factory=dict)
 
 

@@ -50,7 +50,7 @@ def test_what_stands_in_params_yaml_is_loaded(tmp_path: Path) -> None:
 POSITIVE = [
     "gan.latent_dim",
     *(f"training.{k}" for k in ("batch", "kimg", "d_steps", "report_kimg", "snapshot_kimg", "checkpoint_kimg")),
-    *(f"evaluation.{k}" for k in ("batch", "classifier.width", "classifier.kimg")),
+    "evaluation.batch",
     *(f"tune.{k}" for k in ("kimg", "concurrent", "grace_kimg")),
     *(f"cluster.{k}" for k in ("cpus_per_worker", "start_timeout_s")),
 ]
@@ -136,7 +136,7 @@ WRONG_TYPES = [
     ("training", 3, "must be a mapping"),
     ("training", None, "must be a mapping"),
     ("tracking", [1], "must be a mapping"),
-    ("evaluation.classifier", 4, "must be a mapping"),
+    ("evaluation.extractor", 4, "must be a component: {name: …, option: value}"),
     ("gan.regularizers", ["r1"], "must be a mapping"),
     ("evaluation.snapshot_metrics", [["fid"]], "must be a single value"),
     ("gan.discriminator.widths", [[256]], "must be a single value"),
@@ -156,7 +156,7 @@ def test_a_wrong_type_is_named_with_what_is_allowed(key: str, value: Any, allowe
 UNKNOWN = [
     ("traning", 1, "here", SECTIONS),
     ("training.kimgs", 1, "training", list(WHOLE["training"])),
-    ("evaluation.classifier.depth", 2, "evaluation.classifier", ["width", "kimg"]),
+    ("evaluation.extractor.depth", 2, "evaluation.extractor", ["name", "width", "kimg"]),
     ("gan.generator.widht", 16, "gan.generator", ["name", "width", "kernel", "norm"]),
     ("gan.regularizers.r1.gama", 1, "gan.regularizers.r1", ["name", "gamma", "interval"]),
 ]

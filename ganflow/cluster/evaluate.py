@@ -1,12 +1,13 @@
 """Evaluation on as many workers as training had."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ganflow.cluster.launch import Work, launch
 from ganflow.errors import GanflowError
-from ganflow.evaluation.evaluator import ClassShare
+from ganflow.evaluation.evaluator import Advanced
+from ganflow.evaluation.measured import Measured
 from ganflow.schema import Config
 
 
@@ -19,22 +20,21 @@ class EvaluatePaths:
     extractors: Path
 
 
-@dataclass(frozen=True)
-class Figures:
-    """The figures of all metrics with their protocol, and how often each class was made."""
-
-    values: dict[str, Any]
-    classes: list[ClassShare]
-
-
-def evaluate(config: Config, name: str, paths: EvaluatePaths) -> Figures:
+def evaluate(config: Config, name: str, paths: EvaluatePaths, listener: Callable[[Advanced], None]) -> Measured:
     """Measure a generator on ``evaluation.samples`` samples.
 
     Raises:
         GanflowError: see :func:`ganflow.cluster.launch.launch`.
     """
-    found: list[Figures] = []
-    launch(config, name, _worker, paths, found.append)
+    found: list[Measured] = []
+
+    def listen(item: Measured | Advanced) -> None:
+        if isinstance(item, Measured):
+            found.append(item)
+        else:
+            listener(item)
+
+    launch(config, name, _worker, paths, listen)
     if not found:
         raise GanflowError("evaluation ended without figures")
     return found[-1]
@@ -43,13 +43,15 @@ def evaluate(config: Config, name: str, paths: EvaluatePaths) -> Figures:
 def _worker(work: Work) -> None:
     from ray.train.torch import get_device
 
-    from ganflow import distributed, generator
+    from ganflow import generator
+    from ganflow.evaluation import measured
     from ganflow.evaluation.build import build_evaluator
 
     paths: EvaluatePaths = work.payload
     config = work.config.evaluation
     evaluator = build_evaluator(config, paths.data, paths.extractors, get_device())
-    fake = evaluator.features(generator.load(paths.generator, get_device()), config.samples)
-    figures, shares = evaluator.figures(fake), evaluator.class_shares(fake)
-    if distributed.rank() == 0:
-        work.post(Figures(figures | evaluator.protocol(config.samples), shares))
+    evaluator.listener = work.post
+    samples = evaluator.drawn(generator.load(paths.generator, get_device()), config.samples)
+    result = measured.evaluate(evaluator, samples, config.resamples)
+    if result is not None:
+        work.post(result)

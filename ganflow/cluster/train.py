@@ -39,6 +39,7 @@ def _worker(work: Work) -> None:
     trainer = build_trainer(config, dataset, get_device(), paths.run)
     evaluator = build_evaluator(config.evaluation, paths.data, paths.extractors, get_device())
     samples, names = config.evaluation.snapshot_samples, config.evaluation.snapshot_metrics
+    evaluator.check_enough(samples, names, "evaluation.snapshot_samples")
     trainer.measure = lambda generator: evaluator.measure(generator, samples, names)
     trainer.listener = each(History(paths.run), work.post)
     trainer.resume()

@@ -1,17 +1,22 @@
 """The protocol: which samples, which reference, which extractor; the figures never go without it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ganflow import component, distributed, draws
 from ganflow.data.dataset import Dataset
-from ganflow.evaluation.extractor import Extractor
+from ganflow.errors import ConfigError, GanflowError
+from ganflow.evaluation import reference
+from ganflow.evaluation.evidence import Evidence, asks_for
+from ganflow.evaluation.samples import Drawn, Samples
+from ganflow.extractors.base import Extractor, Splits
 from ganflow.generator import Generator
+from ganflow.metrics import bootstrap
 from ganflow.metrics.features import Features
 from ganflow.schema import EvaluationConfig
 
@@ -19,38 +24,97 @@ SEED = 0  # of the samples: every model is measured on the same latents
 
 
 @dataclass(frozen=True)
-class ClassShare:
-    """Share of images that the extractor recognises as one class."""
+class Advanced:
+    """So many more of a total are done, on this rank; a bar may follow."""
 
-    name: str
-    generated: float
-    reference: float
+    what: str
+    count: int
+    total: int
+
+
+def unheard(_: Advanced) -> None:
+    """A listener for when nobody listens."""
 
 
 @dataclass
 class Evaluator:
-    """Measures generators against one reference. All ranks call it together; each makes its share of the samples."""
+    """Measures samples against one reference. All ranks call it together; each does its share."""
 
     config: EvaluationConfig
-    reference: Dataset
+    splits: Splits
     extractor: Extractor
+    cache: Path  # where the reference's features are kept
+    device: torch.device
+    listener: Callable[[Advanced], None] = unheard
+    _splits: dict[str, Features] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self._real: Features | None = None
+    @property
+    def reference(self) -> Dataset:
+        """The split that samples are held against."""
+        split = self.splits.train if self.config.reference == "train" else self.splits.test
+        assert split is not None
+        return split
 
     def measure(self, generator: Generator, samples: int, names: Sequence[str] | None = None) -> dict[str, float]:
         """Figures of the chosen metrics (all of the configuration's by default), by name, on every rank."""
-        return self.figures(self.features(generator, samples), names)
+        return self.figures(Evidence(self, self.drawn(generator, samples)), names)
 
-    def figures(self, fake: Features, names: Sequence[str] | None = None) -> dict[str, float]:
-        """Figures of samples whose features are known."""
-        real = self.reference_features()
-        figures: dict[str, float] = {}
-        for name, node in self.config.metrics.items():
-            if names is None or name in names:
-                metric = component.build("metric", node, f"evaluation.metrics.{name}")
-                figures |= metric(fake, real)
-        return figures
+    def drawn(self, generator: Generator, samples: int) -> Drawn:
+        """Samples 0 … samples − 1 of a generator, with the reference's own mix of classes.
+
+        Raises:
+            GanflowError: it makes images of another size, other channels or other classes than the reference has.
+        """
+        spec, facts = generator.spec, self.reference.facts
+        makes, wanted = (spec.resolution, spec.channels), (facts.resolution, facts.channels)
+        if makes != wanted or spec.num_classes not in (0, facts.num_classes):
+            raise GanflowError(
+                f"the generator makes images of {_facts(*makes, spec.num_classes)}, "
+                f"the reference has {_facts(*wanted, facts.num_classes)}"
+            )
+        return Drawn(generator, SEED, samples, self._labels(generator, samples))
+
+    def figures(self, evidence: Evidence, names: Sequence[str] | None = None, resamples: int = 0) -> dict[str, float]:
+        """Figures of the chosen metrics; each is computed by one rank.
+
+        Args:
+            evidence: the samples and what they are held against.
+            names: of metrics; all of the configuration's by default.
+            resamples: of the bootstrap, for the bounds of 95 % intervals; 0 gives none.
+
+        Raises:
+            GanflowError: features of which a metric makes no figure.
+        """
+        metrics = self._measurable(evidence, names)
+        evidence.prepare(name for metric in metrics.values() for name in asks_for(metric))
+        mine = list(metrics)[distributed.rank() :: distributed.world_size()]
+        found: dict[str, dict[str, float]] = {}
+        refused = None
+        try:
+            for name in mine:
+                found[name] = _figures(metrics[name], evidence, resamples)
+                self.listener(Advanced("metrics", 1, len(metrics)))
+        except GanflowError as error:
+            refused = str(error)
+        several = distributed.gather_objects((found, refused))
+        for _, line in several:  # on every rank, for one that went on alone would wait for the others
+            if line is not None:
+                raise GanflowError(line)
+        by_name = {name: figures for found, _ in several for name, figures in found.items()}
+        return {key: value for name in metrics for key, value in by_name[name].items()}
+
+    def check_enough(self, samples: int, names: Sequence[str], key: str) -> None:
+        """Refuse a number of samples that a metric can make nothing of, before the work.
+
+        Raises:
+            ConfigError: with ``key``, where the number stands.
+        """
+        width = self.extractor(torch.from_numpy(self.reference.images(torch.arange(1).numpy()))).embeddings.shape[1]
+        for name, metric in self._metrics(names).items():
+            fewest = metric.fewest(width) if hasattr(metric, "fewest") else 2
+            if samples < fewest:
+                why = f"must be at least {fewest} for {name} of the {width} features of {self.extractor.name}"
+                raise ConfigError(key, samples, why)
 
     def protocol(self, samples: int) -> dict[str, Any]:
         """What stands beside every figure."""
@@ -63,34 +127,44 @@ class Evaluator:
             "seed": SEED,
         }
 
-    def class_shares(self, fake: Features) -> list[ClassShare]:
-        """How often samples and reference are recognised as each class; empty where the extractor knows none."""
-        if not fake.classes:
-            return []
-        both = (fake, self.reference_features())
-        shares = [(f.recognised.bincount(minlength=fake.classes) / len(f)).tolist() for f in both]
-        return [ClassShare(*row) for row in zip(self.reference.classes, *shares, strict=True)]
+    def left_out(self, samples: Samples) -> list[str]:
+        """Metrics that these samples give nothing to, for they come from no known generator."""
+        return [name for name in self.config.metrics if name not in self._measurable(Evidence(self, samples), None)]
 
-    def features(self, generator: Generator, samples: int) -> Features:
-        """Features of samples 0 … samples − 1, with the reference's own mix of classes."""
-        labels = self._labels(generator, samples)
-        part = distributed.share(samples)
+    def sample_features(self, samples: Samples) -> Features:
+        """Features of all samples on every rank; each draws its share."""
+        part, size = distributed.share(len(samples)), self.config.batch
         batches = []
         # A rank without a sample of its own still has to say what shape nothing has.
-        for first in range(part.start, part.stop, self.config.batch) or [part.start]:
-            count = min(self.config.batch, part.stop - first)
-            chosen = None if labels is None else labels[first : first + count]
-            batches.append(self.extractor(generator.images(SEED, first, count, chosen)))
-        return _gather(batches)
+        for first in range(part.start, part.stop, size) or [part.start]:
+            count = min(size, part.stop - first)
+            batches.append(self.extractor(samples.images(first, count).to(self.device)))
+            self.listener(Advanced("samples", count, len(samples)))
+        return reference.gathered(batches, samples.labels)
 
-    def reference_features(self) -> Features:
-        """Features of the whole reference split, once."""
-        if self._real is None:
-            part = distributed.share(len(self.reference))
-            rows = np.arange(part.start, part.stop)
-            chunks = np.array_split(rows, max(1, -(-len(rows) // self.config.batch)))
-            self._real = _gather([self.extractor(torch.from_numpy(self.reference.images(c))) for c in chunks])
-        return self._real
+    def split_features(self, split: str) -> Features:
+        """Features of a whole split, once; of an earlier evaluation where they were kept."""
+        if split not in self._splits:
+            data = self.splits.train if split == "train" else self.splits.test
+            assert data is not None
+
+            def advance(count: int) -> None:
+                self.listener(Advanced(f"{split} images", count, len(data)))
+
+            found = reference.split_features(data, self.extractor, self.config.batch, self.cache, advance)
+            self._splits[split] = found.to(self.device)
+        return self._splits[split]
+
+    def _metrics(self, names: Sequence[str] | None) -> dict[str, Any]:
+        return {
+            name: component.build("metric", node, f"evaluation.metrics.{name}")
+            for name, node in self.config.metrics.items()
+            if names is None or name in names
+        }
+
+    def _measurable(self, evidence: Evidence, names: Sequence[str] | None) -> dict[str, Any]:
+        lacks = {name for name in ("generator", "accuracy_of") if getattr(evidence, name) is None}
+        return {name: metric for name, metric in self._metrics(names).items() if not lacks & {*asks_for(metric)}}
 
     def _labels(self, generator: Generator, samples: int) -> Tensor | None:
         if not generator.spec.num_classes:
@@ -99,13 +173,15 @@ class Evaluator:
         return torch.from_numpy(self.reference.labels[rows])
 
 
-def _gather(batches: list[Features]) -> Features:
-    def whole(parts: list[Tensor]) -> Tensor:
-        return distributed.gather_rows(torch.cat(parts))
+def _facts(resolution: int, channels: int, classes: int) -> str:
+    return f"{resolution} pixels, {channels} channels, {classes} classes"
 
-    distances = [b.distances for b in batches if b.distances is not None]
-    return Features(
-        whole([b.embeddings for b in batches]),
-        whole([b.logits for b in batches]),
-        whole(distances) if distances else None,
-    )
+
+def _figures(metric: Any, evidence: Evidence, resamples: int) -> dict[str, float]:
+    figures: dict[str, float] = metric(**{name: getattr(evidence, name) for name in asks_for(metric)})
+    bounded = getattr(metric, "bounded", None)
+    if resamples and bounded in figures:
+        counts = bootstrap.counts(len(evidence.fake), resamples).to(evidence.fake.embeddings.device)
+        found = bootstrap.interval(figures[bounded], metric.resampled(evidence.fake, evidence.real, counts))
+        figures |= {f"{bounded}_low": found.low, f"{bounded}_high": found.high}
+    return figures

@@ -1,6 +1,6 @@
 """What an extractor says of a set of images: every metric consumes this, so images pass the extractor once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -20,6 +20,11 @@ class Features:
     distances: Tensor | None = None  # of points (N,): from the mode that each belongs to, in σ
     labels: Tensor | None = None  # (N,): the class that a sample was asked to be, or that an image is of
     own_classes: bool = True  # the logits are of the data's own classes; Inception's are of ImageNet's
+
+    def to(self, device: torch.device) -> "Features":
+        """The same on a device."""
+        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Features(**{name: v.to(device) if isinstance(v, Tensor) else v for name, v in moved.items()})
 
     def __len__(self) -> int:
         return len(self.embeddings)

@@ -14,7 +14,7 @@ from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.generator import Generator, GeneratorSpec
 from ganflow.schema import EvaluationConfig
-from tests.evaluation.conftest import CLASSIFIER
+from tests.support.small import EXTRACTOR
 from tests.support.ranks import on_ranks
 
 SPEC = GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 10, [str(d) for d in range(10)])
@@ -24,7 +24,7 @@ UNCONDITIONAL = replace(SPEC, num_classes=0)
 
 def settings(**changes: Any) -> EvaluationConfig:
     metrics = conf.compose(["evaluation.metrics.kid.subset_size=100"]).evaluation.metrics
-    return EvaluationConfig(classifier=CLASSIFIER, metrics=metrics, **changes)
+    return EvaluationConfig(extractor=EXTRACTOR, metrics=metrics, **changes)
 
 
 def evaluator(data: Path, cache: Path, **changes: Any) -> Evaluator:

@@ -138,7 +138,7 @@ def test_samples_are_pictures(project: Project) -> None:
 
 def test_an_experiment_recomposes_and_compares(project: Project) -> None:
     short = [f"training.{name}" for name in ("kimg=2", "checkpoint_kimg=1", "snapshot_kimg=1", "batch=128")]
-    tiny = ["evaluation.samples=100", "evaluation.classifier.kimg=4", "evaluation.classifier.width=8", "tune.trials=0"]
+    tiny = ["evaluation.samples=100", "evaluation.extractor.kimg=4", "evaluation.extractor.width=8", "tune.trials=0"]
     sets = [word for override in [*short, *tiny, "gan/loss=minimax"] for word in ("-S", override)]
     project.run("dvc", "exp", "run", "-n", "minimax", *sets)
     table = json.loads(project.run("dvc", "exp", "show", "--json"))

@@ -18,8 +18,8 @@ DEADLINE_S = 240.0
 # Seconds of training with every part of the real thing.
 SMALL = (
     "training.kimg=12", "training.checkpoint_kimg=1", "training.snapshot_kimg=4", "training.report_kimg=0.5",
-    "evaluation.samples=200", "evaluation.snapshot_samples=100", "evaluation.classifier.kimg=4",
-    "evaluation.classifier.width=8",
+    "evaluation.samples=200", "evaluation.snapshot_samples=100", "evaluation.extractor.kimg=4",
+    "evaluation.extractor.width=8",
     "tune.trials=2", "tune.kimg=2", "tune.grace_kimg=1",
 )  # fmt: skip
 

@@ -17,6 +17,7 @@ BESIDE = (
     "data",
     "errors.py",
     "evaluation",
+    "extractors",
     "files.py",
     "images.py",
     "metrics",

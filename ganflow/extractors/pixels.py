@@ -1,16 +1,44 @@
-"""The extractor of points: their mixture is known, so nothing has to be learned."""
+"""The extractor of toys: the pixels themselves. Of points of a known mixture it knows the modes too."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ganflow.data.dataset import Dataset, Mixture
+from ganflow.component import component
+from ganflow.data.dataset import POINTS, Dataset, Mixture
 from ganflow.errors import GanflowError
+from ganflow.extractors.base import Extractor, Splits
 from ganflow.metrics.features import Features
 
 CHUNK = 100_000  # points at once
+
+
+@component("extractor", "pixels")
+class PixelsChoice:
+    """Nothing has to be learned. Distances between images are those of their pixels, which mean little to an eye."""
+
+    points: ClassVar[bool] = True
+
+    def build(self, splits: Splits, cache: Path, device: torch.device) -> Extractor:
+        """:class:`NearestMode` for points, :class:`Pixels` for images."""
+        return nearest_mode(splits.train) if splits.train.facts.kind == POINTS else Pixels()
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The features of an image are its pixels, 0 to 1."""
+
+    name: str = "pixels"
+    accuracy: None = None
+
+    def __call__(self, images: Tensor) -> Features:
+        """Features (N, C·R·R) of images (N, C, R, R)."""
+        flat = images.flatten(1).float() / 255
+        return Features(flat, flat[:, :0])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganflow.data.dataset import Dataset, Facts, Images, Labels
-from ganflow.evaluation.extractor import Extractor
+from ganflow.extractors.base import Extractor
 from ganflow.metrics.features import Features
 
 
@@ -45,7 +45,7 @@ class PerChannel:
         return f"{self.single.name} per channel"
 
     @property
-    def accuracy(self) -> float:
+    def accuracy(self) -> float | None:
         """Of single channels."""
         return self.single.accuracy
 

@@ -1,4 +1,4 @@
-"""The extractor of the data set's own: a small classifier that is trained on its train split.
+"""The data set's own extractor: a small classifier that is trained on its train split.
 
 Its features say how far samples are from *this* data, where an Inception network trained on photographs says little
 of 8×8 digits. Data without labels get a classifier of four rotations instead (Gidaris et al., 2018).
@@ -8,22 +8,67 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ganflow import draws
-from ganflow.data.dataset import Dataset
-from ganflow.evaluation.stacked import Channels
+from ganflow import distributed, draws
+from ganflow.component import component
+from ganflow.data.dataset import STACKED, Facts, Images, Labels
+from ganflow.errors import require
+from ganflow.extractors.base import Extractor, Splits
+from ganflow.extractors.stacked import Channels, PerChannel
 from ganflow.metrics.features import Features
-from ganflow.schema import ClassifierConfig
-
-Data = Dataset | Channels
 
 BATCH = 64
 ROTATIONS = 4
+
+
+class Data(Protocol):
+    """Images with labels, by index: a split, its channels, or samples."""
+
+    facts: Facts
+    labels: Labels
+    digest: str
+
+    def __len__(self) -> int: ...
+
+    def images(self, indices: NDArray[np.integer[Any]]) -> Images:
+        """uint8 (B, C, R, R)."""
+
+
+@component("extractor", "classifier")
+@dataclass(frozen=True)
+class ClassifierChoice:
+    """Trained for ``kimg`` thousand images, with ``width`` to twice as many maps; once, then it is kept."""
+
+    points: ClassVar[bool] = False
+
+    width: int = 32
+    kimg: float = 30.0
+
+    def __post_init__(self) -> None:
+        require(self.width > 0, "width", self.width, "must be more than 0")
+        require(self.kimg > 0, "kimg", self.kimg, "must be more than 0")
+
+    def build(self, splits: Splits, cache: Path, device: torch.device) -> Extractor:
+        """A classifier of the images, of stacked images one of single channels; rank 0 trains it if it is not kept."""
+        train, test = splits.train, splits.test
+        if train.facts.kind == STACKED:
+            return PerChannel(self._ready(Channels(train), test and Channels(test), cache, device))
+        return self._ready(train, test, cache, device)
+
+    def _ready(self, train: Data, test: Data | None, cache: Path, device: torch.device) -> "Classifier":
+        if distributed.rank() == 0:
+            load_or_train(train, test, self, cache)
+        distributed.barrier()
+        extractor = load_or_train(train, test, self, cache)
+        extractor.network.to(device)
+        return extractor
 
 
 class Network(nn.Module):
@@ -52,31 +97,38 @@ class Classifier:
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Features:
-        """Features of uint8 images (N, C, R, R)."""
+        """Features of images (N, C, R, R), 0 to 255."""
         device = next(self.network.parameters()).device
         embeddings = self.network.features(_normalise(images.to(device)))
         logits: Tensor = self.network.head(embeddings)
         return Features(embeddings, logits if self.supervised else logits[:, :0])
 
 
-def load_or_train(train: Data, test: Data | None, config: ClassifierConfig, cache: Path) -> Classifier:
+def load_or_train(train: Data, test: Data | None, choice: ClassifierChoice, cache: Path) -> Classifier:
     """The extractor of a data set, trained once per (data, options, this file) and kept under ``cache``."""
     own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    key = hashlib.sha256(f"{train.digest}/{config.width}/{config.kimg}/{own}/{torch.__version__}".encode()).hexdigest()[
+    key = hashlib.sha256(f"{train.digest}/{choice.width}/{choice.kimg}/{own}/{torch.__version__}".encode()).hexdigest()[
         :12
     ]
     path = cache / f"classifier-{key}.pt"
-    network = _fresh(train, config)
+    network = _fresh(train, choice)
     if path.exists():
         saved = torch.load(path, weights_only=True)
         network.load_state_dict(saved["weights"])
         accuracy = float(saved["accuracy"])
     else:
-        _fit(network, train, config)
+        _fit(network, train, choice)
         accuracy = _accuracy(network, test or train)
         _write_whole({"weights": network.state_dict(), "accuracy": accuracy}, path)
     network.eval().requires_grad_(False)
     return Classifier(network, f"classifier-{key}", accuracy, train.facts.num_classes > 1)
+
+
+def accuracy_of(train: Data, test: Data, choice: ClassifierChoice) -> float:
+    """Share of a test split that a new classifier of these training images recognises."""
+    network = _fresh(train, choice)
+    _fit(network, train, choice)
+    return _accuracy(network, test)
 
 
 def _write_whole(saved: dict[str, object], path: Path) -> None:
@@ -86,19 +138,19 @@ def _write_whole(saved: dict[str, object], path: Path) -> None:
     unfinished.rename(path)
 
 
-def _fresh(data: Data, config: ClassifierConfig) -> Network:
+def _fresh(data: Data, choice: ClassifierChoice) -> Network:
     facts = data.facts
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(draws.derive("classifier"))
-        return Network(facts.channels, facts.resolution, _classes(data), config.width)
+        return Network(facts.channels, facts.resolution, _classes(data), choice.width)
 
 
 def _classes(data: Data) -> int:
     return data.facts.num_classes if data.facts.num_classes > 1 else ROTATIONS
 
 
-def _fit(network: Network, data: Data, config: ClassifierConfig) -> None:
-    steps = max(1, round(config.kimg * 1000 / BATCH))
+def _fit(network: Network, data: Data, choice: ClassifierChoice) -> None:
+    steps = max(1, round(choice.kimg * 1000 / BATCH))
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=steps)
     network.train()

@@ -13,9 +13,9 @@ from ganflow import component
 from ganflow.data.dataset import Dataset, Facts
 from ganflow.data.prepare import prepare
 from ganflow.evaluation.build import build_evaluator
-from ganflow.evaluation.stacked import Channels
+from ganflow.extractors.stacked import Channels
 from ganflow.schema import EvaluationConfig
-from tests.evaluation.conftest import CLASSIFIER
+from tests.support.small import CLASSIFIER, EXTRACTOR
 from tests.evaluation.test_evaluator import Replay
 
 
@@ -50,7 +50,7 @@ def test_channels_are_grey_images_of_their_own_class(stacked: Path) -> None:
 
 def test_samples_are_recognised_digit_by_digit(stacked: Path, tmp_path: Path) -> None:
     metrics = {"modes": {"name": "modes"}, "fid": {"name": "fid"}}
-    config = EvaluationConfig(classifier=replace(CLASSIFIER, kimg=20), metrics=metrics, reference="test")
+    config = EvaluationConfig(extractor={**EXTRACTOR, "kimg": 20}, metrics, reference="test")
     measured = build_evaluator(config, stacked, tmp_path, torch.device("cpu"))
     assert measured.extractor.accuracy > 0.9
     test = measured.reference

@@ -29,7 +29,7 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def evaluator(data: Path, cache: Path, **changes: Any) -> Evaluator:
-    config = EvaluationConfig(metrics={"modes": {"name": "modes"}}, **changes)
+    config = EvaluationConfig(extractor={"name": "pixels"}, metrics={"modes": {"name": "modes"}}, **changes)
     return build_evaluator(config, data, cache, torch.device("cpu"))
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from ganflow.data.dataset import Dataset
-from ganflow.evaluation import classifier
-from ganflow.evaluation.classifier import load_or_train
-from tests.evaluation.conftest import CLASSIFIER
+from ganflow.extractors import classifier
+from ganflow.extractors.classifier import load_or_train
+from tests.support.small import CLASSIFIER
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,132 @@
+"""`ganflow evaluate` and `ganflow compare`: samples of any generator, measured by the pipeline's own protocol."""
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganflow import conf, config
+from ganflow.data.dataset import Dataset
+from ganflow.evaluation import measured
+from ganflow.evaluation.bars import Bars
+from ganflow.evaluation.build import build_evaluator
+from ganflow.evaluation.comparison import Difference, compare
+from ganflow.evaluation.evaluator import Evaluator
+from ganflow.evaluation.images import as_samples, open_images
+from ganflow.evaluation.measured import Measured
+from ganflow.evaluation.samples import Samples
+from ganflow.files import write_whole
+from ganflow.generator import FILE
+from ganflow.schema import Config
+from ganflow.tracking.source import load_generator
+
+BOUNDS = ("_low", "_high")
+
+
+def evaluate(samples: str, reference: str, overrides: Sequence[str], out: str | None) -> list[str]:
+    """Measure samples, write the figures if ``out`` names a file, and give lines to print.
+
+    Raises:
+        GanflowError: samples or reference that cannot be read or do not go together.
+    """
+    with tempfile.TemporaryDirectory() as scratch, Bars() as bars:
+        settings = _settings(overrides)
+        evaluator = _evaluator(settings, reference, Path(scratch, "reference"), bars)
+        found = _measure(evaluator, _samples(samples, evaluator, settings, Path(scratch, "samples")))
+    if out:
+        write_whole(Path(out), json.dumps(found.values, indent=2) + "\n")
+    return [*_lines(found.values), *(f"not measured, for it needs a generator or classes: {n}" for n in found.left_out)]
+
+
+def compare_two(a: str, b: str, reference: str, overrides: Sequence[str]) -> list[str]:
+    """Measure two generators or sets of samples against one reference and say which is better.
+
+    Raises:
+        GanflowError: as :func:`evaluate`.
+    """
+    with tempfile.TemporaryDirectory() as scratch, Bars() as bars:
+        settings = _settings(overrides)
+        evaluator = _evaluator(settings, reference, Path(scratch, "reference"), bars)
+        sides = []
+        for name, where in (("a", a), ("b", b)):
+            sides.append(_measure(evaluator, _samples(where, evaluator, settings, Path(scratch, name))))
+    differences = compare(*(side.values for side in sides))
+    counts = [side.values["samples"] for side in sides]
+    head = [f"A {a}: {counts[0]:,} samples", f"B {b}: {counts[1]:,} samples", ""]
+    return [*head, *_table(differences), "", _verdict(differences)]
+
+
+def _settings(overrides: Sequence[str]) -> Config:
+    """As ``params.yaml`` says, where there is one and nothing else is asked for."""
+    if config.PARAMS.is_file() and not overrides:
+        return config.load()
+    return conf.compose(overrides)
+
+
+def _evaluator(settings: Config, reference: str, scratch: Path, bars: Bars) -> Evaluator:
+    data = open_images(reference, scratch)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    cache = Path(settings.cluster.storage).absolute() / "extractors"
+    evaluator = build_evaluator(settings.evaluation, data, cache, device)
+    evaluator.listener = bars
+    return evaluator
+
+
+def _samples(where: str, evaluator: Evaluator, settings: Config, scratch: Path) -> Samples:
+    if _is_model(where):
+        generator = load_generator(where, settings.tracking, str(evaluator.device))
+        return evaluator.drawn(generator, settings.evaluation.samples)
+    return as_samples(Dataset.open(open_images(where, scratch)), evaluator.reference, where)
+
+
+def _is_model(where: str) -> bool:
+    path = Path(where)
+    return where.startswith(("models:", "runs:")) or path.suffix == Path(FILE).suffix or (path / FILE).is_file()
+
+
+def _measure(evaluator: Evaluator, samples: Samples) -> Measured:
+    found = measured.evaluate(evaluator, samples, evaluator.config.resamples)
+    assert found is not None  # this process is the only rank
+    return found
+
+
+def _lines(values: Mapping[str, Any]) -> list[str]:
+    """A figure or a line of the protocol each, bounds beside what they bound."""
+    shown = {name: value for name, value in values.items() if not name.endswith(BOUNDS)}
+    width = max(map(len, shown))
+    return [f"{name:{width}s}  {_text(value)}{_interval(name, values)}" for name, value in shown.items()]
+
+
+def _interval(name: str, values: Mapping[str, Any]) -> str:
+    low, high = (values.get(f"{name}{end}") for end in BOUNDS)
+    return "" if low is None or high is None else f"  (95 %: {_text(low)} to {_text(high)})"
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _table(differences: Sequence[Difference]) -> list[str]:
+    rows = [("", "A", "B", "difference", "better")]
+    rows += [(d.figure, _text(d.a), _text(d.b), _by(d), f"{d.winner or 'neither'}" if d.by is not None else "") for d in differences]
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _by(difference: Difference) -> str:
+    if difference.by is None or difference.margin is None:
+        return _text(difference.a - difference.b)
+    return f"{difference.by:+.4g} ± {difference.margin:.2g}"
+
+
+def _verdict(differences: Sequence[Difference]) -> str:
+    """By the first figure whose noise is known."""
+    first = next((d for d in differences if d.by is not None), None)
+    if first is None:
+        return "no figure has an interval, so whether the difference is more than noise is not known"
+    if first.winner is None:
+        return f"neither is better: {first.figure} differs by {_by(first)}, which is no more than noise"
+    return f"{first.winner} is better: {first.figure} differs by {_by(first)} ({first.better} is better), more than noise"

@@ -1,0 +1,80 @@
+"""A whole evaluation: figures with intervals and protocol, classes, and pictures for people."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ganflow import distributed
+from ganflow.evaluation import pictures
+from ganflow.evaluation.evaluator import Evaluator
+from ganflow.evaluation.evidence import Evidence
+from ganflow.evaluation.samples import Samples
+from ganflow.metrics import intra_fid, memorisation
+
+PAIRS = 16  # in the picture
+
+
+@dataclass(frozen=True)
+class ClassShare:
+    """Share of images that the extractor recognises as one class."""
+
+    name: str
+    generated: float
+    reference: float
+    fid: float | None = None  # within the class, of samples that were asked to be it
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is known of samples after an evaluation."""
+
+    values: dict[str, Any]  # figures, then the protocol
+    classes: list[ClassShare]
+    pictures: dict[str, bytes]  # PNG by name
+    left_out: list[str]  # metrics that these samples say nothing to
+
+
+def evaluate(evaluator: Evaluator, samples: Samples, resamples: int) -> Measured | None:
+    """Measure everything that the configuration names; on rank 0, None on the others.
+
+    Raises:
+        GanflowError: fewer samples than a metric needs, or features of which it makes no figure.
+    """
+    evaluator.check_enough(len(samples), list(evaluator.config.metrics), "evaluation.samples")
+    evidence = Evidence(evaluator, samples)
+    figures = evaluator.figures(evidence, resamples=resamples)
+    evidence.prepare(["fake", "real", "train"])
+    if distributed.rank() > 0:
+        return None
+    values = figures | evaluator.protocol(len(samples))
+    return Measured(values, class_shares(evidence), _pictures(evidence), evaluator.left_out(samples))
+
+
+def class_shares(evidence: Evidence) -> list[ClassShare]:
+    """How often samples and reference are recognised as each class; empty where the extractor knows none."""
+    fake, real = evidence.fake, evidence.real
+    if not fake.classes:
+        return []
+    shares = [(f.recognised.bincount(minlength=fake.classes) / len(f)).tolist() for f in (fake, real)]
+    within = intra_fid.by_class(fake, real)
+    names = evidence.evaluator.reference.classes
+    return [
+        ClassShare(name, generated, reference, within.get(label))
+        for label, (name, generated, reference) in enumerate(zip(names, *shares, strict=True))
+    ]
+
+
+def _pictures(evidence: Evidence) -> dict[str, bytes]:
+    train = evidence.evaluator.splits.train
+    drawn = {}
+    if train.facts.dtype == np.uint8:
+        ratios, neighbours = memorisation.nearest(evidence.fake, evidence.train)
+        closest = ratios.argsort()[:PAIRS].tolist()
+        images = torch.cat([evidence.samples.images(i, 1) for i in closest]).permute(0, 2, 3, 1).cpu().numpy()
+        originals = train.images(neighbours[closest].cpu().numpy()).transpose(0, 2, 3, 1)
+        drawn["pairs"] = pictures.closest_pairs(images, originals)
+    if evidence.generator is not None and not evidence.generator.spec.points:
+        drawn["interpolation"] = pictures.interpolation(evidence.generator)
+    return drawn
