@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -53,3 +54,10 @@ def check_finite(name: str, features: Features) -> None:
         raise GanflowError(f"{name} needs at least 2 images, got {len(features)}")
     if not features.embeddings.isfinite().all():
         raise GanflowError(f"{name}: features hold NaN or infinity; the generator has diverged")
+
+
+def some_rows(n: int, most: int) -> Tensor:
+    """At most ``most`` of n rows: all in their order, or else the first of a permutation that is always the same."""
+    if n <= most:
+        return torch.arange(n)
+    return torch.from_numpy(np.random.default_rng(0).permutation(n)[:most])

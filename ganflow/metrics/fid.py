@@ -1,19 +1,62 @@
 """Fréchet Inception Distance (Heusel et al., 2017), over the features of any extractor."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
 from ganflow.component import component
+from ganflow.errors import GanflowError
 from ganflow.metrics.features import Features, check_finite
 
 
 @component("metric", "fid")
 class FID:
-    """``‖μ₁−μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½)`` in float64. Lower is better."""
+    """``‖μ₁−μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½)`` in float64. Lower is better.
+
+    Fewer images than features are refused: their covariance lacks rank, and the figure says more of that than of them.
+    """
+
+    bounded: ClassVar[str] = "fid"
 
     def __call__(self, fake: Features, real: Features) -> dict[str, float]:
         check_finite("fid", fake)
+        check_rank("fid", fake, real)
         return {"fid": frechet_distance(*moments(fake.embeddings), *moments(real.embeddings))}
+
+    def resampled(self, fake: Features, real: Features, counts: Tensor) -> Tensor:
+        """The distance of every resample, in which sample i counts ``counts[b, i]`` times: (B, N) → (B,)."""
+        mean, cov = moments(real.embeddings)
+        x = fake.embeddings.double() - mean
+        y = x @ _factor(cov)
+        squares = x.square().sum(1)
+        return torch.stack([_weighted(x, y, squares, w) for w in counts.to(x)]) + cov.trace()
+
+
+def _weighted(x: Tensor, y: Tensor, squares: Tensor, w: Tensor) -> Tensor:
+    """The distance, but for tr Σ₂, of samples x (N, F) less μ₂, under weights w (N,) that add up to N.
+
+    With ``y = xL`` and ``LLᵀ = Σ₂``, as in :func:`frechet_distance`, the covariance of y is ``LᵀΣ₁L``.
+    """
+    n = len(x)
+    mean_x, mean_y = w @ x / n, w @ y / n
+    # Resamples vary around (n − 1)/n of the samples' own covariance, so n/(n − 1) enters twice and their truth is ours.
+    scale = (n / (n - 1)) ** 2
+    cov_y = (y.T * w) @ y / n - mean_y.outer(mean_y)
+    trace = w @ squares / n - mean_x @ mean_x
+    cross = torch.linalg.eigvalsh(scale * cov_y).clamp(min=0).sqrt().sum()
+    distance: Tensor = mean_x @ mean_x + scale * trace - 2 * cross
+    return distance
+
+
+def check_rank(name: str, fake: Features, real: Features) -> None:
+    """Refuse images whose covariance cannot have full rank."""
+    way_out = "raise evaluation.samples, or measure kid"
+    for which, features, ways_out in (("samples", fake, way_out), ("reference images", real, "measure kid")):
+        n, size = features.embeddings.shape
+        if n <= size:
+            needs = f"the covariance needs more {which.split()[-1]} than features"
+            raise GanflowError(f"{name}: {n} {which} of {size} features: {needs}; {ways_out}")
 
 
 def moments(features: Tensor) -> tuple[Tensor, Tensor]:

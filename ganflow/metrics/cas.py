@@ -1,0 +1,21 @@
+"""Classification accuracy score (Ravuri & Vinyals, 2019)."""
+
+from collections.abc import Callable
+
+from ganflow.component import component
+
+
+@component("metric", "cas")
+class ClassificationAccuracyScore:
+    """Accuracy on the data's test images of a classifier that has only seen samples and the classes asked for.
+
+    ``cas``: trained on samples. ``cas_real``: the same classifier trained on as many real images, which is what to
+    compare it with. ``cas_both``: trained on both; above ``cas_real`` where samples serve as augmentation of the data.
+    """
+
+    def __call__(self, accuracy_of: Callable[..., float]) -> dict[str, float]:
+        return {
+            "cas": accuracy_of("generated"),
+            "cas_real": accuracy_of("real"),
+            "cas_both": accuracy_of("real", "generated"),
+        }
