@@ -29,9 +29,9 @@ class Curve:
 
 
 def read_curves(training_csv: str) -> list[Curve]:
-    """The curves of ``reports/training.csv``: losses together, every snapshot metric by itself, then what else there is.
+    """The curves of ``reports/training.csv``: losses together, each snapshot metric by itself, the rest.
 
-    A curve has only the rows at which one of its figures was measured, for metrics are measured more rarely than losses.
+    A curve has only the rows at which one of its figures was measured, for metrics are measured rarely.
 
     Raises:
         GanflowError: a cell that is no number, or no ``kimg``.
@@ -76,4 +76,6 @@ def _curve(title: str, kimg: list[float], series: Mapping[str, list[float | None
     found = [v for values in known.values() for v in values if v is not None and math.isfinite(v)]
     log = title != "Losses" and len(found) > 1 and min(found) > 0 and max(found) > WIDE * min(found)
     shown = KNOWN[title].label if title in KNOWN else title.replace("_", " ")
+    if title not in known and len(known) == 1:  # of a group, which a legend would name
+        shown += f": {next(iter(known))}"
     return Curve(shown[:1].upper() + shown[1:], tuple(kimg[i] for i in kept), known, log=log)

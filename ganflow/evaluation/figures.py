@@ -6,7 +6,7 @@ from typing import Any
 
 from ganflow.evaluation.svg import number
 
-LOWER, HIGHER = "↓ lower", "↑ higher"
+LOWER, HIGHER = "↓ lower is better", "↑ higher is better"
 SPREAD = ("_low", "_high", "_std")  # what these end belongs to the figure before
 DOUBTFUL = 0.01  # a p-value below is a sign
 
@@ -23,34 +23,32 @@ class Known:
 KNOWN = {
     "fid": Known("FID", LOWER, "How far the features of samples lie from those of real images; 0 is alike."),
     "fid_infinity": Known("FID∞", LOWER, "FID as endlessly many samples would give it, without the bias of few."),
-    "kid": Known("KID", LOWER, "How far features lie apart, without a bias from the number of samples; near 0 is alike."),
+    "kid": Known("KID", LOWER, "How far features lie apart, without a bias from how many there are; near 0 is alike."),
     "intra_fid": Known("Intra-FID", LOWER, "FID within each class, the mean over classes."),
-    "inception_score": Known(
-        "Inception Score", HIGHER, "How clear each sample's class is and how varied the classes; it knows no real image."
-    ),
+    "inception_score": Known("Inception Score", HIGHER, "How clear and how varied the classes of samples are."),
     "precision": Known("Precision", HIGHER, "Share of samples that lie among real images: how many look real."),
     "recall": Known("Recall", HIGHER, "Share of real images that lie among samples: how much of the data is made."),
-    "density": Known("Density", HIGHER, "How densely real images surround samples; about 1 for real images themselves."),
+    "density": Known("Density", HIGHER, "How densely real images lie around samples; about 1 for real images."),
     "ball_coverage": Known("Coverage of images", HIGHER, "Share of real images with a sample in their neighbourhood."),
     "coverage": Known("Coverage of classes", HIGHER, "Share of the data's classes that are made often enough."),
-    "class_reverse_kl": Known("Reverse KL of classes", LOWER, "How far the mix of classes is from the data's; 0 is equal."),
+    "class_reverse_kl": Known("Reverse KL of classes", LOWER, "How far the mix of classes is from the data's."),
     "modes": Known("Modes", HIGHER, "How many modes (of images: classes) have at least one sample."),
     "high_quality": Known("High quality", HIGHER, "Share of samples that lie close to a mode."),
     "reverse_kl": Known("Reverse KL", LOWER, "How unevenly samples fall on the modes, in nats; 0 is evenly."),
     "diversity": Known("Diversity", HIGHER, "How much samples differ from each other."),
-    "authenticity": Known(
-        "Authenticity", HIGHER, "Share of samples farther from their closest training image than that is from its own."
-    ),
+    "authenticity": Known("Authenticity", HIGHER, "Share of samples that keep their distance from training images."),
     "memorised": Known(
-        "Memorised", "0.05 or less", "Share of samples nearer to a training image than 95 % of test images are; 0.05 expected."
+        "Memorised", "0.05 is expected, more is worse",
+        "Share of samples nearer to a training image than 95 % of test images are.",
     ),
     "memorisation_p": Known(
-        "p of memorisation", "not small", "How likely so many near samples are for a generator that copies nothing."
+        "p of memorisation", "small is a sign of copies",
+        "How likely so many near samples are for a generator that copies nothing.",
     ),
     "ppl": Known("Perceptual path length", LOWER, "How abruptly pictures change on the ways between latents."),
-    "cas": Known("Classification accuracy", HIGHER, "Accuracy on real images of a classifier that saw samples alone."),
-    "cas_real": Known("… trained on real images", "", "The same classifier after real images: what the one above aims at."),
-    "cas_both": Known("… trained on both", HIGHER, "The same after both; above that of real images alone, samples help."),
+    "cas": Known("Classifier from samples", HIGHER, "Accuracy on real images of a classifier that saw samples alone."),
+    "cas_real": Known("Classifier from real images", "", "The same, trained on real images: the measure."),
+    "cas_both": Known("Classifier from both", HIGHER, "The same, trained on both; above the measure, samples help."),
 }  # fmt: skip
 
 
@@ -63,7 +61,7 @@ class Verdict:
 
 
 def verdicts(figures: Mapping[str, Any], classes: int) -> list[Verdict]:
-    """What follows from the figures in plain words; ``classes`` is how many the reference has, 0 where none is known."""
+    """What follows from the figures in plain words; ``classes`` of the reference, 0 where unknown."""
     told = []
     p = figures.get("memorisation_p")
     if isinstance(p, int | float) and p < DOUBTFUL:

@@ -85,7 +85,7 @@ def _figures(report: Report) -> str:
     names = [name for name in figures if name not in spread]
     names.sort(key=lambda name: order.index(name) if name in KNOWN else len(order))
     rows = "".join(_figure(name, figures) for name in names)
-    head = '<tr><th scope="col">Figure</th><th scope="col" class="number">Value</th><th scope="col">Better</th></tr>'
+    head = '<tr><th scope="col">Figure</th><th scope="col" class="number">Value</th></tr>'
     return _section("Figures", _card(_table(head, rows, "Figures"))) if rows else ""
 
 
@@ -93,18 +93,19 @@ def _figure(name: str, figures: Mapping[str, Any]) -> str:
     """The row of one figure, with its interval and its standard deviation."""
     known = KNOWN.get(name, Known(name, "", ""))
     low, high, std = (figures.get(name + end) for end in SPREAD)
-    value = f"<b>{_value(figures[name])}</b>" + (f" ± {_value(std)}" if std is not None else "")
+    value = f"<b>{_value(figures[name])}</b>" + (f'<div class="soft">± {_value(std)}</div>' if std is not None else "")
     if low is not None and high is not None:
         value += f'<div class="soft">95 %: {_value(low)} to {_value(high)}</div>'
-    code = f" <code>{escape(name)}</code>" if name in KNOWN else ""
-    said = f'<th scope="row"><b>{escape(known.label)}</b>{code}<div class="soft">{escape(known.says)}</div></th>'
-    return f'<tr>{said}<td class="number">{value}</td><td class="better">{escape(known.better)}</td></tr>'
+    said = f'<b>{escape(known.label)}</b> <span class="better">{escape(known.better)}</span>'
+    if name in KNOWN:
+        said += f'<div class="soft">{escape(known.says)} <code>{escape(name)}</code></div>'
+    return f'<tr><th scope="row">{said}</th><td class="number">{value}</td></tr>'
 
 
 def _pictures(report: Report) -> str:
     cards = []
     for picture in report.pictures:
-        said = f"<h3>{escape(picture.title)}</h3>" + (f'<p class="soft">{escape(picture.caption)}</p>')
+        said = f"<h3>{escape(picture.title)}</h3>" + f'<p class="soft">{escape(picture.caption)}</p>'
         width, height = struct.unpack(">II", picture.png[16:24])  # of the header, so that nothing jumps
         data = b64encode(picture.png).decode("ascii")
         image = f'<img src="data:image/png;base64,{data}" width="{width}" height="{height}" alt="{_plain(picture)}">'
@@ -172,7 +173,7 @@ def _plain(picture: Picture) -> str:
 
 
 def _share(value: float) -> str:
-    return f"{svg.number(100 * value, 3)} %"
+    return f"{100 * value:.2f} %"
 
 
 def _value(value: object) -> str:

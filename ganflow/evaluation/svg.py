@@ -10,8 +10,8 @@ from html import escape
 
 Values = Sequence[float | None]  # None and what is not finite are gaps
 
-WIDTH, HEIGHT = 480, 270
-TOP, RIGHT, BOTTOM, LEFT = 34, 14, 42, 56  # around the plot
+WIDTH, HEIGHT = 420, 250
+TOP, RIGHT, BOTTOM, LEFT = 34, 14, 42, 50  # around the plot
 MOST = 400  # points of a line: two per pixel are one
 GLYPH = 6.6  # pixels that a character takes, about
 ROW, BAR = 30, 10  # pixels per class, and per bar
@@ -23,7 +23,7 @@ STYLE = """
 @media (prefers-color-scheme:dark){:root{--ink:#e8eaed;--soft:#a0a7b0;--rule:#343a41;
 --c0:#6ea8ff;--c1:#ffa057;--c2:#4fd1a1;--c3:#d294f5;--c4:#ff7d92;--c5:#aab4c0}}
 svg.chart{display:block;width:100%;height:auto;font:12px system-ui,sans-serif}
-.chart text{fill:var(--soft)}.chart .title{fill:var(--ink);font-weight:600;font-size:14px}
+.chart text{fill:var(--soft)}.chart .title{fill:var(--ink);font-weight:600;font-size:15px}
 .chart .name{fill:var(--ink)}.chart .rule{stroke:var(--rule);stroke-width:1}
 .chart .line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
 """
@@ -129,7 +129,7 @@ def _axis(values: Sequence[float], start: float, end: float, log: bool = False, 
         ticks = log_ticks(low, high)
         return Axis(min(low, ticks[0]), max(high, ticks[-1]), start, end, ticks, log=True)
     if high - low <= 1e-9 * max(abs(low), abs(high)):  # a constant has no extent
-        low, high = low - (abs(low) / 2 or 0.5), high + (abs(high) / 2 or 0.5)
+        low, high = min(0.0, low), max(0.0, high) or float(not low)
     ticks = round_ticks(low, high, around=fit)
     return Axis(min(low, ticks[0]), max(high, ticks[-1]), start, end, ticks)
 
