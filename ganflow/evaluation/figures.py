@@ -1,5 +1,6 @@
 """What is known of each figure: what it says in plain words, which way is better, and what follows from some."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -63,14 +64,16 @@ class Verdict:
 def verdicts(figures: Mapping[str, Any], classes: int) -> list[Verdict]:
     """What follows from the figures in plain words; ``classes`` of the reference, 0 where unknown."""
     told = []
-    p = figures.get("memorisation_p")
-    if isinstance(p, int | float) and p < DOUBTFUL:
-        told.append(
-            Verdict(False, f"Samples lie closer to training images than held-out images do (p = {number(p, 2)})")
-        )
-    elif isinstance(p, int | float) and p >= DOUBTFUL:  # nor is NaN
-        told.append(Verdict(True, f"Memorisation: no sign (p = {number(p, 2)})"))
-    made = figures["coverage"] * classes if "coverage" in figures else figures.get("modes")
-    if classes and isinstance(made, int | float) and made == made:
+    p, covered, modes = (_finite(figures.get(name)) for name in ("memorisation_p", "coverage", "modes"))
+    if p is not None:
+        copied = "Samples lie closer to training images than held-out images do"
+        said = copied if p < DOUBTFUL else "Memorisation: no sign"
+        told.append(Verdict(p >= DOUBTFUL, f"{said} (p = {number(p, 2)})"))
+    made = modes if covered is None else covered * classes
+    if classes and made is not None:
         told.append(Verdict(round(made) >= classes, f"Classes made: {round(made)} of {classes}"))
     return told
+
+
+def _finite(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
