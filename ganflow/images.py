@@ -17,7 +17,7 @@ Colour = tuple[int, int, int]
 
 LEGIBLE = 48  # pixels; smaller images are enlarged to at least this height
 GAP = 2  # pixels between images and around them
-_GAP_GREY = 32
+GAP_GREY = 32
 _MODES = {1: "L", 3: "RGB"}
 
 PLANE = 480  # pixels per side of a scatter plot
@@ -47,6 +47,11 @@ def grid(images: Images, columns: int | None = None, scale: int | None = None) -
     Raises:
         ConfigError: no images, another shape or type, or a factor below 1.
     """
+    return png(tiles(images, columns, scale))
+
+
+def tiles(images: Images, columns: int | None = None, scale: int | None = None) -> Images:
+    """The pixels of :func:`grid`, which several grids may share: uint8 (H', W', C)."""
     _check(images)
     count, height, width, channels = images.shape
     columns = min(count, math.ceil(math.sqrt(count))) if columns is None else columns
@@ -55,12 +60,12 @@ def grid(images: Images, columns: int | None = None, scale: int | None = None) -
     require(scale > 0, "scale", scale, "must be at least 1")
     rows = -(-count // columns)
     cell_h, cell_w = height * scale + GAP, width * scale + GAP
-    canvas = np.full((rows * cell_h + GAP, columns * cell_w + GAP, channels), _GAP_GREY, np.uint8)
+    canvas = np.full((rows * cell_h + GAP, columns * cell_w + GAP, channels), GAP_GREY, np.uint8)
     for i, image in enumerate(images):
         top, left = i // columns * cell_h + GAP, i % columns * cell_w + GAP
         large = image.repeat(scale, axis=0).repeat(scale, axis=1)
         canvas[top : top + height * scale, left : left + width * scale] = large
-    return png(canvas)
+    return canvas
 
 
 def scatter(points: Points, centres: Sequence[Sequence[float]] = ()) -> bytes:

@@ -1,0 +1,185 @@
+"""One page that says how good a generator is: it stands alone, asks for nothing and runs nothing, so it can be sent."""
+
+import struct
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib import resources
+from typing import Any
+
+from ganflow.evaluation import svg
+from ganflow.evaluation.curves import Curve
+from ganflow.evaluation.figures import KNOWN, SPREAD, Known, verdicts
+
+# Nothing but what stands in the page: what is forgotten to be escaped could still neither run nor load.
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+SHOWN = 30  # classes with bars; of more, those that are furthest from their share
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """Share of samples and of the reference that are recognised as one class, and the FID within it."""
+
+    name: str
+    generated: float
+    reference: float
+    fid: float | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG with what it shows."""
+
+    title: str
+    caption: str
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the page tells."""
+
+    title: str
+    summary: Mapping[str, str]  # facts beneath the title
+    figures: Mapping[str, Any]  # what is also in the protocol is shown there alone
+    protocol: Mapping[str, Any]
+    curves: Sequence[Curve] = ()
+    classes: Sequence[ClassRow] = ()
+    pictures: Sequence[Picture] = ()
+
+
+def html(report: Report) -> str:
+    """The page as a whole; the same report gives the same text."""
+    style = svg.STYLE + resources.files("ganflow.evaluation").joinpath("report.css").read_text(encoding="utf-8")
+    # Without an icon of its own a page asks its server for one.
+    head = f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>{escape(report.title)}</title>
+<style>{style}</style>
+</head>
+"""
+    parts = (_header, _figures, _pictures, _classes, _curves, _protocol)
+    body = "\n".join(part for part in (write(report) for write in parts) if part)
+    return f"{head}<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+
+
+def _header(report: Report) -> str:
+    told = verdicts(report.figures, sum(row.reference > 0 for row in report.classes))
+    marks = {True: ("good", "✓"), False: ("bad", "!")}
+    lines = [f'<li class="{marks[v.good][0]}"><b>{marks[v.good][1]}</b>{escape(v.text)}</li>' for v in told]
+    listed = f'\n<ul class="verdicts">{"".join(lines)}</ul>' if lines else ""
+    facts = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in report.summary.items())
+    return f"<h1>{escape(report.title)}</h1>{listed}" + (f'\n<dl class="facts">{facts}</dl>' if facts else "")
+
+
+def _figures(report: Report) -> str:
+    figures = {name: value for name, value in report.figures.items() if name not in report.protocol}
+    spread = {name + end for name in figures for end in SPREAD}
+    order = list(KNOWN)
+    names = [name for name in figures if name not in spread]
+    names.sort(key=lambda name: order.index(name) if name in KNOWN else len(order))
+    rows = "".join(_figure(name, figures) for name in names)
+    head = '<tr><th scope="col">Figure</th><th scope="col" class="number">Value</th></tr>'
+    return _section("Figures", _card(_table(head, rows, "Figures"))) if rows else ""
+
+
+def _figure(name: str, figures: Mapping[str, Any]) -> str:
+    """The row of one figure, with its interval and its standard deviation."""
+    known = KNOWN.get(name, Known(name, "", ""))
+    low, high, std = (figures.get(name + end) for end in SPREAD)
+    value = f"<b>{_value(figures[name])}</b>" + (f'<div class="soft">± {_value(std)}</div>' if std is not None else "")
+    if low is not None and high is not None:
+        value += f'<div class="soft">95 %: {_value(low)} to {_value(high)}</div>'
+    said = f'<b>{escape(known.label)}</b> <span class="better">{escape(known.better)}</span>'
+    if name in KNOWN:
+        said += f'<div class="soft">{escape(known.says)} <code>{escape(name)}</code></div>'
+    return f'<tr><th scope="row">{said}</th><td class="number">{value}</td></tr>'
+
+
+def _pictures(report: Report) -> str:
+    cards = []
+    for picture in report.pictures:
+        said = f"<h3>{escape(picture.title)}</h3>" + f'<p class="soft">{escape(picture.caption)}</p>'
+        width, height = struct.unpack(">II", picture.png[16:24])  # of the header, so that nothing jumps
+        data = b64encode(picture.png).decode("ascii")
+        image = f'<img src="data:image/png;base64,{data}" width="{width}" height="{height}" alt="{_plain(picture)}">'
+        cards.append(f'<figure class="card"><figcaption>{said}</figcaption>{_scroll(image, picture.title)}</figure>')
+    return _section("Pictures", f'<div class="pictures">{"".join(cards)}</div>') if cards else ""
+
+
+def _classes(report: Report) -> str:
+    rows = report.classes
+    if not rows:
+        return ""
+    farthest = sorted(range(len(rows)), key=lambda i: -abs(rows[i].generated - rows[i].reference))[:SHOWN]
+    shown = [rows[i] for i in sorted(farthest)]
+    title = "Share of each class" if len(shown) == len(rows) else f"The {len(shown)} classes farthest from their share"
+    shares = {"generated": [row.generated for row in shown], "reference": [row.reference for row in shown]}
+    chart = svg.bars(title, [row.name for row in shown], shares, "share of images", percent=True)
+    table = _card(_class_table(rows))
+    return _section("Classes", f'<div class="charts">{_card(chart)}{table}</div>')
+
+
+def _class_table(rows: Sequence[ClassRow]) -> str:
+    names = ["Generated", "Reference"] + (["FID"] if any(row.fid is not None for row in rows) else [])
+    head = "".join(f'<th scope="col" class="number">{name}</th>' for name in names)
+    body = []
+    for row in rows:
+        cells = [_share(row.generated), _share(row.reference), _value(row.fid)][: len(names)]
+        numbers = "".join(f'<td class="number">{cell}</td>' for cell in cells)
+        body.append(f'<tr><th scope="row">{escape(row.name)}</th>{numbers}</tr>')
+    return _table(f'<tr><th scope="col">Class</th>{head}</tr>', "".join(body), "Classes", "tall")
+
+
+def _curves(report: Report) -> str:
+    charts = [_card(svg.lines(c.title, c.x_label, c.x, c.series, c.log)) for c in report.curves]
+    return _section("Training", f'<div class="charts">{"".join(charts)}</div>') if charts else ""
+
+
+def _protocol(report: Report) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name.replace("_", " "))}</th><td>{_value(value)}</td></tr>'
+        for name, value in report.protocol.items()
+    )
+    return _section("Protocol", _card(_table("", rows, "Protocol"))) if rows else ""
+
+
+def _section(title: str, content: str) -> str:
+    return f"<section>\n<h2>{title}</h2>\n{content}\n</section>"
+
+
+def _card(content: str) -> str:
+    return f'<div class="card">{content}</div>'
+
+
+def _table(head: str, rows: str, label: str, kind: str = "scroll") -> str:
+    top = f"<thead>{head}</thead>" if head else ""
+    return _scroll(f"<table>{top}<tbody>{rows}</tbody></table>", label, kind)
+
+
+def _scroll(content: str, label: str, kind: str = "scroll") -> str:
+    """A box that scrolls by itself, by the keyboard too."""
+    return f'<div class="{kind}" role="region" aria-label="{escape(label)}" tabindex="0">{content}</div>'
+
+
+def _plain(picture: Picture) -> str:
+    return escape(f"{picture.title}: {picture.caption}" if picture.caption else picture.title)
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.2f} %"
+
+
+def _value(value: object) -> str:
+    """A value as escaped text."""
+    if value is None:
+        return "–"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return escape(svg.number(value))
+    return escape(str(value))
