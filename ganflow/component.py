@@ -40,6 +40,7 @@ GROUPS: dict[str, Group] = {
     "regularizer": Group("ganflow.regularizers", ("gan/regularizers",), several=True),
     "optimizer": Group("ganflow.optimizers", ("optimizers/generator", "optimizers/discriminator")),
     "metric": Group("ganflow.metrics", ("evaluation/metrics",), several=True),
+    "extractor": Group("ganflow.extractors", ("evaluation/extractor",)),
 }
 
 _registry: dict[tuple[str, str], type] = {}
