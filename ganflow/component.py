@@ -41,7 +41,6 @@ GROUPS: dict[str, Group] = {
     "optimizer": Group("ganflow.optimizers", ("optimizers/generator", "optimizers/discriminator")),
     "extractor": Group("ganflow.extractors", ("evaluation/extractor",)),
     "metric": Group("ganflow.metrics", ("evaluation/metrics",), several=True),
-    "extractor": Group("ganflow.extractors", ("evaluation/extractor",)),
 }
 
 _registry: dict[tuple[str, str], type] = {}

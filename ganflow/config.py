@@ -124,7 +124,9 @@ def _check_values(config: Config) -> None:
     for key, value in positive.items():
         require(value > 0, key, value, "must be more than 0")
     require(e.samples > 1, "evaluation.samples", e.samples, "must be at least 2")
-    require(e.resamples == 0 or e.resamples >= 20, "evaluation.resamples", e.resamples, "0 (no intervals), or 20 or more")
+    require(
+        e.resamples == 0 or e.resamples >= 20, "evaluation.resamples", e.resamples, "0 (no intervals), or 20 or more"
+    )
     require(e.snapshot_samples > 1, "evaluation.snapshot_samples", e.snapshot_samples, "must be at least 2")
     unknown = [name for name in e.snapshot_metrics if name not in e.metrics]
     has = f"one of evaluation.metrics: {', '.join(e.metrics)}"

@@ -111,7 +111,10 @@ def _text(value: Any) -> str:
 
 def _table(differences: Sequence[Difference]) -> list[str]:
     rows = [("", "A", "B", "difference", "better")]
-    rows += [(d.figure, _text(d.a), _text(d.b), _by(d), f"{d.winner or 'neither'}" if d.by is not None else "") for d in differences]
+    rows += [
+        (d.figure, _text(d.a), _text(d.b), _by(d), f"{d.winner or 'neither'}" if d.by is not None else "")
+        for d in differences
+    ]
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
@@ -129,4 +132,6 @@ def _verdict(differences: Sequence[Difference]) -> str:
         return "no figure has an interval, so whether the difference is more than noise is not known"
     if first.winner is None:
         return f"neither is better: {first.figure} differs by {_by(first)}, which is no more than noise"
-    return f"{first.winner} is better: {first.figure} differs by {_by(first)} ({first.better} is better), more than noise"
+    return (
+        f"{first.winner} is better: {first.figure} differs by {_by(first)} ({first.better} is better), more than noise"
+    )

@@ -104,5 +104,7 @@ def _range(images: Any) -> str:
 def _checked_labels(where: str, labels: Any, count: int) -> Any:
     fits = np.issubdtype(labels.dtype, np.integer) and labels.shape == (count,) and (labels >= 0).all()
     if not fits:
-        raise GanflowError(f"{where}: labels are {labels.dtype}{labels.shape}; they must be {count} whole numbers from 0")
+        raise GanflowError(
+            f"{where}: labels are {labels.dtype}{labels.shape}; they must be {count} whole numbers from 0"
+        )
     return labels.astype(np.int64)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
 from ganflow import distributed
+from ganflow.data.dataset import POINTS
 from ganflow.evaluation import pictures
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.evidence import Evidence
@@ -58,7 +58,7 @@ def class_shares(evidence: Evidence) -> list[ClassShare]:
     if not fake.classes:
         return []
     shares = [(f.recognised.bincount(minlength=fake.classes) / len(f)).tolist() for f in (fake, real)]
-    within = intra_fid.by_class(fake, real)
+    within = intra_fid.by_class(fake, real) if "intra_fid" in evidence.evaluator.config.metrics else {}
     names = evidence.evaluator.reference.classes
     return [
         ClassShare(name, generated, reference, within.get(label))
@@ -69,12 +69,11 @@ def class_shares(evidence: Evidence) -> list[ClassShare]:
 def _pictures(evidence: Evidence) -> dict[str, bytes]:
     train = evidence.evaluator.splits.train
     drawn = {}
-    if train.facts.dtype == np.uint8:
+    if train.facts.kind != POINTS:
         ratios, neighbours = memorisation.nearest(evidence.fake, evidence.train)
         closest = ratios.argsort()[:PAIRS].tolist()
         images = torch.cat([evidence.samples.images(i, 1) for i in closest]).permute(0, 2, 3, 1).cpu().numpy()
-        originals = train.images(neighbours[closest].cpu().numpy()).transpose(0, 2, 3, 1)
+        originals = torch.from_numpy(train.images(neighbours[closest].cpu().numpy())).permute(0, 2, 3, 1).numpy()
         drawn["pairs"] = pictures.closest_pairs(images, originals)
-    if evidence.generator is not None and not evidence.generator.spec.points:
-        drawn["interpolation"] = pictures.interpolation(evidence.generator)
-    return drawn
+    ways = pictures.interpolation(evidence.generator) if evidence.generator is not None else None
+    return drawn if ways is None else drawn | {"interpolation": ways}

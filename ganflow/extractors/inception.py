@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from ganflow.component import component
 from ganflow.errors import GanflowError, require
 from ganflow.extractors import weights
+from ganflow.extractors.base import Splits
 from ganflow.extractors.inception_v3 import FEATURES, InceptionV3
 from ganflow.metrics.features import Features
 
@@ -59,12 +61,14 @@ class Inception:
         sha256: what the file's sha256 is, or begins with (8 digits or more); the public file is known by its name.
     """
 
+    points: ClassVar[bool] = False
+
     def __init__(self, weights: str = "", sha256: str = "") -> None:
         fits = re.fullmatch("(?:[0-9a-f]{8,64})?", sha256.lower()) is not None
         require(fits, "sha256", sha256, "must be 8 to 64 hexadecimal digits")
         self.weights, self.sha256 = weights, sha256.lower()
 
-    def build(self, splits: object, cache: Path, device: torch.device) -> InceptionFeatures:
+    def build(self, splits: Splits, cache: Path, device: torch.device) -> InceptionFeatures:
         """The extractor on ``device``; it is the same for all data, so ``splits`` are not looked at.
 
         Raises:

@@ -1,6 +1,7 @@
 """What an extractor says of a set of images: every metric consumes this, so images pass the extractor once."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,8 +25,8 @@ class Features:
 
     def to(self, device: torch.device) -> "Features":
         """The same on a device."""
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Features(**{name: v.to(device) if isinstance(v, Tensor) else v for name, v in moved.items()})
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: v.to(device) for name, v in values.items() if isinstance(v, Tensor)})
 
     def __len__(self) -> int:
         return len(self.embeddings)

@@ -1,25 +1,24 @@
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from ganflow import conf, distributed
 from ganflow.data.dataset import Dataset
 from ganflow.errors import GanflowError
 from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.evaluator import Evaluator
+from ganflow.evaluation.evidence import Evidence
+from ganflow.evaluation.measured import class_shares
 from ganflow.generator import Generator, GeneratorSpec
 from ganflow.schema import EvaluationConfig
-from tests.support.small import EXTRACTOR
 from tests.support.ranks import on_ranks
+from tests.support.replay import Replay
+from tests.support.small import EXTRACTOR
 
 SPEC = GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 10, [str(d) for d in range(10)])
-
-UNCONDITIONAL = replace(SPEC, num_classes=0)
 
 
 def settings(**changes: Any) -> EvaluationConfig:
@@ -39,26 +38,14 @@ def generator() -> Generator:
     return Generator(network, SPEC)
 
 
-@dataclass
-class Replay:
-    """A generator that has learned its data by heart: sample i is image i, of some classes only."""
-
-    data: Dataset
-    rows: np.ndarray
-    spec: GeneratorSpec = UNCONDITIONAL
-
-    def images(self, seed: int, first: int, count: int, labels: Tensor | None) -> Tensor:
-        return torch.from_numpy(self.data.images(self.rows[first : first + count]))
-
-
 def replay(data: Path, without: tuple[int, ...] = ()) -> Replay:
     train = Dataset.open(data)
     return Replay(train, np.flatnonzero(~np.isin(train.labels, without)))
 
 
 def test_replaying_the_train_set_is_no_distance(digits: Path, cache: Path) -> None:
-    everything = replay(digits)
-    figures = evaluator(digits, cache).measure(everything, len(everything.rows))  # type: ignore[arg-type]
+    measured = evaluator(digits, cache)
+    figures = measured.figures(Evidence(measured, replay(digits)))
     assert figures["fid"] == pytest.approx(0.0, abs=1e-9)
     assert figures["coverage"] == 1.0
     assert abs(figures["kid"]) < 3 * figures["kid_std"]
@@ -67,9 +54,9 @@ def test_replaying_the_train_set_is_no_distance(digits: Path, cache: Path) -> No
 def test_dropped_classes_show(digits: Path, cache: Path) -> None:
     measured = evaluator(digits, cache)
     some = replay(digits, without=(2, 5, 7))
-    fake = measured.features(some, len(some.rows))  # type: ignore[arg-type]
-    assert measured.figures(fake, ["coverage"]) == {"coverage": 0.7}
-    shares = measured.class_shares(fake)
+    evidence = Evidence(measured, some)
+    assert measured.figures(evidence, ["coverage"])["coverage"] == 0.7
+    shares = class_shares(evidence)
     assert [share.name for share in shares] == [str(d) for d in range(10)]
     assert sum(share.generated for share in shares) == pytest.approx(1.0)
     assert sum(share.reference for share in shares) == pytest.approx(1.0)
@@ -100,7 +87,7 @@ def test_only_the_metrics_asked_for_are_computed(digits: Path, cache: Path) -> N
 def test_the_reference_may_be_the_test_split(digits: Path, cache: Path) -> None:
     measured = evaluator(digits, cache, reference="test")
     test = Dataset.open(digits, "test")
-    assert len(measured.reference_features()) == len(test)
+    assert len(Evidence(measured, replay(digits)).real) == len(test)
     protocol = measured.protocol(50)
     assert (protocol["reference"], protocol["reference_samples"], protocol["samples"]) == ("test", len(test), 50)
     assert protocol["extractor_accuracy"] > 0.9
@@ -113,18 +100,18 @@ def test_a_reference_that_is_not_there_is_refused(unlabelled: Path, cache: Path)
 
 def test_data_without_labels_have_no_classes_to_cover(unlabelled: Path, cache: Path) -> None:
     measured = evaluator(unlabelled, cache)
-    everything = Replay(measured.reference, np.arange(300))
-    fake = measured.features(everything, 300)  # type: ignore[arg-type]
-    assert measured.figures(fake)["fid"] == pytest.approx(0.0, abs=1e-9)
-    assert "coverage" not in measured.figures(fake)
-    assert measured.class_shares(fake) == []
+    evidence = Evidence(measured, Replay(measured.reference, np.arange(300)))
+    figures = measured.figures(evidence)
+    assert figures["fid"] == pytest.approx(0.0, abs=1e-9)
+    assert "coverage" not in figures
+    assert class_shares(evidence) == []
 
 
 def measure_here(data: Path, cache: Path, samples: int) -> tuple[dict[str, float], torch.Tensor, int]:
     measured = evaluator(data, cache)
     part = distributed.share(samples)
-    fake = measured.features(generator(), samples)
-    return measured.figures(fake), fake.embeddings, part.stop - part.start
+    evidence = Evidence(measured, measured.drawn(generator(), samples))
+    return measured.figures(evidence), evidence.fake.embeddings, part.stop - part.start
 
 
 def test_figures_are_the_same_on_every_number_of_ranks(digits: Path, cache: Path) -> None:
@@ -138,7 +125,8 @@ def test_figures_are_the_same_on_every_number_of_ranks(digits: Path, cache: Path
 
 
 def features_here(data: Path, cache: Path, samples: int) -> int:
-    return len(evaluator(data, cache).features(generator(), samples))
+    measured = evaluator(data, cache)
+    return len(Evidence(measured, measured.drawn(generator(), samples)).fake)
 
 
 def test_a_rank_without_a_sample_takes_part(digits: Path, cache: Path) -> None:

@@ -26,8 +26,7 @@ def folder_of(root: Path, pixels: Any = PIXELS, classes: tuple[str, ...] = ()) -
 
 def line_of(where: object, scratch: Path, like: Path | None = None) -> str:
     with pytest.raises(GanflowError) as refused:
-        opened = Dataset.open(open_images(str(where), scratch))
-        as_samples(opened, Dataset.open(like), str(where)) if like else None
+        as_samples(Dataset.open(open_images(str(where), scratch)), Dataset.open(like or scratch / "data"), str(where))
     assert "\n" not in str(refused.value)
     return str(refused.value)
 
@@ -86,7 +85,11 @@ def test_arrays_that_are_no_images_are_refused(pixels: Any, said: str, tmp_path:
 
 def test_labels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "array.npz"
-    for labels, shape in ((np.arange(5), "int64(5,)"), (np.zeros(12), "float64(12,)"), (-np.ones(12, int), "int64(12,)")):
+    for labels, shape in (
+        (np.arange(5), "int64(5,)"),
+        (np.zeros(12), "float64(12,)"),
+        (-np.ones(12, int), "int64(12,)"),
+    ):
         np.savez(path, images=PIXELS, labels=labels)
         expected = f"{path}: labels are {shape}; they must be 12 whole numbers from 0"
         assert line_of(path, tmp_path / "scratch") == expected

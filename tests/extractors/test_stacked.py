@@ -1,7 +1,6 @@
 """A stacked image is recognised channel by channel."""
 
 import struct
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +12,12 @@ from ganflow import component
 from ganflow.data.dataset import Dataset, Facts
 from ganflow.data.prepare import prepare
 from ganflow.evaluation.build import build_evaluator
+from ganflow.evaluation.evidence import Evidence
+from ganflow.evaluation.measured import class_shares
 from ganflow.extractors.stacked import Channels
 from ganflow.schema import EvaluationConfig
+from tests.support.replay import Replay
 from tests.support.small import CLASSIFIER, EXTRACTOR
-from tests.evaluation.test_evaluator import Replay
 
 
 @pytest.fixture(scope="module")
@@ -50,20 +51,21 @@ def test_channels_are_grey_images_of_their_own_class(stacked: Path) -> None:
 
 def test_samples_are_recognised_digit_by_digit(stacked: Path, tmp_path: Path) -> None:
     metrics = {"modes": {"name": "modes"}, "fid": {"name": "fid"}}
-    config = EvaluationConfig(extractor={**EXTRACTOR, "kimg": 20}, metrics, reference="test")
+    config = EvaluationConfig(extractor={**EXTRACTOR, "kimg": 20}, metrics=metrics, reference="test")
     measured = build_evaluator(config, stacked, tmp_path, torch.device("cpu"))
     assert measured.extractor.accuracy > 0.9
     test = measured.reference
     everything = Replay(test, np.arange(500))
-    fake = measured.features(everything, 500)  # type: ignore[arg-type]
+    evidence = Evidence(measured, everything)
+    fake = evidence.fake
     assert fake.logits.shape == (500, 3, 10)
     assert fake.embeddings.shape == (500, 3 * 2 * CLASSIFIER.width)
     agree = (fake.recognised.numpy() == test.labels).mean()
     assert agree > 0.9**3
-    figures = measured.figures(fake)
+    figures = measured.figures(evidence)
     assert figures["fid"] == pytest.approx(0.0, abs=1e-9)
     counts = np.bincount(fake.recognised, minlength=1000)
     assert figures["modes"] == (counts > 0).sum() > 300
     assert "high_quality" not in figures
-    assert len(measured.class_shares(fake)) == 1000
+    assert len(class_shares(evidence)) == 1000
     assert measured.extractor.name.endswith(" per channel")
