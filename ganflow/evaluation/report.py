@@ -14,7 +14,7 @@ from ganflow.evaluation.figures import KNOWN, SPREAD, Known, verdicts
 
 # Nothing but what stands in the page: what is forgotten to be escaped could still neither run nor load.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-SHOWN = 30  # classes with bars; of more, those that are furthest from their share
+SHOWN = 20  # classes with bars; of more, those that are furthest from their share
 
 
 @dataclass(frozen=True)

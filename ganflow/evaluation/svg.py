@@ -13,7 +13,7 @@ Values = Sequence[float | None]  # None and what is not finite are gaps
 WIDTH, HEIGHT = 420, 250
 TOP, RIGHT, BOTTOM, LEFT = 34, 14, 42, 50  # around the plot
 MOST = 400  # points of a line: two per pixel are one
-GLYPH = 6.6  # pixels that a character takes, about
+GLYPH = 7.2  # pixels that a character takes, about
 ROW, BAR = 30, 10  # pixels per class, and per bar
 COLOURS = 6
 
