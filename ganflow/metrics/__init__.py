@@ -1,1 +1,7 @@
-"""Metrics over features, one file each. A metric maps (fake, real) :class:`Features` to named figures."""
+"""Metrics, one file each: classes that map what they measure to named figures.
+
+The names of a metric's ``__call__`` parameters say what that is: ``fake``, ``real``, ``train`` and ``test`` are
+:class:`~ganflow.metrics.features.Features`, of samples, the reference, the split trained on and the held-out one;
+``generator`` makes more samples, ``extract`` makes features of images, ``accuracy_of`` trains a classifier. Figures of
+which nothing can be said are left out.
+"""

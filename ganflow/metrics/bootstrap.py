@@ -29,16 +29,21 @@ def counts(n: int, resamples: int = 200) -> Tensor:
     return torch.from_numpy(np.stack(drawn)).double()
 
 
-def interval(value: float, resampled: Tensor) -> Interval:
+def interval(value: float, resampled: Tensor, smooth: bool = True) -> Interval:
     """Normal bootstrap interval, corrected for bias: ``2·θ̂ − mean θ* ± 1.96·sd θ*``.
 
-    Efron & Tibshirani (1993): standard error of eq. 6.6, bias of eq. 10.2.
+    Efron & Tibshirani (1993): standard error of eq. 6.6, bias of eq. 10.2. A figure that counts steps gets the
+    percentiles of its resamples (section 13.3): near a step their mean says nothing of its bias.
 
     Args:
         value: θ̂, the figure of the samples.
         resampled: θ*, the same figure of every resample: (B,).
+        smooth: whether the figure changes gradually with its samples.
     """
     stars = resampled.double()
     error = float(stars.std())
+    if not smooth:
+        low, high = stars.quantile(stars.new_tensor([0.025, 0.975])).tolist()
+        return Interval(low, high, error)
     centre = 2 * value - float(stars.mean())
     return Interval(centre - 1.96 * error, centre + 1.96 * error, error)

@@ -20,6 +20,7 @@ class ClassCoverage:
     """
 
     bounded: ClassVar[str] = "coverage"
+    smooth: ClassVar[bool] = False  # it counts classes
 
     def __init__(self, threshold: float = 0.25) -> None:
         require(0 < threshold <= 1, "threshold", threshold, "more than 0, at most 1")

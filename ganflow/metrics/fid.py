@@ -18,6 +18,7 @@ class FID:
     """
 
     bounded: ClassVar[str] = "fid"
+    smooth: ClassVar[bool] = True
 
     def __call__(self, fake: Features, real: Features) -> dict[str, float]:
         check_finite("fid", fake)

@@ -19,6 +19,7 @@ class KID:
     """Unbiased squared MMD with the kernel ``(x·y/F + 1)³``: mean and standard deviation over random subsets."""
 
     bounded: ClassVar[str] = "kid"
+    smooth: ClassVar[bool] = True
 
     def __init__(self, subsets: int = 100, subset_size: int = 1000) -> None:
         require(subsets > 0, "subsets", subsets, "must be at least 1")

@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 import torch
+from scipy.stats import entropy
 
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.metrics.coverage import ClassCoverage
@@ -33,7 +35,34 @@ def coverage(fake: list[int], real: list[int], threshold: float = 0.25) -> dict[
 def test_a_class_is_covered_when_its_share_is_large_enough(
     fake: list[int], real: list[int], threshold: float, expected: float
 ) -> None:
-    assert coverage(fake, real, threshold) == {"coverage": pytest.approx(expected)}
+    assert coverage(fake, real, threshold)["coverage"] == pytest.approx(expected)
+
+
+def test_the_divergence_is_scipy_s_with_half_a_count_more_of_every_class() -> None:
+    rng = np.random.default_rng(0)
+    fake, real = rng.integers(0, 20, 30), rng.integers(0, 9, 30)
+    assert 0 in real
+    figures = coverage(fake.tolist(), real.tolist())
+    expected = entropy(fake / fake.sum(), (real + 0.5) / (real + 0.5).sum())
+    assert figures["class_reverse_kl"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_divergence_grows_as_classes_are_lost() -> None:
+    real = [1000] * 10
+    lost = [coverage([100] * k + [0] * (10 - k), real)["class_reverse_kl"] for k in (10, 5, 1)]
+    np.testing.assert_allclose(lost, np.log([1, 2, 10]), atol=1e-12)
+
+
+def test_a_resample_s_figure_is_that_of_the_samples_repeated() -> None:
+    rng = np.random.default_rng(1)
+    fake, real = recognised([30, 5, 4, 1]), recognised([10, 10, 10, 10])
+    counts = torch.from_numpy(rng.multinomial(40, np.full(40, 1 / 40), 20))
+    repeated = [
+        recognised(np.bincount(np.repeat(fake.recognised.numpy(), row.numpy()), minlength=4).tolist()) for row in counts
+    ]
+    expected = [ClassCoverage()(r, real)["coverage"] for r in repeated]
+    assert len(set(expected)) > 1
+    np.testing.assert_allclose(ClassCoverage().resampled(fake, real, counts.double()), expected, rtol=1e-12)
 
 
 def test_data_without_classes_get_no_figure() -> None:

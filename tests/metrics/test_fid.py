@@ -69,10 +69,46 @@ def test_moments_are_numpy_s_unbiased_ones() -> None:
     np.testing.assert_allclose(covariance, np.cov(x.float().double().numpy(), rowvar=False), rtol=1e-10)
 
 
-def test_fewer_images_than_features_give_singular_covariances_and_still_a_figure() -> None:
+def test_singular_covariances_still_have_a_distance() -> None:
     fake, real = rows(10, 40, 5), rows(12, 40, 6)
     singular = by_definition_of_low_rank(fake, real)
-    assert fid(fake, real) == pytest.approx(singular, rel=1e-6)
+    assert frechet_distance(*moments(fake), *moments(real)) == pytest.approx(singular, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("samples", "images", "line"),
+    [
+        (
+            40,
+            400,
+            "40 samples of 40 features: the covariance needs more samples than features; "
+            "raise evaluation.samples, or measure kid",
+        ),
+        (
+            41,
+            40,
+            "40 reference images of 40 features: the covariance needs more images than features; measure kid",
+        ),
+    ],
+)
+def test_a_covariance_that_lacks_rank_is_refused(samples: int, images: int, line: str) -> None:
+    with pytest.raises(GanflowError) as refused:
+        fid(rows(samples, 40, 5), rows(images, 40, 6))
+    assert str(refused.value) == f"fid: {line}"
+    assert fid(rows(41, 40, 5), rows(41, 40, 6)) > 0
+
+
+def test_a_resample_s_figure_is_the_definition_over_weighted_moments() -> None:
+    """n/(n − 1) enters twice, so that resamples vary around the samples' own covariance."""
+    fake, real = rows(60, 5, 14, 1.2, 0.3), rows(80, 5, 15)
+    counts = np.random.default_rng(0).multinomial(60, np.full(60, 1 / 60), 5)
+    expected = []
+    for row in counts:
+        again = np.repeat(fake.numpy(), row, axis=0)
+        middle = again.mean(0)
+        expected.append(by_definition((again - middle) * (60 / 59) ** 0.5 + middle, real.numpy()))
+    found = FID().resampled(features(fake), features(real), torch.from_numpy(counts).double())
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def by_definition_of_low_rank(fake: Tensor, real: Tensor) -> float:

@@ -5,6 +5,7 @@ from torch import Tensor
 from torchmetrics.image.kid import poly_mmd
 
 from ganflow.errors import ConfigError, GanflowError
+from ganflow.metrics.bootstrap import counts
 from ganflow.metrics.features import Features
 from ganflow.metrics.kid import KID, mmd
 
@@ -59,6 +60,39 @@ def test_subsets_average_to_the_figure_of_the_whole_and_are_drawn_alike_each_tim
     whole = float(poly_mmd(x[:300], y))
     assert 0 < figures["kid_std"] < whole
     assert figures["kid"] == pytest.approx(whole, abs=5 * figures["kid_std"] / 100**0.5 + 0.05 * whole)
+
+
+def resampled_by_definition(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
+    """Of weighted rows, without pairs of a row with itself; but for what is y's alone."""
+
+    def k(a: np.ndarray, b: np.ndarray) -> float:
+        return float((a @ b / len(a) + 1) ** 3)
+
+    pairs = [(i, j) for i in range(len(x)) for j in range(len(x)) if i != j]
+    within = sum(w[i] * w[j] * k(x[i], x[j]) for i, j in pairs) / sum(w[i] * w[j] for i, j in pairs)
+    return within - 2 * sum(w[i] * k(a, b) for i, a in enumerate(x) for b in y) / len(y) / sum(w)
+
+
+def test_a_resample_s_figure_is_the_sum_over_weighted_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganflow.metrics.kid.ROWS", 4)
+    x, y = rows(11, 5, 11), rows(8, 5, 12, 0.4)
+    weights = np.random.default_rng(0).multinomial(11, np.full(11, 1 / 11), 3)
+    value = kid(x, y, subsets=3)["kid"]
+    all_pairs = resampled_by_definition(x.numpy(), y.numpy(), np.ones(11))
+    expected = [value + resampled_by_definition(x.numpy(), y.numpy(), w) - all_pairs for w in weights]
+    features = [Features(f, torch.empty(len(f), 0)) for f in (x, y)]
+    found = KID(subsets=3).resampled(features[0], features[1], torch.from_numpy(weights).double())
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_of_many_images_a_part_makes_the_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake, real = (Features(rows(300, 5, seed, shift), torch.empty(300, 0)) for seed, shift in ((13, 0.0), (14, 0.5)))
+    drawn, metric = counts(300, 200), KID(subset_size=100)
+    whole = metric.resampled(fake, real, drawn)
+    monkeypatch.setattr("ganflow.metrics.kid.MOST", 150)
+    part = metric.resampled(fake, real, drawn)
+    assert float(part.std() / whole.std()) == pytest.approx(2**0.5, rel=0.3)
+    assert float(part.mean()) == pytest.approx(float(whole.mean()), abs=float(whole.std()) / 2)
 
 
 def test_figures_are_those_of_float64_whatever_the_features_are() -> None:

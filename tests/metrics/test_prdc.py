@@ -54,6 +54,14 @@ def test_more_rows_than_are_taken_at_a_time_make_no_difference() -> None:
     assert prdc(fake, real, 2) == pytest.approx(by_definition(fake, real, 2), rel=1e-12)
 
 
+def test_of_many_images_a_part_counts_that_is_always_the_same() -> None:
+    fake, real = rows(300, 2, 12, 0.7), rows(200, 2, 13)
+    most = PRDC(3, most=120)(features(fake), features(real))
+    parts = [x[np.random.default_rng(0).permutation(len(x))[:120]] for x in (fake, real)]
+    assert most == pytest.approx(by_definition(parts[0], parts[1], 3), rel=1e-12)
+    assert PRDC(3, most=300)(features(fake), features(real)) == prdc(fake, real, 3)
+
+
 def test_features_far_from_the_origin_lose_no_digits() -> None:
     fake, real = rows(60, 4, 4, 0.5), rows(60, 4, 5)
     assert prdc(fake + 1e5, real + 1e5) == pytest.approx(prdc(fake, real), rel=1e-12)
@@ -94,3 +102,9 @@ def test_k_of_nought_is_refused() -> None:
     with pytest.raises(ConfigError) as refused:
         PRDC(0)
     assert str(refused.value) == "k=0: must be at least 1"
+
+
+def test_a_part_that_is_too_small_is_refused() -> None:
+    with pytest.raises(ConfigError) as refused:
+        PRDC(5, most=5)
+    assert str(refused.value) == "most=5: must be more than k=5"
