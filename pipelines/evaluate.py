@@ -1,33 +1,33 @@
-"""Stage ``evaluate``: measure the averaged generator; writes ``reports/metrics.json``."""
+"""Stage ``evaluate``: measure the averaged generator; writes ``reports/metrics.json`` and ``reports/report.html``."""
 
-import json
 from pathlib import Path
 
 from ganflow import config
 from ganflow.cluster.evaluate import EvaluatePaths, evaluate
 from ganflow.errors import entry_point
-from ganflow.files import write_whole
+from ganflow.evaluation.bars import Bars
 from ganflow.generator import FILE
+from ganflow.report import files
+from ganflow.tracking import lineage
 
 DATA, MODEL, REPORTS = Path("data"), Path("model"), Path("reports")
-SHOWN = ("fid", "kid", "coverage", "modes", "high_quality", "reverse_kl")
+SHOWN = ("fid", "kid", "coverage", "modes", "high_quality", "reverse_kl", "memorisation_p")
 
 
 @entry_point
 def main() -> None:
-    """Figures with their protocol beside them: samples, reference split, extractor."""
+    """Figures with their intervals and protocol: samples, reference split, extractor; and what people look at."""
     params = config.load()
     extractors = Path(params.cluster.storage).absolute() / "extractors"
     paths = EvaluatePaths((MODEL / FILE).absolute(), DATA.absolute(), extractors)
-    measured = evaluate(params, f"{params.register.name}-evaluate", paths)
-    figures = measured.values
-    rows = [f"{c.name},{c.generated:.4f},{c.reference:.4f}" for c in measured.classes]
-    write_whole(REPORTS / "classes.csv", "\n".join(["class,generated,reference", *rows]) + "\n")
-    write_whole(REPORTS / "metrics.json", json.dumps(figures, indent=2) + "\n")
-    shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name in SHOWN)
-    print(
-        f"evaluate: {shown} over {figures['samples']} samples against {figures['reference']}, by {figures['extractor']}"
-    )
+    with Bars() as bars:
+        found = evaluate(params, f"{params.register.name}-evaluate", paths, bars)
+    record = lineage.RunRecord.read(MODEL / lineage.FILE)
+    files.write(found, REPORTS, params.register.name, lineage.summary(record))
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in found.figures.items() if name in SHOWN)
+    p = found.protocol
+    print(f"evaluate: {shown} over {p['samples']} samples against {p['reference']}, by {p['extractor']}")
+    print(f"evaluate: {REPORTS / 'report.html'} shows it all")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 from ganflow.cluster.launch import Work, launch
 from ganflow.errors import GanflowError
 from ganflow.evaluation.evaluator import Advanced
-from ganflow.evaluation.measured import Measured
+from ganflow.report.measured import Measured
 from ganflow.schema import Config
 
 
@@ -44,8 +44,8 @@ def _worker(work: Work) -> None:
     from ray.train.torch import get_device
 
     from ganflow import generator
-    from ganflow.evaluation import measured
     from ganflow.evaluation.build import build_evaluator
+    from ganflow.report import measured
 
     paths: EvaluatePaths = work.payload
     config = work.config.evaluation

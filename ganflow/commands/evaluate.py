@@ -10,16 +10,16 @@ import torch
 
 from ganflow import conf, config
 from ganflow.data.dataset import Dataset
-from ganflow.evaluation import measured
 from ganflow.evaluation.bars import Bars
 from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.comparison import Difference, compare
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.images import as_samples, open_images
-from ganflow.evaluation.measured import Measured
 from ganflow.evaluation.samples import Samples
 from ganflow.files import write_whole
 from ganflow.generator import FILE
+from ganflow.report import measured
+from ganflow.report.measured import Measured
 from ganflow.schema import Config
 from ganflow.tracking.source import load_generator
 

@@ -1,12 +1,13 @@
 """Two evaluations by one protocol: which is better, by how much, and whether that is more than noise."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ganflow import component
 from ganflow.errors import GanflowError
+from ganflow.metrics.figure import LOWER
 
 SAME = ("reference", "reference_samples", "extractor")  # of the protocol, or figures do not compare
 
@@ -18,7 +19,7 @@ class Difference:
     figure: str
     a: float
     b: float
-    better: str  # "lower" or "higher"
+    better: str  # LOWER or HIGHER
     by: float | None = None  # A − B, both freed of the bias of finite samples; None where no interval is known
     margin: float | None = None  # half of the difference's 95 % interval
 
@@ -27,7 +28,7 @@ class Difference:
         """``A`` or ``B``; None where they differ by no more than noise, or the noise is not known."""
         if self.by is None or self.margin is None or abs(self.by) <= self.margin:
             return None
-        return "A" if (self.by < 0) == (self.better == "lower") else "B"
+        return "A" if (self.by < 0) == (self.better == LOWER) else "B"
 
 
 def compare(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
@@ -46,7 +47,8 @@ def compare(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
 
 def directions() -> dict[str, str]:
     """Figure → whether ``lower`` or ``higher`` is better, of all metrics; figures that are neither are not there."""
-    return {name: way for metric in component.choices("metric").values() for name, way in metric.better.items()}  # type: ignore[attr-defined]
+    metrics: Iterable[Any] = component.choices("metric").values()
+    return {name: f.better for metric in metrics for name, f in metric.figures.items() if f.better}
 
 
 def _difference(name: str, better: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Difference:

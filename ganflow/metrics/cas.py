@@ -1,8 +1,10 @@
 """Classification accuracy score (Ravuri & Vinyals, 2019)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from ganflow.component import component
+from ganflow.metrics.figure import HIGHER, Figure
 
 
 @component("metric", "cas")
@@ -12,6 +14,16 @@ class ClassificationAccuracyScore:
     ``cas``: trained on samples. ``cas_real``: the same classifier trained on as many real images, which is what to
     compare it with. ``cas_both``: trained on both; above ``cas_real`` where samples serve as augmentation of the data.
     """
+
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "cas": Figure(
+            "Classifier from samples", HIGHER, "Accuracy on real images of a classifier that saw samples alone."
+        ),
+        "cas_real": Figure("Classifier from real images", "", "The same, trained on real images: the measure."),
+        "cas_both": Figure(
+            "Classifier from both", HIGHER, "The same, trained on both; above the measure, samples help."
+        ),
+    }
 
     def __call__(self, accuracy_of: Callable[..., float]) -> dict[str, float]:
         return {

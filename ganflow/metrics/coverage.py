@@ -1,5 +1,6 @@
 """Class coverage: how many of the data's classes the generator still makes, and how evenly."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 from ganflow.component import component
 from ganflow.errors import require
 from ganflow.metrics.features import Features, check_finite
+from ganflow.metrics.figure import HIGHER, LOWER, Figure
 
 
 @component("metric", "coverage")
@@ -18,6 +20,13 @@ class ClassCoverage:
     reference. ``class_reverse_kl``: of the samples' classes from the reference's. Nothing is said of data without
     classes.
     """
+
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "coverage": Figure("Coverage of classes", HIGHER, "Share of the data's classes that are made often enough."),
+        "class_reverse_kl": Figure(
+            "Reverse KL of classes", LOWER, "How far the mix of classes is from the data's, in nats."
+        ),
+    }
 
     bounded: ClassVar[str] = "coverage"
     smooth: ClassVar[bool] = False  # it counts classes

@@ -1,5 +1,8 @@
 """Diversity: how far samples are from each other, against the data's own spread."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,6 +10,7 @@ from torch import Tensor
 from ganflow.component import component
 from ganflow.errors import GanflowError, require
 from ganflow.metrics.features import Features, check_finite
+from ganflow.metrics.figure import HIGHER, Figure
 
 SEED = 0  # of the pairs: the same samples get the same figure
 
@@ -17,6 +21,12 @@ class Diversity:
 
     It is 1 where samples are as diverse as the data. Estimated from ``pairs`` random pairs of either kind.
     """
+
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "diversity": Figure(
+            "Diversity", HIGHER, "How much samples differ from each other; 1 is as much as the data do."
+        ),
+    }
 
     def __init__(self, pairs: int = 10_000) -> None:
         require(pairs > 0, "pairs", pairs, "must be at least 1")

@@ -26,7 +26,8 @@ class Features:
     def to(self, device: torch.device) -> "Features":
         """The same on a device."""
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{name: v.to(device) for name, v in values.items() if isinstance(v, Tensor)})
+        moved: dict[str, Any] = {name: v.to(device) for name, v in values.items() if isinstance(v, Tensor)}
+        return replace(self, **moved)
 
     def __len__(self) -> int:
         return len(self.embeddings)

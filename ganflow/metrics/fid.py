@@ -1,5 +1,6 @@
 """Fréchet Inception Distance (Heusel et al., 2017), over the features of any extractor."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 from ganflow.component import component
 from ganflow.errors import GanflowError
 from ganflow.metrics.features import Features, check_finite
+from ganflow.metrics.figure import LOWER, Figure
 
 
 @component("metric", "fid")
@@ -16,6 +18,10 @@ class FID:
 
     Fewer images than features are refused: their covariance lacks rank, and the figure says more of that than of them.
     """
+
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "fid": Figure("FID", LOWER, "How far the features of samples lie from those of real images; 0 is alike."),
+    }
 
     bounded: ClassVar[str] = "fid"
     smooth: ClassVar[bool] = True

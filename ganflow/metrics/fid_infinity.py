@@ -1,5 +1,8 @@
 """FID of infinitely many samples, by extrapolation (Chong & Forsyth, 2020)."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import numpy as np
 import torch
 
@@ -7,6 +10,7 @@ from ganflow.component import component
 from ganflow.errors import GanflowError, require
 from ganflow.metrics.features import Features, check_finite
 from ganflow.metrics.fid import check_rank, frechet_distance, moments
+from ganflow.metrics.figure import LOWER, Figure
 
 SEED = 0  # of the parts: the same samples get the same figure
 
@@ -18,6 +22,10 @@ class FIDInfinity:
     Sizes lie evenly between half of the samples and all; each part is drawn anew. The reference stays as it is, with
     the bias of its own that the protocol fixes.
     """
+
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "fid_infinity": Figure("FID∞", LOWER, "FID as endlessly many samples would give it, without the bias of few."),
+    }
 
     def __init__(self, sizes: int = 15) -> None:
         require(sizes > 1, "sizes", sizes, "must be at least 2")

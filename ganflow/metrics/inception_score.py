@@ -1,11 +1,15 @@
 """Inception Score (Salimans et al., 2016), by the class probabilities of any extractor."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
 from ganflow.component import component
 from ganflow.errors import GanflowError, require
 from ganflow.metrics.features import Features, check_finite
+from ganflow.metrics.figure import HIGHER, Figure
 
 
 @component("metric", "inception_score")
@@ -15,6 +19,10 @@ class InceptionScore:
     It is 1 when every sample looks alike or none is clear, and at most the number of classes. It knows nothing of the
     data, so a generator of one perfect image per class scores best. Nothing is said where the extractor has no classes.
     """
+
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "inception_score": Figure("Inception Score", HIGHER, "How clear and how varied the classes of samples are."),
+    }
 
     def __init__(self, splits: int = 10) -> None:
         require(splits > 0, "splits", splits, "must be at least 1")

@@ -1,9 +1,13 @@
 """Intra-FID (Miyato & Koyama, 2018): the Fréchet distance within a class, averaged over the classes."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from ganflow.component import component
 from ganflow.errors import GanflowError
 from ganflow.metrics.features import Features, check_finite
 from ganflow.metrics.fid import frechet_distance, moments
+from ganflow.metrics.figure import LOWER, Figure
 
 
 @component("metric", "intra_fid")
@@ -14,6 +18,10 @@ class IntraFID:
     often has fewer images than features; its figure then has a bias that models share as long as the numbers of
     samples do. Nothing is said where generator or data have no labels.
     """
+
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "intra_fid": Figure("Intra-FID", LOWER, "FID within each class, the mean over classes."),
+    }
 
     def __call__(self, fake: Features, real: Features) -> dict[str, float]:
         check_finite("intra_fid", fake)

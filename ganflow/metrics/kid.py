@@ -1,5 +1,6 @@
 """Kernel Inception Distance (Bińkowski et al., 2018), over the features of any extractor."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import Tensor
 from ganflow.component import component
 from ganflow.errors import require
 from ganflow.metrics.features import Features, check_finite, some_rows
+from ganflow.metrics.figure import LOWER, Figure
 
 ROWS = 512  # of a kernel at a time
 MOST = 10_000  # rows of either side that an interval is made from
@@ -17,6 +19,12 @@ MOST = 10_000  # rows of either side that an interval is made from
 @component("metric", "kid")
 class KID:
     """Unbiased squared MMD with the kernel ``(x·y/F + 1)³``: mean and standard deviation over random subsets."""
+
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "kid": Figure(
+            "KID", LOWER, "How far features lie apart, without a bias from how many there are; near 0 is alike."
+        ),
+    }
 
     bounded: ClassVar[str] = "kid"
     smooth: ClassVar[bool] = True

@@ -1,10 +1,14 @@
 """Whether samples are copies of train images: authenticity (Alaa et al., 2022), held against a held-out split."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
 from ganflow.component import component
 from ganflow.metrics.features import Features, check_finite
+from ganflow.metrics.figure import HIGHER, LOWER, Figure
 from ganflow.metrics.prdc import squared_distances
 
 SHARE = 0.05  # of the held-out images that are nearer to the train split than the bound
@@ -20,6 +24,22 @@ class Memorisation:
     to be 0.05; ``memorisation_p`` how likely as many samples are below it where samples and test images are
     exchangeable. Both need a test split.
     """
+
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "authenticity": Figure(
+            "Authenticity", HIGHER, "Share of samples no nearer to a training image than that is to its own neighbours."
+        ),
+        "memorised": Figure(
+            "Memorised",
+            LOWER,
+            "Share of samples nearer to a training image than 95 % of test images are; 0.05 is expected.",
+        ),
+        "memorisation_p": Figure(
+            "p of memorisation",
+            "",
+            "How likely so many near samples are for a generator that copies nothing; small is a sign.",
+        ),
+    }
 
     def __call__(self, fake: Features, train: Features, test: Features | None) -> dict[str, float]:
         check_finite("memorisation", fake)

@@ -1,6 +1,7 @@
 """Modes captured, share of high-quality samples and reverse KL: the figures of PacGAN's tables (Lin et al., 2018)."""
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from ganflow.component import component
 from ganflow.errors import require
 from ganflow.metrics.features import Features, check_finite
+from ganflow.metrics.figure import HIGHER, LOWER, Figure
 
 
 @component("metric", "modes")
@@ -20,6 +22,12 @@ class Modes:
     Figures: ``modes`` with at least one sample, ``high_quality`` (share of the samples, of points only),
     ``reverse_kl`` of the samples over the modes from uniform. Nothing is said of data without classes.
     """
+
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "modes": Figure("Modes", HIGHER, "How many modes (of images: classes) have at least one sample."),
+        "high_quality": Figure("High quality", HIGHER, "Share of samples that lie close to a mode."),
+        "reverse_kl": Figure("Reverse KL", LOWER, "How unevenly samples fall on the modes, in nats; 0 is evenly."),
+    }
 
     points: ClassVar[bool] = True
 

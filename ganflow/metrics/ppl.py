@@ -1,8 +1,8 @@
 """Perceptual path length (Karras et al., 2019): how abruptly images change along a way through the latent space."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from ganflow import draws
 from ganflow.component import component
 from ganflow.errors import GanflowError, require
 from ganflow.metrics.features import Features
+from ganflow.metrics.figure import LOWER, Figure
 
 SEED = 0  # of the ways: every generator is measured on the same ones
 BATCH = 100
@@ -43,6 +44,10 @@ class PPL:
     at 1e-4 both the rounding of float32 (which prevails below) and the bend of the way (above) are less than a
     thousandth of the figure. Nothing is said of points.
     """
+
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "ppl": Figure("Perceptual path length", LOWER, "How abruptly pictures change on the ways between latents."),
+    }
 
     def __init__(self, samples: int = 2000, epsilon: float = 1e-4) -> None:
         require(samples > 1, "samples", samples, "must be at least 2")

@@ -1,6 +1,7 @@
 """Improved precision and recall (Kynkäänniemi et al., 2019), density and coverage (Naeem et al., 2020)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -8,6 +9,7 @@ from torch import Tensor
 from ganflow.component import component
 from ganflow.errors import GanflowError, require
 from ganflow.metrics.features import Features, check_finite, some_rows
+from ganflow.metrics.figure import HIGHER, Figure
 
 ROWS = 512  # of distances at a time: memory grows with N, not with N²
 
@@ -23,6 +25,17 @@ class PRDC:
 
     Time grows with the product of both sizes: of more than ``most`` images of either kind a fixed random part counts.
     """
+
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "precision": Figure("Precision", HIGHER, "Share of samples that lie among real images: how many look real."),
+        "recall": Figure(
+            "Recall", HIGHER, "Share of real images that lie among samples: how much of the data is made."
+        ),
+        "density": Figure("Density", HIGHER, "How densely real images lie around samples; about 1 for real images."),
+        "ball_coverage": Figure(
+            "Coverage of images", HIGHER, "Share of real images with a sample in their neighbourhood."
+        ),
+    }
 
     def __init__(self, k: int = 5, most: int = 10_000) -> None:
         require(k > 0, "k", k, "must be at least 1")

@@ -50,6 +50,19 @@ class RunRecord:
             raise GanflowError(f"{path} is no record of a run: {error}; `dvc repro -f train` writes it anew") from None
 
 
+def summary(record: RunRecord) -> dict[str, str]:
+    """The record for people: what is known of it, digests cut short."""
+    known = {
+        "recipe": record.recipe,
+        "model": record.model_digest[:12],
+        "data": record.data_digest[:12],
+        "commit": record.git_commit,
+        "MLflow run": record.run_id,
+        "experiment": record.experiment,
+    }
+    return {name: value for name, value in known.items() if value}
+
+
 def file_digest(path: Path) -> str:
     """sha256 of a file's bytes, in hex."""
     try:

@@ -14,8 +14,8 @@ from ganflow.errors import ConfigError
 from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.evidence import Evidence
-from ganflow.evaluation.measured import class_shares
 from ganflow.generator import Generator, GeneratorSpec
+from ganflow.report.measured import class_shares
 from ganflow.schema import EvaluationConfig
 from tests.support.ranks import on_ranks
 from tests.support.replay import Replay

@@ -13,8 +13,8 @@ from ganflow.data.dataset import Dataset, Facts
 from ganflow.data.prepare import prepare
 from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.evidence import Evidence
-from ganflow.evaluation.measured import class_shares
 from ganflow.extractors.stacked import Channels
+from ganflow.report.measured import class_shares
 from ganflow.schema import EvaluationConfig
 from tests.support.replay import Replay
 from tests.support.small import CLASSIFIER, EXTRACTOR

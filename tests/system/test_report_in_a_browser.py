@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganflow.evaluation.curves import Curve
-from ganflow.evaluation.figures import KNOWN
-from ganflow.evaluation.report import POLICY, ClassRow, Picture, Report, html
 from ganflow.images import png
+from ganflow.report.curves import Curve
+from ganflow.report.figures import KNOWN
+from ganflow.report.page import POLICY, ClassRow, Picture, Report, html
 from tests.support.browser import chromium
 
 OUTSIDE = "http://outside.test/asked"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganflow.evaluation import svg
+from ganflow.report import svg
 
 NAN = math.nan
 TAG = "{http://www.w3.org/2000/svg}"

@@ -7,13 +7,15 @@ import torch
 
 from ganflow import distributed
 from ganflow.data.dataset import POINTS
-from ganflow.evaluation import pictures
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.evidence import Evidence
 from ganflow.evaluation.samples import Samples
+from ganflow.images import picture
 from ganflow.metrics import intra_fid, memorisation
+from ganflow.report import pictures
 
 PAIRS = 16  # in the picture
+SHOWN, SHOWN_POINTS = 100, 2500  # samples in a grid, in a plot
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,16 @@ class ClassShare:
 class Measured:
     """What is known of samples after an evaluation."""
 
-    values: dict[str, Any]  # figures, then the protocol
+    figures: dict[str, float]
+    protocol: dict[str, Any]
     classes: list[ClassShare]
     pictures: dict[str, bytes]  # PNG by name
     left_out: list[str]  # metrics that these samples say nothing to
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Figures, then the protocol."""
+        return self.figures | self.protocol
 
 
 def evaluate(evaluator: Evaluator, samples: Samples, resamples: int) -> Measured | None:
@@ -48,8 +56,8 @@ def evaluate(evaluator: Evaluator, samples: Samples, resamples: int) -> Measured
     evidence.prepare(["fake", "real", "train"])
     if distributed.rank() > 0:
         return None
-    values = figures | evaluator.protocol(len(samples))
-    return Measured(values, class_shares(evidence), _pictures(evidence), evaluator.left_out(samples))
+    protocol = evaluator.protocol(len(samples))
+    return Measured(figures, protocol, class_shares(evidence), _pictures(evidence), evaluator.left_out(samples))
 
 
 def class_shares(evidence: Evidence) -> list[ClassShare]:
@@ -67,12 +75,15 @@ def class_shares(evidence: Evidence) -> list[ClassShare]:
 
 
 def _pictures(evidence: Evidence) -> dict[str, bytes]:
-    train = evidence.evaluator.splits.train
-    drawn = {}
-    if train.facts.kind != POINTS:
+    train, samples = evidence.evaluator.splits.train, evidence.samples
+    points = train.facts.kind == POINTS
+    some = samples.images(0, min(SHOWN_POINTS if points else SHOWN, len(samples))).permute(0, 2, 3, 1).cpu().numpy()
+    centres = train.facts.mixture.centres if train.facts.mixture else ()
+    drawn = {"samples": picture(some[:, 0, 0] if points else some, centres)}
+    if not points:
         ratios, neighbours = memorisation.nearest(evidence.fake, evidence.train)
         closest = ratios.argsort()[:PAIRS].tolist()
-        images = torch.cat([evidence.samples.images(i, 1) for i in closest]).permute(0, 2, 3, 1).cpu().numpy()
+        images = torch.cat([samples.images(i, 1) for i in closest]).permute(0, 2, 3, 1).cpu().numpy()
         originals = torch.from_numpy(train.images(neighbours[closest].cpu().numpy())).permute(0, 2, 3, 1).numpy()
         drawn["pairs"] = pictures.closest_pairs(images, originals)
     ways = pictures.interpolation(evidence.generator) if evidence.generator is not None else None

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganflow.evaluation.curves import Curve
-from ganflow.evaluation.figures import HIGHER, KNOWN, LOWER, verdicts
-from ganflow.evaluation.report import POLICY, SHOWN, ClassRow, Picture, Report, html
 from ganflow.images import png
+from ganflow.report.curves import Curve
+from ganflow.report.figures import HIGHER, KNOWN, LOWER, verdicts
+from ganflow.report.page import POLICY, SHOWN, ClassRow, Picture, Report, html
 
 HOSTILE = '<script>alert(1)</script><img src="http://outside.test/x.png">\'"&'
 PNG = png(np.full((6, 4, 3), 200, np.uint8))

@@ -10,9 +10,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ganflow.errors import ConfigError
-from ganflow.evaluation.pictures import BAND_GAP, COLUMNS, closest_pairs, interpolation
 from ganflow.generator import Generator, GeneratorSpec, to_uint8
 from ganflow.images import GAP, GAP_GREY
+from ganflow.report.pictures import BAND_GAP, COLUMNS, closest_pairs, interpolation
 
 SIZE = 48  # large enough to be shown as it is
 CELL = SIZE + GAP

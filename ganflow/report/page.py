@@ -8,9 +8,10 @@ from html import escape
 from importlib import resources
 from typing import Any
 
-from ganflow.evaluation import svg
-from ganflow.evaluation.curves import Curve
-from ganflow.evaluation.figures import KNOWN, SPREAD, Known, verdicts
+from ganflow.metrics.figure import Figure
+from ganflow.report import svg
+from ganflow.report.curves import Curve
+from ganflow.report.figures import SPREAD, WORDS, known, verdicts
 
 # Nothing but what stands in the page: what is forgotten to be escaped could still neither run nor load.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -51,7 +52,7 @@ class Report:
 
 def html(report: Report) -> str:
     """The page as a whole; the same report gives the same text."""
-    style = svg.STYLE + resources.files("ganflow.evaluation").joinpath("report.css").read_text(encoding="utf-8")
+    style = svg.STYLE + resources.files("ganflow.report").joinpath("page.css").read_text(encoding="utf-8")
     # Without an icon of its own a page asks its server for one.
     head = f"""<!doctype html>
 <html lang="en">
@@ -81,9 +82,7 @@ def _header(report: Report) -> str:
 def _figures(report: Report) -> str:
     figures = {name: value for name, value in report.figures.items() if name not in report.protocol}
     spread = {name + end for name in figures for end in SPREAD}
-    order = list(KNOWN)
     names = [name for name in figures if name not in spread]
-    names.sort(key=lambda name: order.index(name) if name in KNOWN else len(order))
     rows = "".join(_figure(name, figures) for name in names)
     head = '<tr><th scope="col">Figure</th><th scope="col" class="number">Value</th></tr>'
     return _section("Figures", _card(_table(head, rows, "Figures"))) if rows else ""
@@ -91,14 +90,14 @@ def _figures(report: Report) -> str:
 
 def _figure(name: str, figures: Mapping[str, Any]) -> str:
     """The row of one figure, with its interval and its standard deviation."""
-    known = KNOWN.get(name, Known(name, "", ""))
+    figure = known().get(name, Figure(name, "", ""))
     low, high, std = (figures.get(name + end) for end in SPREAD)
     value = f"<b>{_value(figures[name])}</b>" + (f'<div class="soft">± {_value(std)}</div>' if std is not None else "")
     if low is not None and high is not None:
         value += f'<div class="soft">95 %: {_value(low)} to {_value(high)}</div>'
-    said = f'<b>{escape(known.label)}</b> <span class="better">{escape(known.better)}</span>'
-    if name in KNOWN:
-        said += f'<div class="soft">{escape(known.says)} <code>{escape(name)}</code></div>'
+    said = f'<b>{escape(figure.label)}</b> <span class="better">{escape(WORDS[figure.better])}</span>'
+    if figure.says:
+        said += f'<div class="soft">{escape(figure.says)} <code>{escape(name)}</code></div>'
     return f'<tr><th scope="row">{said}</th><td class="number">{value}</td></tr>'
 
 

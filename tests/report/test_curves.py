@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ganflow.errors import GanflowError
-from ganflow.evaluation.curves import read_curves
+from ganflow.report.curves import read_curves
 from ganflow.training.events import Report, Snapshot
 from ganflow.training.history import History
 

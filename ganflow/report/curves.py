@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ganflow.errors import GanflowError
-from ganflow.evaluation.figures import KNOWN, SPREAD
+from ganflow.report.figures import SPREAD, known
 
 LOSSES = ("adversarial", "reconstruction", "kl", "class")  # a player's other terms are regularisers
 PREFIXES = {"lr": "Learning rates", "gradient": "Gradient norms"}
@@ -65,17 +65,17 @@ def _titles(names: list[str]) -> Iterator[tuple[str, str]]:
 
 def _place(title: str) -> tuple[int, int]:
     """Losses, the figures in their order, what nobody knows, and what seldom matters."""
-    if title in KNOWN:
-        return 1, list(KNOWN).index(title)
+    if title in known():
+        return 1, list(known()).index(title)
     return (0, 0) if title == "Losses" else (3, LAST.index(title)) if title in LAST else (2, 0)
 
 
 def _curve(title: str, kimg: list[float], series: Mapping[str, list[float | None]]) -> Curve:
     kept = [i for i in range(len(kimg)) if any(values[i] is not None for values in series.values())]
-    known = {name: tuple(values[i] for i in kept) for name, values in series.items()}
-    found = [v for values in known.values() for v in values if v is not None and math.isfinite(v)]
+    cells = {name: tuple(values[i] for i in kept) for name, values in series.items()}
+    found = [v for values in cells.values() for v in values if v is not None and math.isfinite(v)]
     log = title != "Losses" and len(found) > 1 and min(found) > 0 and max(found) > WIDE * min(found)
-    shown = KNOWN[title].label if title in KNOWN else title.replace("_", " ")
-    if title not in known and len(known) == 1:  # of a group, which a legend would name
-        shown += f": {next(iter(known))}"
-    return Curve(shown[:1].upper() + shown[1:], tuple(kimg[i] for i in kept), known, log=log)
+    shown = known()[title].label if title in known() else title.replace("_", " ")
+    if title not in cells and len(cells) == 1:  # of a group, which a legend would name
+        shown += f": {next(iter(cells))}"
+    return Curve(shown[:1].upper() + shown[1:], tuple(kimg[i] for i in kept), cells, log=log)

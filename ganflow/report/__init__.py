@@ -1,0 +1,1 @@
+"""What people see of an evaluation: pictures, and one page that stands alone."""
