@@ -197,6 +197,7 @@ def test_dotted_names_every_leaf_and_every_choice(default: Config) -> None:
         "vae/encoder": "mlp",
         "optimizers/generator": "adam",
         "optimizers/discriminator": "adam",
+        "evaluation/extractor": "classifier",
         "gan/regularizers": ["r1"],
         "evaluation/metrics": ["fid", "kid", "coverage"],
     } | {f"tune.space.gan/loss.{k}": v for k, v in default.tune.space["gan/loss"].items()}

@@ -182,8 +182,7 @@ def _figures(metric: Any, evidence: Evidence, resamples: int) -> dict[str, float
     bounded = getattr(metric, "bounded", None)
     if resamples and bounded in figures:
         counts = bootstrap.counts(len(evidence.fake), resamples).to(evidence.fake.embeddings.device)
-        found = bootstrap.interval(
-            figures[bounded], metric.resampled(evidence.fake, evidence.real, counts), metric.smooth
-        )
+        resampled = metric.resampled(evidence.fake, evidence.real, counts)
+        found = bootstrap.interval(figures[bounded], resampled, metric.smooth)
         figures |= {f"{bounded}_low": found.low, f"{bounded}_high": found.high}
     return figures

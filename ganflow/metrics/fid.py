@@ -26,6 +26,10 @@ class FID:
     bounded: ClassVar[str] = "fid"
     smooth: ClassVar[bool] = True
 
+    def fewest(self, features: int) -> int:
+        """Samples that a covariance of full rank takes."""
+        return features + 1
+
     def __call__(self, fake: Features, real: Features) -> dict[str, float]:
         check_finite("fid", fake)
         check_rank("fid", fake, real)

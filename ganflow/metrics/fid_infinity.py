@@ -31,6 +31,10 @@ class FIDInfinity:
         require(sizes > 1, "sizes", sizes, "must be at least 2")
         self.sizes = sizes
 
+    def fewest(self, features: int) -> int:
+        """Samples of which the smallest part still gives a covariance of full rank."""
+        return 2 * (features + 1)
+
     def __call__(self, fake: Features, real: Features) -> dict[str, float]:
         check_finite("fid_infinity", fake)
         check_rank("fid_infinity", fake, real)

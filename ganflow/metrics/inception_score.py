@@ -28,6 +28,10 @@ class InceptionScore:
         require(splits > 0, "splits", splits, "must be at least 1")
         self.splits = splits
 
+    def fewest(self, features: int) -> int:
+        """Samples that fill the splits."""
+        return self.splits
+
     def __call__(self, fake: Features, real: Features) -> dict[str, float]:
         check_finite("inception_score", fake)
         if fake.logits.ndim > 2 or not fake.logits.shape[1]:

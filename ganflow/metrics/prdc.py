@@ -11,7 +11,7 @@ from ganflow.errors import GanflowError, require
 from ganflow.metrics.features import Features, check_finite, some_rows
 from ganflow.metrics.figure import HIGHER, Figure
 
-ROWS = 512  # of distances at a time: memory grows with N, not with N²
+BLOCK = 1 << 23  # distances at a time, 64 MiB: memory grows with N, not with N²
 
 
 @component("metric", "prdc")
@@ -41,6 +41,10 @@ class PRDC:
         require(k > 0, "k", k, "must be at least 1")
         require(most > k, "most", most, f"must be more than k={k}")
         self.k, self.most = k, most
+
+    def fewest(self, features: int) -> int:
+        """Samples that each have ``k`` others."""
+        return self.k + 1
 
     def __call__(self, fake: Features, real: Features) -> dict[str, float]:
         check_finite("prdc", fake)
@@ -72,7 +76,7 @@ def radii(x: Tensor, k: int) -> Tensor:
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Squared Euclidean distances of all rows of x (N, F) to all of y (M, F), ``ROWS`` rows of x at a time.
+    """Squared Euclidean distances of all rows of x (N, F) to all of y (M, F), about ``BLOCK`` at a time.
 
     What is yielded is overwritten by the next. Rounding is that of float64 relative to the squared norms.
     """
@@ -81,8 +85,9 @@ def squared_distances(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
     # ‖x‖² + ‖y‖² − 2x·y as one product, into memory that is taken once: fresh pages cost more than the arithmetic.
     left = torch.cat([x, x.square().sum(1, keepdim=True), torch.ones_like(x[:, :1])], 1)
     right = torch.cat([-2 * y, torch.ones_like(y[:, :1]), y.square().sum(1, keepdim=True)], 1)
-    memory = x.new_empty(min(ROWS, len(x)), len(y))
-    for first in range(0, len(x), ROWS):
-        part = left[first : first + ROWS]
+    rows = max(1, min(BLOCK // len(y), len(x)))
+    memory = x.new_empty(rows, len(y))
+    for first in range(0, len(x), rows):
+        part = left[first : first + rows]
         squares = torch.mm(part, right.T, out=memory[: len(part)])
         yield slice(first, first + len(part)), squares.clamp_(min=0)

@@ -15,7 +15,7 @@ CAPTIONS = {
     "samples": ("Samples", "The first ones, not chosen."),
     "pairs": (
         "Closest pairs",
-        "Samples that are nearest to a training image, each above that image; no copies wanted.",
+        "Samples that are nearest to a training image, each above that image.",
     ),
     "interpolation": ("Ways between latents", "From one sample to another, a row each; jumps are a bad sign."),
 }

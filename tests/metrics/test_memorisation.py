@@ -8,7 +8,6 @@ from scipy.stats import hypergeom
 from ganflow.errors import GanflowError
 from ganflow.metrics.features import Features
 from ganflow.metrics.memorisation import Memorisation, nearest, tail
-from ganflow.metrics.prdc import ROWS
 
 Array = npt.NDArray[np.float64]
 
@@ -33,8 +32,9 @@ def by_definition(fake: Array, train: Array) -> tuple[Array, Array]:
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e4])
-def test_ratios_and_neighbours_are_scipy_s(offset: float) -> None:
-    fake, train = drawn(ROWS + 30, 0) + offset, drawn(ROWS + 50, 1) + offset
+def test_ratios_and_neighbours_are_scipy_s(offset: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganflow.metrics.prdc.BLOCK", 2000)
+    fake, train = drawn(130, 0) + offset, drawn(150, 1) + offset
     ratios, neighbours = nearest(features(fake), features(train))
     expected, rows = by_definition(fake, train)
     np.testing.assert_array_equal(neighbours, rows)

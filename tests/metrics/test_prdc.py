@@ -5,7 +5,7 @@ import torch
 
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.metrics.features import Features
-from ganflow.metrics.prdc import PRDC, ROWS
+from ganflow.metrics.prdc import PRDC
 
 Array = npt.NDArray[np.float64]
 
@@ -49,8 +49,10 @@ def test_figures_are_those_of_the_definition(k: int) -> None:
     assert all(0 < value < 1 for value in figures.values())
 
 
-def test_more_rows_than_are_taken_at_a_time_make_no_difference() -> None:
-    fake, real = rows(ROWS + 37, 2, 2, 0.7), rows(150, 2, 3)
+@pytest.mark.parametrize("block", [1, 400, 150 * 87])
+def test_more_rows_than_are_taken_at_a_time_make_no_difference(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganflow.metrics.prdc.BLOCK", block)
+    fake, real = rows(87, 2, 2, 0.7), rows(150, 2, 3)
     assert prdc(fake, real, 2) == pytest.approx(by_definition(fake, real, 2), rel=1e-12)
 
 

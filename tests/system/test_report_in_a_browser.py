@@ -10,7 +10,7 @@ from PIL import Image
 
 from ganflow.images import png
 from ganflow.report.curves import Curve
-from ganflow.report.figures import KNOWN
+from ganflow.report.figures import known
 from ganflow.report.page import POLICY, ClassRow, Picture, Report, html
 from tests.support.browser import chromium
 
@@ -33,7 +33,7 @@ MEASURE = """<script>addEventListener("load", () => {
 @pytest.fixture(scope="module")
 def page() -> str:
     """A report with everything, in which every text tries to load something and some are long."""
-    figures = dict.fromkeys(KNOWN, 0.123456789) | {"fid_low": 0.1, "fid_high": 0.2, "kid_std": 1e-12, "x" * 200: 1.0}
+    figures = dict.fromkeys(known(), 0.123456789) | {"fid_low": 0.1, "fid_high": 0.2, "kid_std": 1e-12, "x" * 200: 1.0}
     curve = Curve(HOSTILE, tuple(map(float, range(50))), {f"{HOSTILE}{i}": tuple([i + 1.0] * 50) for i in range(3)})
     classes = [ClassRow(HOSTILE, 0.5, 0.25, 1.0), ClassRow("y" * 200, 0.5, 0.75)]
     pictures = [Picture("Wide", HOSTILE, PICTURE), Picture("Again", "", PICTURE)]
