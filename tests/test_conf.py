@@ -199,7 +199,7 @@ def test_dotted_names_every_leaf_and_every_choice(default: Config) -> None:
         "optimizers/discriminator": "adam",
         "evaluation/extractor": "classifier",
         "gan/regularizers": ["r1"],
-        "evaluation/metrics": ["fid", "kid", "coverage"],
+        "evaluation/metrics": list(default.evaluation.metrics),
     } | {f"tune.space.gan/loss.{k}": v for k, v in default.tune.space["gan/loss"].items()}
 
 

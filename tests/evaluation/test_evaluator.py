@@ -22,7 +22,8 @@ SPEC = GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 10, [str(d) for d
 
 
 def settings(**changes: Any) -> EvaluationConfig:
-    metrics = conf.compose(["evaluation.metrics.kid.subset_size=100"]).evaluation.metrics
+    overrides = ["evaluation/metrics=[fid,kid,coverage]", "evaluation.metrics.kid.subset_size=100"]
+    metrics = conf.compose(overrides).evaluation.metrics
     return EvaluationConfig(extractor=EXTRACTOR, metrics=metrics, **changes)
 
 
@@ -67,7 +68,7 @@ def test_dropped_classes_show(digits: Path, cache: Path) -> None:
 
 def test_figures_do_not_depend_on_the_batch(digits: Path, cache: Path) -> None:
     several = [evaluator(digits, cache, batch=batch).measure(generator(), 300) for batch in (300, 64, 7)]
-    assert list(several[0]) == ["fid", "kid", "kid_std", "coverage"]
+    assert list(several[0]) == ["fid", "kid", "kid_std", "coverage", "class_reverse_kl"]
     assert several[0]["fid"] > 0.1
     for figures in several[1:]:  # convolutions of float32 add in an order that depends on the batch
         assert figures == pytest.approx(several[0], rel=1e-4)
@@ -94,7 +95,7 @@ def test_the_reference_may_be_the_test_split(digits: Path, cache: Path) -> None:
 
 
 def test_a_reference_that_is_not_there_is_refused(unlabelled: Path, cache: Path) -> None:
-    with pytest.raises(GanflowError, match=r"has no split 'test'; it has train$"):
+    with pytest.raises(GanflowError, match=r"has no split 'test' to be the reference; set evaluation.reference=train$"):
         evaluator(unlabelled, cache, reference="test")
 
 

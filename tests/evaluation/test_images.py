@@ -119,7 +119,7 @@ def test_samples_of_another_shape_are_refused(digits: Path, tmp_path: Path) -> N
     small = folder_of(tmp_path / "small", PIXELS[:, :4, :4])
     expected = f"{small} holds grey images of 4x4, the reference grey images of 8x8; make them equal first"
     assert line_of(small, tmp_path / "a", digits) == expected
-    colour = folder_of(tmp_path / "colour", np.repeat(PIXELS[..., None], 3, 3) // [[[1, 2, 3]]])
+    colour = folder_of(tmp_path / "colour", np.repeat(PIXELS[..., None], 3, 3) // np.array([1, 2, 3], np.uint8))
     expected = f"{colour} holds RGB images of 8x8, the reference grey images of 8x8; make them equal first"
     assert line_of(colour, tmp_path / "b", digits) == expected
 

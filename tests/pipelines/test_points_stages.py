@@ -18,7 +18,7 @@ SHORT = (
 
 
 def test_points_go_from_the_source_to_the_registry(tmp_path: Path) -> None:
-    project = Project(tmp_path, *SHORT)
+    project = Project(tmp_path, *SHORT, extractor=())
     for stage in ("prepare", "tune", "train", "evaluate", "register"):
         project.stage(stage)
     metrics = json.loads(project.read("reports/metrics.json"))

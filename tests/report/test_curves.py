@@ -20,7 +20,7 @@ def test_losses_stand_together_and_each_metric_alone(tmp_path: Path) -> None:
     history(Snapshot(4000, b"", {"fid": 0.1, "fid_low": 0.05, "coverage": 1.0}))
     curves = {curve.title: curve for curve in read_curves(history.csv())}
     assert list(curves) == [
-        "Losses", "FID", "Coverage of classes", "Sample diversity", "Regularisers: D/r1", "Learning rates",
+        "Losses", "Coverage of classes", "FID", "Sample diversity", "Regularisers: D/r1", "Learning rates",
         "Gradient norms: gradient/D", "Images per second",
     ]  # fmt: skip
     losses = curves["Losses"]

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -18,23 +18,23 @@ DEADLINE_S = 240.0
 # Seconds of training with every part of the real thing.
 SMALL = (
     "training.kimg=12", "training.checkpoint_kimg=1", "training.snapshot_kimg=4", "training.report_kimg=0.5",
-    "evaluation.samples=200", "evaluation.snapshot_samples=100", "evaluation.extractor.kimg=4",
-    "evaluation.extractor.width=8",
+    "evaluation.samples=200", "evaluation.snapshot_samples=100", "evaluation.resamples=20",
     "tune.trials=2", "tune.kimg=2", "tune.grace_kimg=1",
 )  # fmt: skip
+CLASSIFIER = ("evaluation.extractor.kimg=4", "evaluation.extractor.width=8")
 
 
 class Project:
     """A folder in which stages run."""
 
-    def __init__(self, folder: Path, *overrides: str) -> None:
+    def __init__(self, folder: Path, *overrides: str, extractor: Sequence[str] = CLASSIFIER) -> None:
         from ganflow import conf, config
 
         self.folder = folder
         for name in ("ganflow", "pipelines"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "dvc.yaml", folder)
-        (folder / "params.yaml").write_text(config.dump(conf.compose([*SMALL, *overrides])))
+        (folder / "params.yaml").write_text(config.dump(conf.compose([*SMALL, *extractor, *overrides])))
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start a command in the folder, in a session of its own; its output goes to ``log``."""
