@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint format ui lock clean
+.PHONY: help setup repro test test-system lint format ui lock clean
 
 VENV := $(CURDIR)/.venv
 # Stages call `python` and the linters call each other by name: .venv comes first, without being activated.
@@ -16,7 +16,7 @@ PORT ?= 5000
 
 help: ## this list
 	@echo "ganflow: make TARGET"
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: $(STAMP) ## make .venv from requirements.lock (nothing to do when it is there)
 
@@ -25,6 +25,12 @@ repro: setup ## run the pipeline: every stage whose inputs changed (dvc repro)
 
 test: setup ## run the tests; ARGS='-k loss' goes to pytest
 	@$(IN_VENV) pytest $(ARGS)
+
+# torch-fidelity asks for a torchvision that it does not need here, so it lies beside the packages that must fit.
+test-system: setup ## the tests against real servers and browsers; as root, for it installs Chromium if there is none
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+	[ -d .venv/fidelity ] || $(call PIP,.venv,install) --no-deps --target .venv/fidelity torch-fidelity==0.4.0
+	$(IN_VENV) export PYTHONPATH="$(CURDIR):$(CURDIR)/.venv/fidelity"; pytest tests/system $(ARGS)
 
 lint: setup ## ruff, mypy --strict and the layers
 	@$(IN_VENV) ruff check .

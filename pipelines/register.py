@@ -11,6 +11,7 @@ from ganflow.tracking import registry
 
 MODEL = Path("model")
 METRICS = Path("reports/metrics.json")
+PAGE, PICTURES = Path("reports/report.html"), Path("reports/evaluation")
 OUT = Path("reports/registry.json")
 
 
@@ -22,7 +23,7 @@ def main() -> None:
         metrics = json.loads(METRICS.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise GanflowError(f"{METRICS} is missing; `dvc repro evaluate` writes it") from None
-    version = registry.register(params, MODEL, metrics)
+    version = registry.register(params, MODEL, metrics, [PAGE, *sorted(PICTURES.glob("*.png"))])
     kept = ("name", "version", "alias", "run_id", "digest")
     facts = {key: value for key, value in dataclasses.asdict(version).items() if key in kept}
     write_whole(OUT, json.dumps(facts, indent=2) + "\n")

@@ -42,7 +42,8 @@ def compare(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
     for key in SAME:
         if a.get(key) != b.get(key):
             raise GanflowError(f"{key} is {a.get(key)} of A and {b.get(key)} of B: such figures do not compare")
-    return [_difference(name, way, a, b) for name, way in directions().items() if name in a and name in b]
+    ways = directions()
+    return [_difference(name, ways[name], a, b) for name in a if name in ways and name in b]
 
 
 def directions() -> dict[str, str]:

@@ -6,7 +6,7 @@ Every step looks for what an earlier, interrupted try left, so that running it a
 import re
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from ganflow.tracking.params import clean_key, loggable, redact
 
 DIGEST = "model_digest"
 METRIC = "metric."  # prefix of a version's tags that are figures
-EVALUATION = "evaluation/"  # prefix of the same figures among the run's metrics
+EVALUATION = "evaluation/"  # prefix of the same figures among the run's metrics, and folder of its files
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,14 @@ class Version:
     created: bool  # False: it was there already
 
 
-def register(config: Config, model_dir: Path, metrics: Mapping[str, Any]) -> Version:
+def register(config: Config, model_dir: Path, metrics: Mapping[str, Any], files: Sequence[Path] = ()) -> Version:
     """Log the generator to its training's run, register it and point the alias to it.
 
     Args:
         config: names the store, the registered model and the alias.
         model_dir: with ``generator.safetensors`` and ``run.json``.
         metrics: ``reports/metrics.json``; numbers become metrics of the run and tags, the rest tags.
+        files: what the run gets below ``evaluation/``: the page and the pictures of the evaluation.
 
     Raises:
         GanflowError: files that do not belong together, a run that this store does not have, no answer.
@@ -60,6 +61,8 @@ def register(config: Config, model_dir: Path, metrics: Mapping[str, Any]) -> Ver
         found = _find_version(client, name, record.model_digest)
         version = found or _create_version(client, name, run, record, weights)
         _describe(client, run, version, _tags(record, metrics), _figures(metrics))
+        for file in files:
+            client.log_artifact(run.info.run_id, str(file), EVALUATION.rstrip("/"))
         client.set_registered_model_alias(version.name, config.register.alias, version.version)
     return Version(
         name=version.name,

@@ -1,7 +1,6 @@
-"""The network against torch-fidelity's: its recorded figures always, itself where it is installed."""
+"""The network against the figures that torch-fidelity's gave; against itself in tests/system."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ import torch
 from torch import Tensor
 
 from ganflow.extractors.inception_v3 import InceptionV3, resize
-from tests.support import torch_fidelity
 from tests.support.inception import random_images
 from tests.support.torch_fidelity import CASES, RECORDED, excerpt
 
@@ -33,7 +31,6 @@ TENSORS = [
 ]
 
 RECORDED_CASES = json.loads(RECORDED.read_text(encoding="utf-8"))
-LIVE = pytest.mark.skipif(not torch_fidelity.installed(), reason="torch-fidelity is not installed; see tests.support")
 
 
 def close(found: Tensor, wanted: Tensor) -> None:
@@ -54,35 +51,6 @@ def test_recorded_figures_tell_images_apart() -> None:
     figures = torch.tensor([case["features"] for case in RECORDED_CASES.values()])
     apart = (figures[:, None] - figures[None]).abs().amax(2) + torch.eye(len(figures))
     assert apart.min() > 0.02  # 200 times what may differ
-
-
-@LIVE
-@torch.inference_mode()
-@pytest.mark.parametrize(("channels", "resolution"), CASES)
-def test_torch_fidelity_with_our_weights(
-    network: InceptionV3, weights_file: Path, channels: int, resolution: int
-) -> None:
-    images = random_images(2, channels, resolution)
-    features, logits = network(images)
-    wanted_features, wanted_logits = torch_fidelity.network(weights_file)(images.repeat(1, 3 // channels, 1, 1))
-    assert (features.shape, logits.shape) == ((2, 2048), (2, 1008))
-    close(features, wanted_features)
-    close(logits, wanted_logits)
-
-
-@LIVE
-def test_we_take_the_weights_of_torch_fidelity_and_it_takes_ours(network: InceptionV3, weights_file: Path) -> None:
-    theirs = torch_fidelity.network(weights_file).state_dict()
-    assert list(theirs) == list(network.state_dict())
-    InceptionV3().load_state_dict(theirs)
-
-
-@LIVE
-@pytest.mark.parametrize("resolution", [8, 28, 32, 64, 299, 400])
-def test_torch_fidelity_resizes_to_the_same_bits(resolution: int) -> None:
-    like_tensorflow = torch_fidelity.module("interpolate_compat_tensorflow").interpolate_bilinear_2d_like_tensorflow1x
-    images = random_images(2, 3, resolution).float()
-    assert torch.equal(resize(images), like_tensorflow(images, (299, 299), align_corners=False))
 
 
 def test_parameters_have_the_public_file_s_names(network: InceptionV3) -> None:

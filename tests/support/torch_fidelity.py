@@ -1,11 +1,10 @@
-"""torch-fidelity's Inception-v3 as the independent reference, where it is installed; its figures where it is not.
+"""torch-fidelity's Inception-v3 as the independent reference of tests/system; its figures for the other tests.
 
 The package depends on torchvision, which ``make setup`` does not bring and ``pip check`` would miss, but the modules of
 its Inception-v3 do not. To compare with it, or to record its figures anew::
 
-    pip install --no-deps --target /tmp/fidelity torch-fidelity==0.4.0
-    PYTHONPATH=/tmp/fidelity pytest tests/extractors
-    PYTHONPATH=/tmp/fidelity:. python -m tests.support.torch_fidelity
+    make test-system
+    PYTHONPATH=.venv/fidelity:. python -m tests.support.torch_fidelity
 """
 
 import importlib
@@ -29,14 +28,10 @@ EVERY = {"features": 128, "logits": 63}  # so many features and logits apart are
 WANTED = ["2048", "logits_unbiased"]
 
 
-def installed() -> bool:
-    return importlib.util.find_spec("torch_fidelity") is not None
-
-
 def module(name: str) -> Any:
     """One module of the package, without what its ``__init__`` imports, and leaving no trace in ``sys.modules``."""
     spec = importlib.util.find_spec("torch_fidelity")
-    assert spec is not None
+    assert spec is not None, "this test needs torch-fidelity, which `make test-system` installs"
     parent = ModuleType("torch_fidelity")
     parent.__path__ = list(spec.submodule_search_locations or ())
     with mock.patch.dict(sys.modules, {"torch_fidelity": parent}):
