@@ -72,7 +72,7 @@ class Evidence:
         assert splits.test is not None
         own = component.build("extractor", node, "evaluation.extractor") if node["name"] == "classifier" else None
         pool = Pool([self._images(kind) for kind in kinds], splits.train)
-        return accuracy_of(pool, splits.test, own or ClassifierChoice())
+        return accuracy_of(pool, splits.test, own or ClassifierChoice(), self.evaluator.device)
 
     def _images(self, kind: str) -> tuple[Any, Any]:
         train = self.evaluator.splits.train

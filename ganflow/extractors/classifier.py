@@ -4,8 +4,10 @@ Its features say how far samples are from *this* data, where an Inception networ
 of 8×8 digits. Data without labels get a classifier of four rotations instead (Gidaris et al., 2018).
 """
 
+import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -24,6 +26,7 @@ from ganflow.extractors.base import Extractor, Splits
 from ganflow.extractors.stacked import Channels, PerChannel
 from ganflow.metrics.features import Features
 
+CPU = torch.device("cpu")
 BATCH = 64
 ROTATIONS = 4
 
@@ -64,11 +67,9 @@ class ClassifierChoice:
 
     def _ready(self, train: Data, test: Data | None, cache: Path, device: torch.device) -> "Classifier":
         if distributed.rank() == 0:
-            load_or_train(train, test, self, cache)
+            load_or_train(train, test, self, cache, device)
         distributed.barrier()
-        extractor = load_or_train(train, test, self, cache)
-        extractor.network.to(device)
-        return extractor
+        return load_or_train(train, test, self, cache, device)
 
 
 class Network(nn.Module):
@@ -98,22 +99,26 @@ class Classifier:
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Features:
         """Features of images (N, C, R, R), 0 to 255."""
-        device = next(self.network.parameters()).device
-        embeddings = self.network.features(_normalise(images.to(device)))
+        embeddings = self.network.features(_normalise(images.to(_device(self.network))))
         logits: Tensor = self.network.head(embeddings)
         return Features(embeddings, logits if self.supervised else logits[:, :0])
 
 
-def load_or_train(train: Data, test: Data | None, choice: ClassifierChoice, cache: Path) -> Classifier:
-    """The extractor of a data set, trained once per (data, options, this file) and kept under ``cache``."""
+def load_or_train(
+    train: Data, test: Data | None, choice: ClassifierChoice, cache: Path, device: torch.device = CPU
+) -> Classifier:
+    """The extractor of a data set, trained once per (data, options, this file) and kept under ``cache``.
+
+    Its name is of its weights: those that another machine trains may differ, and then figures do not compare.
+    """
     own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
     key = hashlib.sha256(f"{train.digest}/{choice.width}/{choice.kimg}/{own}/{torch.__version__}".encode()).hexdigest()[
         :12
     ]
     path = cache / f"classifier-{key}.pt"
-    network = _fresh(train, choice)
+    network = _fresh(train, choice).to(device)
     if path.exists():
-        saved = torch.load(path, weights_only=True)
+        saved = torch.load(path, map_location=device, weights_only=True)
         network.load_state_dict(saved["weights"])
         accuracy = float(saved["accuracy"])
     else:
@@ -121,12 +126,19 @@ def load_or_train(train: Data, test: Data | None, choice: ClassifierChoice, cach
         accuracy = _accuracy(network, test or train)
         _write_whole({"weights": network.state_dict(), "accuracy": accuracy}, path)
     network.eval().requires_grad_(False)
-    return Classifier(network, f"classifier-{key}", accuracy, train.facts.num_classes > 1)
+    return Classifier(network, f"classifier-{_digest(network)}", accuracy, train.facts.num_classes > 1)
 
 
-def accuracy_of(train: Data, test: Data, choice: ClassifierChoice) -> float:
+def _digest(network: nn.Module) -> str:
+    sha = hashlib.sha256()
+    for tensor in network.state_dict().values():
+        sha.update(tensor.cpu().numpy().tobytes())
+    return sha.hexdigest()[:12]
+
+
+def accuracy_of(train: Data, test: Data, choice: ClassifierChoice, device: torch.device = CPU) -> float:
     """Share of a test split that a new classifier of these training images recognises."""
-    network = _fresh(train, choice)
+    network = _fresh(train, choice).to(device)
     _fit(network, train, choice)
     return _accuracy(network, test)
 
@@ -153,23 +165,40 @@ def _fit(network: Network, data: Data, choice: ClassifierChoice) -> None:
     steps = max(1, round(choice.kimg * 1000 / BATCH))
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=steps)
+    device = _device(network)
     network.train()
-    for step in range(steps):
-        images, labels = _batch(data, draws.sample_order(0, step * BATCH, BATCH, len(data)), step * BATCH)
-        loss = cross_entropy(network.head(network.features(images)), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+    with _one_thread():
+        for step in range(steps):
+            images, labels = _batch(data, draws.sample_order(0, step * BATCH, BATCH, len(data)), step * BATCH)
+            loss = cross_entropy(network.head(network.features(images.to(device))), labels.to(device))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Several add in another order, and the same data would get other features wherever the threads are not as many."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _device(network: nn.Module) -> torch.device:
+    return next(network.parameters()).device
 
 
 def _accuracy(network: Network, data: Data) -> float:
     network.eval()
-    right = 0
+    device, right = _device(network), 0
     with torch.inference_mode():
         for rows in np.array_split(np.arange(len(data)), -(-len(data) // 500)):
             images, labels = _batch(data, rows, int(rows[0]))
-            right += int((network.head(network.features(images)).argmax(1) == labels).sum())
+            right += int((network.head(network.features(images.to(device))).argmax(1).cpu() == labels).sum())
     return right / len(data)
 
 
