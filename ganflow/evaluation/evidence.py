@@ -2,22 +2,24 @@
 
 import inspect
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
 
-from ganflow import component
+from ganflow import component, distributed
 from ganflow.evaluation.samples import Samples
 from ganflow.extractors.classifier import ClassifierChoice, accuracy_of
 from ganflow.generator import Generator
+from ganflow.metrics import memorisation
 from ganflow.metrics.features import Features
 
 if TYPE_CHECKING:
     from ganflow.evaluation.evaluator import Evaluator
 
-TOGETHER = ("fake", "real", "train", "test")  # all ranks make these together, so in one order
+TOGETHER = ("fake", "real", "train", "test", "neighbours")  # all ranks make these together, so in one order
 
 
 class Evidence:
@@ -45,6 +47,14 @@ class Evidence:
     def test(self) -> Features | None:
         """Features of the split held out from training; None where the data have none."""
         return self.evaluator.split_features("test") if self.evaluator.splits.test else None
+
+    @cached_property
+    def neighbours(self) -> tuple[Tensor, Tensor]:
+        """How near each sample is to the train split, and to which image; each rank looks for its share."""
+        part = distributed.share(len(self.fake))
+        mine = replace(self.fake, embeddings=self.fake.embeddings[part])
+        ratios, rows = memorisation.nearest(mine, self.train)
+        return distributed.gather_rows(ratios), distributed.gather_rows(rows)
 
     @property
     def generator(self) -> Generator | None:

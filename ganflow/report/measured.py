@@ -11,7 +11,7 @@ from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.evidence import Evidence
 from ganflow.evaluation.samples import Samples
 from ganflow.images import picture
-from ganflow.metrics import intra_fid, memorisation
+from ganflow.metrics import intra_fid
 from ganflow.report import pictures
 
 PAIRS = 16  # in the picture
@@ -53,7 +53,7 @@ def evaluate(evaluator: Evaluator, samples: Samples, resamples: int) -> Measured
     evaluator.check_enough(len(samples), list(evaluator.config.metrics), "evaluation.samples")
     evidence = Evidence(evaluator, samples)
     figures = evaluator.figures(evidence, resamples=resamples)
-    evidence.prepare(["fake", "real", "train"])
+    evidence.prepare(["neighbours", "real"] if evaluator.splits.train.facts.kind != POINTS else ["real"])
     if distributed.rank() > 0:
         return None
     protocol = evaluator.protocol(len(samples))
@@ -81,7 +81,7 @@ def _pictures(evidence: Evidence) -> dict[str, bytes]:
     centres = train.facts.mixture.centres if train.facts.mixture else ()
     drawn = {"samples": picture(some[:, 0, 0] if points else some, centres)}
     if not points:
-        ratios, neighbours = memorisation.nearest(evidence.fake, evidence.train)
+        ratios, neighbours = evidence.neighbours
         closest = ratios.argsort()[:PAIRS].tolist()
         images = torch.cat([samples.images(i, 1) for i in closest]).permute(0, 2, 3, 1).cpu().numpy()
         originals = torch.from_numpy(train.images(neighbours[closest].cpu().numpy())).permute(0, 2, 3, 1).numpy()
