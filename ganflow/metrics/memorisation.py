@@ -76,7 +76,7 @@ def nearest(fake: Features, train: Features) -> tuple[Tensor, Tensor]:
 
 def _nearest(x: Tensor, y: Tensor, own: Tensor | None = None) -> Tensor:
     """Row of y (M, F) that is nearest to each of x (N, F), other than row ``own`` (N,): (N,)."""
-    found = []
+    found = [torch.empty(0, dtype=torch.long, device=x.device)]  # a rank may have no rows
     for rows, squares in squared_distances(x, y):
         if own is not None:
             squares.scatter_(1, own[rows, None], float("inf"))
