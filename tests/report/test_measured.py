@@ -156,7 +156,3 @@ def test_the_files_of_an_evaluation(digits: Path, cache: Path, tmp_path: Path) -
     assert "D/adversarial" in page
     drawn = sorted(p.name for p in (tmp_path / "evaluation").iterdir())
     assert drawn == ["interpolation.png", "pairs.png", "samples.png"]
-        "interpolation.png",
-        "pairs.png",
-        "samples.png",
-    ]
