@@ -87,6 +87,14 @@ def test_a_metric_of_images_is_refused_before_any_work(name: str) -> None:
     assert str(refused.value) == expected
 
 
+def test_an_extractor_of_images_is_refused_with_the_way_out() -> None:
+    with pytest.raises(ConfigError) as refused:
+        parts.check_fits(conf.compose(["experiment=ring8", "evaluation/extractor=inception"]), 1, 2, 8, "points")
+    way_out = "set evaluation/extractor=pixels, or begin with experiment=ring8"
+    why = f"is for images, and these data are points; {way_out}"
+    assert str(refused.value) == f"evaluation.extractor.name=inception: {why}"
+
+
 @pytest.mark.parametrize(("slot", "name"), [("generator", "dcgan"), ("discriminator", "resnet")])
 def test_a_network_of_images_is_refused_with_the_way_out(slot: str, name: str) -> None:
     with pytest.raises(ConfigError) as refused:

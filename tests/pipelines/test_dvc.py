@@ -46,7 +46,7 @@ def versions(project: Project) -> list[dict[str, str]]:
 def test_every_declared_out_is_there(project: Project) -> None:
     for out in (
         "data/dataset.json", "reports/tune/best.yaml", "model/generator.safetensors", "model/run.json",
-        "reports/metrics.json", "reports/classes.csv", "reports/training.csv", "reports/samples/final.png", "mlflow.db",
+        "reports/metrics.json", "reports/report.html", "reports/evaluation/pairs.png", "reports/classes.csv", "reports/training.csv", "reports/samples/final.png", "mlflow.db",
     ):  # fmt: skip
         assert (project.folder / out).exists(), out
 
@@ -59,7 +59,8 @@ def test_nothing_is_left_to_do(project: Project) -> None:
 
 def test_figures_stand_with_their_protocol(project: Project) -> None:
     metrics = json.loads(project.read("reports/metrics.json"))
-    assert {"fid", "kid", "kid_std", "coverage"} <= metrics.keys()
+    assert {"fid", "kid", "kid_std", "coverage", "precision", "memorisation_p"} <= metrics.keys()
+    assert metrics["fid_low"] < metrics["fid_high"]
     assert metrics["samples"] == 200
     assert metrics["reference"] == "train"
     assert metrics["reference_samples"] == 1438

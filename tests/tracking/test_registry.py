@@ -47,6 +47,17 @@ def test_a_version_says_where_it_comes_from(tracking: TrackingConfig, run_id: st
     assert [output.model_id for output in run.outputs.model_outputs] == [version.model_id]
 
 
+def test_the_run_gets_the_page_of_the_evaluation(tracking: TrackingConfig, run_id: str, tmp_path: Path) -> None:
+    write_model(tmp_path / "model", run_id)
+    (tmp_path / "report.html").write_text("<p>good</p>")
+    for _ in range(2):  # again does no harm
+        registry.register(config_for(tracking), tmp_path / "model", METRICS, [tmp_path / "report.html"])
+    client = server.connect(tracking)
+    assert [file.path for file in client.list_artifacts(run_id, "evaluation")] == ["evaluation/report.html"]
+    local = client.download_artifacts(run_id, "evaluation/report.html", str(tmp_path))
+    assert Path(local).read_text() == "<p>good</p>"
+
+
 def test_again_is_the_same_version_and_other_weights_are_another(
     tracking: TrackingConfig, run_id: str, tmp_path: Path
 ) -> None:
