@@ -46,7 +46,8 @@ def versions(project: Project) -> list[dict[str, str]]:
 def test_every_declared_out_is_there(project: Project) -> None:
     for out in (
         "data/dataset.json", "reports/tune/best.yaml", "model/generator.safetensors", "model/run.json",
-        "reports/metrics.json", "reports/report.html", "reports/evaluation/pairs.png", "reports/classes.csv", "reports/training.csv", "reports/samples/final.png", "mlflow.db",
+        "reports/metrics.json", "reports/report.html", "reports/evaluation/pairs.png",
+        "reports/classes.csv", "reports/training.csv", "reports/samples/final.png", "mlflow.db",
     ):  # fmt: skip
         assert (project.folder / out).exists(), out
 
