@@ -127,6 +127,7 @@ def _train(values: dict[str, Any], base: Config, data: Path, extractors: Path) -
             nimg = event.nimg if event.nimg < trainer.total else round(config.tune.kimg * 1000)
             tune.report({config.tune.metric: event.metrics[config.tune.metric], "nimg": nimg})
 
+    evaluator.check_enough(config.evaluation.snapshot_samples, [config.tune.metric], "evaluation.snapshot_samples")
     trainer.measure = lambda g: evaluator.measure(g, config.evaluation.snapshot_samples, [config.tune.metric])
     trainer.listener = report
     try:

@@ -1,6 +1,6 @@
 """How far an evaluation is, as a person sees it: one bar for each kind of work."""
 
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
@@ -12,18 +12,25 @@ class Bars:
     """A listener of an evaluator's that draws a bar when a kind of work begins and ends it when all is done."""
 
     def __init__(self) -> None:
-        self._open = ExitStack()
-        self._advance: dict[str, Advance] = {}
+        self._open: dict[str, tuple[AbstractContextManager[Advance], Advance]] = {}
         self._left: dict[str, int] = {}
 
     def __call__(self, event: Advanced) -> None:
-        if event.what not in self._advance:
-            unit = "images" if event.what != "metrics" else ""
-            self._advance[event.what] = self._open.enter_context(progress(event.total, event.what, unit))
-        self._advance[event.what](event.count)
+        if event.what not in self._open:
+            bar = progress(event.total, event.what, "metrics" if event.what == "measure" else "images")
+            self._open[event.what] = bar, bar.__enter__()
+            self._left[event.what] = event.total
+        self._open[event.what][1](event.count)
+        self._left[event.what] -= event.count
+        if self._left[event.what] <= 0:
+            self._close(event.what)
+
+    def _close(self, what: str) -> None:
+        self._open.pop(what)[0].__exit__(None, None, None)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._open.close()
+        for what in list(self._open):
+            self._close(what)

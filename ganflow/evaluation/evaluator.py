@@ -93,7 +93,7 @@ class Evaluator:
         try:
             for name in mine:
                 found[name] = _figures(metrics[name], evidence, resamples)
-                self.listener(Advanced("metrics", 1, len(metrics)))
+                self.listener(Advanced("measure", 1, len(metrics)))
         except GanflowError as error:
             refused = str(error)
         several = distributed.gather_objects((found, refused))

@@ -53,11 +53,17 @@ def evaluate(evaluator: Evaluator, samples: Samples, resamples: int) -> Measured
     evaluator.check_enough(len(samples), list(evaluator.config.metrics), "evaluation.samples")
     evidence = Evidence(evaluator, samples)
     figures = evaluator.figures(evidence, resamples=resamples)
-    evidence.prepare(["neighbours", "real"] if evaluator.splits.train.facts.kind != POINTS else ["real"])
+    evidence.prepare(["neighbours", "real"] if _pairs_wanted(evaluator) else ["real"])
     if distributed.rank() > 0:
         return None
     protocol = evaluator.protocol(len(samples))
     return Measured(figures, protocol, class_shares(evidence), _pictures(evidence), evaluator.left_out(samples))
+
+
+def _pairs_wanted(evaluator: Evaluator) -> bool:
+    """Points make no pictures, and features of the train split may be costly where nothing else asks for them."""
+    known = evaluator.config.reference == "train" or "memorisation" in evaluator.config.metrics
+    return known and evaluator.splits.train.facts.kind != POINTS
 
 
 def class_shares(evidence: Evidence) -> list[ClassShare]:
@@ -80,7 +86,7 @@ def _pictures(evidence: Evidence) -> dict[str, bytes]:
     some = samples.images(0, min(SHOWN_POINTS if points else SHOWN, len(samples))).permute(0, 2, 3, 1).cpu().numpy()
     centres = train.facts.mixture.centres if train.facts.mixture else ()
     drawn = {"samples": picture(some[:, 0, 0] if points else some, centres)}
-    if not points:
+    if _pairs_wanted(evidence.evaluator):
         ratios, neighbours = evidence.neighbours
         closest = ratios.argsort()[:PAIRS].tolist()
         images = torch.cat([samples.images(i, 1) for i in closest]).permute(0, 2, 3, 1).cpu().numpy()
