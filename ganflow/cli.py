@@ -135,13 +135,13 @@ def evaluate(
     samples: Annotated[str, typer.Option(help="A folder, zip or tar of images, an .npz, or a model.")],
     overrides: Overrides = None,
     reference: Reference = "data",
-    out: Annotated[str | None, typer.Option(help="A JSON file for the figures.")] = None,
+    out: Annotated[str | None, typer.Option(help="A .json for the figures, or an .html page for people.")] = None,
 ) -> None:
     """Measure images of any generator by the same code and protocol as the pipeline's own.
 
     \b
     Examples:
-      ganflow evaluate --samples theirs/ --reference data
+      ganflow evaluate --samples theirs/ --reference data --out theirs.html
       ganflow evaluate --samples theirs.npz --reference faces/ evaluation/extractor=inception \\
                        evaluation.extractor.weights=pt_inception-2015-12-05-6726825d.pth
     """

@@ -46,6 +46,16 @@ def test_images_of_any_generator_are_measured(folder: Path) -> None:
     assert "samples: 359 of 359 images" in error
 
 
+def test_a_page_shows_them(folder: Path) -> None:
+    code, _, error = ganflow(folder, "evaluate", "--samples", "good.npz", "--out", "out.html", *SMALL)
+    assert code == 0, error
+    page = (folder / "out.html").read_text()
+    assert "<title>good.npz</title>" in page
+    assert page.count("<img ") == 2  # samples, closest pairs
+    code, _, error = ganflow(folder, "evaluate", "--samples", "good.npz", "--out", "out.txt", *SMALL)
+    assert (code, error) == (2, "ganflow: out=out.txt: a name that ends in .json or .html\n")
+
+
 def test_what_needs_a_generator_is_said_to_be_left_out(folder: Path) -> None:
     metrics = ("evaluation/metrics=[kid,ppl]", "evaluation.snapshot_metrics=[kid]", "tune.metric=kid")
     code, said, error = ganflow(folder, "evaluate", "--samples", "good.npz", *metrics, *SMALL)

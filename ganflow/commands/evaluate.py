@@ -10,6 +10,7 @@ import torch
 
 from ganflow import conf, config
 from ganflow.data.dataset import Dataset
+from ganflow.errors import require
 from ganflow.evaluation.bars import Bars
 from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.comparison import Difference, compare
@@ -18,7 +19,7 @@ from ganflow.evaluation.images import as_samples, open_images
 from ganflow.evaluation.samples import Samples
 from ganflow.files import write_whole
 from ganflow.generator import FILE
-from ganflow.report import measured
+from ganflow.report import files, measured
 from ganflow.report.measured import Measured
 from ganflow.schema import Config
 from ganflow.tracking.source import load_generator
@@ -27,18 +28,31 @@ BOUNDS = ("_low", "_high")
 
 
 def evaluate(samples: str, reference: str, overrides: Sequence[str], out: str | None) -> list[str]:
-    """Measure samples, write the figures if ``out`` names a file, and give lines to print.
+    """Measure samples, write what was found if ``out`` names a file, and give lines to print.
+
+    Args:
+        samples: images or a model.
+        reference: images or a prepared data set.
+        overrides: of the configuration.
+        out: ``….json`` for the figures, ``….html`` for the page.
 
     Raises:
         GanflowError: samples or reference that cannot be read or do not go together.
     """
+    require(out is None or Path(out).suffix in (".json", ".html"), "out", out, "a name that ends in .json or .html")
     with tempfile.TemporaryDirectory() as scratch, Bars() as bars:
         settings = _settings(overrides)
         evaluator = _evaluator(settings, reference, Path(scratch, "reference"), bars)
         found = _measure(evaluator, _samples(samples, evaluator, settings, Path(scratch, "samples")))
-    if out:
-        write_whole(Path(out), json.dumps(found.values, indent=2) + "\n")
+    if out is not None:
+        write_whole(Path(out), _written(found, samples, reference, page=out.endswith(".html")))
     return [*_lines(found.values), *(f"not measured, for it needs a generator or classes: {n}" for n in found.left_out)]
+
+
+def _written(found: Measured, samples: str, reference: str, *, page: bool) -> str:
+    if page:
+        return files.page(found, None, samples, {"samples": samples, "reference": reference})
+    return json.dumps(found.values, indent=2) + "\n"
 
 
 def compare_two(a: str, b: str, reference: str, overrides: Sequence[str]) -> list[str]:

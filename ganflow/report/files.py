@@ -37,7 +37,7 @@ def write(found: Measured, folder: Path, title: str, summary: Mapping[str, str])
     write_whole(folder / "report.html", page(found, folder / "training.csv", title, summary))
 
 
-def page(found: Measured, training: Path, title: str, summary: Mapping[str, str]) -> str:
+def page(found: Measured, training: Path | None, title: str, summary: Mapping[str, str]) -> str:
     """The page of an evaluation, with the curves of a ``training.csv`` if there is one."""
     return html(
         Report(
@@ -45,7 +45,7 @@ def page(found: Measured, training: Path, title: str, summary: Mapping[str, str]
             summary,
             found.figures,
             found.protocol,
-            read_curves(training.read_text(encoding="utf-8")) if training.is_file() else (),
+            read_curves(training.read_text(encoding="utf-8")) if training and training.is_file() else (),
             [ClassRow(c.name, c.generated, c.reference, c.fid) for c in found.classes],
             [Picture(*CAPTIONS[name], png) for name, png in found.pictures.items()],
         )
