@@ -5,6 +5,7 @@ it through :func:`load`, so a stage never sees an unknown key, a wrong type or a
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -131,11 +132,19 @@ def _check_values(config: Config) -> None:
     unknown = [name for name in e.snapshot_metrics if name not in e.metrics]
     has = f"one of evaluation.metrics: {', '.join(e.metrics)}"
     require(not unknown, "evaluation.snapshot_metrics", ", ".join(unknown), has)
-    require(tune.metric in e.snapshot_metrics, "tune.metric", tune.metric, "one of evaluation.snapshot_metrics")
+    figures = figures_of(e.snapshot_metrics)
+    one_of_them = f"one of what evaluation.snapshot_metrics measure: {', '.join(figures)}"
+    require(tune.metric in figures, "tune.metric", tune.metric, one_of_them)
     require(config.cluster.max_failures >= 0, "cluster.max_failures", config.cluster.max_failures, "0 or more")
     _check_schedule(config)
     _check_guard(t.guard)
     check_workers(t.batch, config.cluster.workers)
+
+
+def figures_of(metrics: Sequence[str]) -> dict[str, str]:
+    """Figure → the one of these metrics that gives it."""
+    known: dict[str, Any] = component.choices("metric")
+    return {figure: name for name in metrics for figure in known[name].figures}
 
 
 def _check_schedule(config: Config) -> None:

@@ -64,7 +64,9 @@ def test_every_choice_composes_and_builds(slot: str, group: str, name: str) -> N
 
 @pytest.mark.parametrize(("slot", "group", "name"), SEVERAL)
 def test_every_choice_of_several_composes_and_builds(slot: str, group: str, name: str) -> None:
-    others = [f"evaluation.snapshot_metrics=[{name}]", f"tune.metric={name}"] if group == "metric" else []
+    others = []
+    if group == "metric":
+        others = [f"evaluation.snapshot_metrics=[{name}]", f"tune.metric={next(iter(config.figures_of([name])))}"]
     params = conf.compose([f"{slot}=[{name}]", *others])
     assert list(at(params, slot)) == [name]
     component.build(group, at(params, slot)[name], "here")

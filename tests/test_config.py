@@ -88,7 +88,7 @@ IMPOSSIBLE = [
     ("cluster.workers", 0, "auto, or a number of at least 1"),
     ("cluster.workers", "2", "auto, or a number of at least 1"),
     ("cluster.workers", True, "auto, or a number of at least 1"),
-    ("tune.metric", "kid", "one of evaluation.snapshot_metrics"),
+    ("tune.metric", "kid", "one of what evaluation.snapshot_metrics measure: fid, coverage, class_reverse_kl"),
     ("training.kimg", float("inf"), "must be a finite number"),
     ("training.kimg", float("nan"), "must be a finite number"),
     ("optimizers.generator.lr", float("inf"), "must be a finite number"),

@@ -8,6 +8,7 @@ import torch
 
 from ganflow import component, conf
 from ganflow.conf import store
+from ganflow.config import figures_of
 from ganflow.data.dataset import Dataset
 from ganflow.data.prepare import prepare
 from ganflow.schema import Config
@@ -84,8 +85,9 @@ def test_a_source_is_built(name: str) -> None:
 
 @pytest.mark.parametrize("name", component.choices("metric"))
 def test_a_metric_is_built(name: str) -> None:
+    figure = next(iter(figures_of([name])))
     config = conf.compose(
-        [f"evaluation/metrics=[{name}]", f"evaluation.snapshot_metrics=[{name}]", f"tune.metric={name}"]
+        [f"evaluation/metrics=[{name}]", f"evaluation.snapshot_metrics=[{name}]", f"tune.metric={figure}"]
     )
     built = component.build("metric", config.evaluation.metrics[name], "metric")
     assert type(built) is component.choices("metric")[name]

@@ -12,6 +12,7 @@ import torch
 from ganflow.cluster import space
 from ganflow.cluster.session import session
 from ganflow.conf import override
+from ganflow.config import figures_of
 from ganflow.errors import GanflowError
 from ganflow.evaluation.build import build_evaluator
 from ganflow.schema import Config
@@ -127,8 +128,10 @@ def _train(values: dict[str, Any], base: Config, data: Path, extractors: Path) -
             nimg = event.nimg if event.nimg < trainer.total else round(config.tune.kimg * 1000)
             tune.report({config.tune.metric: event.metrics[config.tune.metric], "nimg": nimg})
 
-    evaluator.check_enough(config.evaluation.snapshot_samples, [config.tune.metric], "evaluation.snapshot_samples")
-    trainer.measure = lambda g: evaluator.measure(g, config.evaluation.snapshot_samples, [config.tune.metric])
+    samples = config.evaluation.snapshot_samples
+    names = [figures_of(config.evaluation.snapshot_metrics)[config.tune.metric]]
+    evaluator.check_enough(samples, names, "evaluation.snapshot_samples")
+    trainer.measure = lambda g: evaluator.measure(g, samples, names)
     trainer.listener = report
     try:
         trainer.fit()
