@@ -1,13 +1,12 @@
 """Two evaluations by one protocol: which is better, by how much, and whether that is more than noise."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ganflow import component
 from ganflow.errors import GanflowError
-from ganflow.metrics.figure import LOWER
+from ganflow.metrics.figure import LOWER, known
 
 SAME = ("reference", "reference_samples", "extractor")  # of the protocol, or figures do not compare
 
@@ -42,14 +41,8 @@ def compare(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
     for key in SAME:
         if a.get(key) != b.get(key):
             raise GanflowError(f"{key} is {a.get(key)} of A and {b.get(key)} of B: such figures do not compare")
-    ways = directions()
-    return [_difference(name, ways[name], a, b) for name in a if name in ways and name in b]
-
-
-def directions() -> dict[str, str]:
-    """Figure → whether ``lower`` or ``higher`` is better, of all metrics; figures that are neither are not there."""
-    metrics: Iterable[Any] = component.choices("metric").values()
-    return {name: f.better for metric in metrics for name, f in metric.figures.items() if f.better}
+    ways = {name: figure.better for name, figure in known().items()}
+    return [_difference(name, ways[name], a, b) for name in a if name in b and ways.get(name)]
 
 
 def _difference(name: str, better: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Difference:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -109,7 +110,7 @@ class Evaluator:
         Raises:
             ConfigError: with ``key``, where the number stands.
         """
-        width = self.extractor(torch.from_numpy(self.reference.images(torch.arange(1).numpy()))).embeddings.shape[1]
+        width = self.extractor(torch.from_numpy(self.reference.images(np.arange(1)))).embeddings.shape[1]
         for name, metric in self._metrics(names).items():
             fewest = metric.fewest(width) if hasattr(metric, "fewest") else 2
             if samples < fewest:

@@ -1,7 +1,6 @@
 """Features of a split: the images pass the extractor once, then they are kept for every later evaluation."""
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor
 from ganflow import distributed
 from ganflow.data.dataset import Dataset
 from ganflow.extractors.base import Extractor
+from ganflow.files import write_whole
 from ganflow.metrics.features import Features
 
 FORMAT = 1  # of the kept files
@@ -80,12 +80,9 @@ def _read(path: Path) -> Features | None:
 
 
 def _write(features: Features, path: Path) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     values = {field.name: getattr(features, field.name) for field in fields(features)}
     tensors = {name: value.cpu().contiguous() for name, value in values.items() if isinstance(value, Tensor)}
     tensors["own_classes"] = torch.tensor(features.own_classes)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    save_file(tensors, unfinished)
-    unfinished.replace(path)
+    write_whole(path, save(tensors))

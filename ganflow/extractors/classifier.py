@@ -6,7 +6,7 @@ of 8×8 digits. Data without labels get a classifier of four rotations instead (
 
 import contextlib
 import hashlib
-import os
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from ganflow.data.dataset import STACKED, Facts, Images, Labels
 from ganflow.errors import require
 from ganflow.extractors.base import Extractor, Splits
 from ganflow.extractors.stacked import Channels, PerChannel
+from ganflow.files import write_whole
 from ganflow.metrics.features import Features
 
 CPU = torch.device("cpu")
@@ -124,7 +125,9 @@ def load_or_train(
     else:
         _fit(network, train, choice)
         accuracy = _accuracy(network, test or train)
-        _write_whole({"weights": network.state_dict(), "accuracy": accuracy}, path)
+        stream = io.BytesIO()
+        torch.save({"weights": network.state_dict(), "accuracy": accuracy}, stream)
+        write_whole(path, stream.getvalue())
     network.eval().requires_grad_(False)
     return Classifier(network, f"classifier-{_digest(network)}", accuracy, train.facts.num_classes > 1)
 
@@ -141,13 +144,6 @@ def accuracy_of(train: Data, test: Data, choice: ClassifierChoice, device: torch
     network = _fresh(train, choice).to(device)
     _fit(network, train, choice)
     return _accuracy(network, test)
-
-
-def _write_whole(saved: dict[str, object], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    torch.save(saved, unfinished)
-    unfinished.rename(path)
 
 
 def _fresh(data: Data, choice: ClassifierChoice) -> Network:

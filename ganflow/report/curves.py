@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ganflow.errors import GanflowError
-from ganflow.report.figures import SPREAD, known
+from ganflow.metrics.figure import known
+from ganflow.report.figures import SPREAD
 
 LOSSES = ("adversarial", "reconstruction", "kl", "class")  # a player's other terms are regularisers
 PREFIXES = {"lr": "Learning rates", "gradient": "Gradient norms"}

@@ -1,12 +1,11 @@
 """What is known of each figure: what it says in plain words, which way is better, and what follows from some."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ganflow import component
-from ganflow.metrics.figure import HIGHER, LOWER, Figure
+from ganflow.metrics.figure import HIGHER, LOWER
 from ganflow.report.svg import number
 
 SPREAD = ("_low", "_high", "_std")  # what these end belongs to the figure before
@@ -14,12 +13,6 @@ DOUBTFUL = 0.01  # a p-value below is a sign
 
 
 WORDS = {LOWER: "↓ lower is better", HIGHER: "↑ higher is better", "": ""}
-
-
-def known() -> dict[str, Figure]:
-    """Every figure of every metric."""
-    metrics: Iterable[Any] = component.choices("metric").values()
-    return {name: figure for metric in metrics for name, figure in metric.figures.items()}
 
 
 @dataclass(frozen=True)

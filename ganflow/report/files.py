@@ -9,7 +9,7 @@ from pathlib import Path
 from ganflow.files import write_whole
 from ganflow.report.curves import read_curves
 from ganflow.report.measured import Measured
-from ganflow.report.page import ClassRow, Picture, Report, html
+from ganflow.report.page import Picture, Report, html
 
 CAPTIONS = {
     "samples": ("Samples", "The first ones, not chosen."),
@@ -46,7 +46,7 @@ def page(found: Measured, training: Path | None, title: str, summary: Mapping[st
             found.figures,
             found.protocol,
             read_curves(training.read_text(encoding="utf-8")) if training and training.is_file() else (),
-            [ClassRow(c.name, c.generated, c.reference, c.fid) for c in found.classes],
+            found.classes,
             [Picture(*CAPTIONS[name], png) for name, png in found.pictures.items()],
         )
     )

@@ -13,19 +13,10 @@ from ganflow.evaluation.samples import Samples
 from ganflow.images import picture
 from ganflow.metrics import intra_fid
 from ganflow.report import pictures
+from ganflow.report.page import ClassRow
 
 PAIRS = 16  # in the picture
 SHOWN, SHOWN_POINTS = 100, 2500  # samples in a grid, in a plot
-
-
-@dataclass(frozen=True)
-class ClassShare:
-    """Share of images that the extractor recognises as one class."""
-
-    name: str
-    generated: float
-    reference: float
-    fid: float | None = None  # within the class, of samples that were asked to be it
 
 
 @dataclass(frozen=True)
@@ -34,7 +25,7 @@ class Measured:
 
     figures: dict[str, float]
     protocol: dict[str, Any]
-    classes: list[ClassShare]
+    classes: list[ClassRow]
     pictures: dict[str, bytes]  # PNG by name
     left_out: list[str]  # metrics that these samples say nothing to
 
@@ -53,7 +44,8 @@ def evaluate(evaluator: Evaluator, samples: Samples, resamples: int) -> Measured
     evaluator.check_enough(len(samples), list(evaluator.config.metrics), "evaluation.samples")
     evidence = Evidence(evaluator, samples)
     figures = evaluator.figures(evidence, resamples=resamples)
-    evidence.prepare(["neighbours", "real"] if _pairs_wanted(evaluator) else ["real"])
+    # Rank 0 alone goes on below, so what all make together is made before, whatever the metrics asked for.
+    evidence.prepare(["fake", "real", *(["neighbours"] if _pairs_wanted(evaluator) else [])])
     if distributed.rank() > 0:
         return None
     protocol = evaluator.protocol(len(samples))
@@ -66,7 +58,7 @@ def _pairs_wanted(evaluator: Evaluator) -> bool:
     return known and evaluator.splits.train.facts.kind != POINTS
 
 
-def class_shares(evidence: Evidence) -> list[ClassShare]:
+def class_shares(evidence: Evidence) -> list[ClassRow]:
     """How often samples and reference are recognised as each class; empty where the extractor knows none."""
     fake, real = evidence.fake, evidence.real
     if not fake.classes:
@@ -75,7 +67,7 @@ def class_shares(evidence: Evidence) -> list[ClassShare]:
     within = intra_fid.by_class(fake, real) if "intra_fid" in evidence.evaluator.config.metrics else {}
     names = evidence.evaluator.reference.classes
     return [
-        ClassShare(name, generated, reference, within.get(label))
+        ClassRow(name, generated, reference, within.get(label))
         for label, (name, generated, reference) in enumerate(zip(names, *shares, strict=True))
     ]
 

@@ -8,10 +8,10 @@ from html import escape
 from importlib import resources
 from typing import Any
 
-from ganflow.metrics.figure import Figure
+from ganflow.metrics.figure import Figure, known
 from ganflow.report import svg
 from ganflow.report.curves import Curve
-from ganflow.report.figures import SPREAD, WORDS, known, verdicts
+from ganflow.report.figures import SPREAD, WORDS, verdicts
 
 # Nothing but what stands in the page: what is forgotten to be escaped could still neither run nor load.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from ganflow.errors import GanflowError
-from ganflow.evaluation.comparison import compare, directions
+from ganflow.evaluation.comparison import compare
+from ganflow.metrics.figure import known
 
 PROTOCOL = {"samples": 100, "reference": "train", "reference_samples": 50, "extractor": "classifier-1"}
 
@@ -47,7 +48,8 @@ def test_figures_of_other_protocols_do_not_compare(key: str) -> None:
     assert str(refused.value) == f"{key} is {PROTOCOL[key]} of A and other of B: such figures do not compare"
 
 
-def test_every_metric_says_which_way_its_figures_go() -> None:
-    assert directions()["fid"] == "lower"
-    assert directions()["coverage"] == "higher"
-    assert set(directions().values()) == {"lower", "higher"}
+def test_every_figure_says_which_way_it_goes() -> None:
+    ways = {name: figure.better for name, figure in known().items()}
+    assert ways["fid"] == "lower"
+    assert ways["coverage"] == "higher"
+    assert set(ways.values()) == {"lower", "higher", ""}

@@ -96,6 +96,19 @@ def test_one_and_two_ranks_say_the_same(digits: Path, cache: Path) -> None:
     assert alone[0]["fid_low"] < alone[0]["fid_high"]
 
 
+def only_ways(data: Path, cache: Path) -> dict[str, float] | None:
+    config = EvaluationConfig(extractor=EXTRACTOR, metrics={"ppl": {"name": "ppl", "samples": 50}}, reference="test")
+    by = build_evaluator(config, data, cache, torch.device("cpu"))
+    found = evaluate(by, by.drawn(generator(), 20), 50)
+    return None if found is None else found.figures
+
+
+def test_metrics_that_ask_for_no_features_leave_no_rank_waiting(digits: Path, cache: Path) -> None:
+    first, second = on_ranks(2, only_ways, digits, cache)
+    assert second is None
+    assert first["ppl"] > 0
+
+
 def refused_on_a_rank(data: Path, cache: Path) -> str:
     by = evaluator(data, cache)
     test = Dataset.open(data, "test")

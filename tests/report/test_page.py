@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from ganflow.images import png
+from ganflow.metrics.figure import known
 from ganflow.report.curves import Curve
-from ganflow.report.figures import known, verdicts
+from ganflow.report.figures import verdicts
 from ganflow.report.page import POLICY, SHOWN, ClassRow, Picture, Report, html
 
 HOSTILE = '<script>alert(1)</script><img src="http://outside.test/x.png">\'"&'

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from ganflow.images import png
+from ganflow.metrics.figure import known
 from ganflow.report.curves import Curve
-from ganflow.report.figures import known
 from ganflow.report.page import POLICY, ClassRow, Picture, Report, html
 from tests.support.browser import chromium
 
