@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-system lint format ui lock clean
+.PHONY: help setup repro test test-system soak lint format ui lock clean
 
 VENV := $(CURDIR)/.venv
 # Stages call `python` and the linters call each other by name: .venv comes first, without being activated.
@@ -13,6 +13,9 @@ STAMP := .venv/.ready-$(shell cat requirements.lock pyproject.toml | sha256sum |
 # Errors only, and no question about a newer pip.
 PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore "$(1)/bin/python" -m pip $(2) -qq
 PORT ?= 5000
+JOBS ?= 3
+MINUTES ?= 30
+SEED ?= 0
 
 help: ## this list
 	@echo "ganflow: make TARGET"
@@ -23,14 +26,31 @@ setup: $(STAMP) ## make .venv from requirements.lock (nothing to do when it is t
 repro: setup ## run the pipeline: every stage whose inputs changed (dvc repro)
 	@$(IN_VENV) dvc repro $(ARGS)
 
-test: setup ## run the tests; ARGS='-k loss' goes to pytest
-	@$(IN_VENV) pytest $(ARGS)
+test: setup ## run the tests, JOBS at a time; ARGS='-k loss' goes to pytest
+	@$(IN_VENV) pytest -n $(JOBS) --dist worksteal $(ARGS)
 
-# torch-fidelity asks for a torchvision that it does not need here, so it lies beside the packages that must fit.
-test-system: setup ## the tests against real servers and browsers; as root, for it installs Chromium if there is none
-	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
-	[ -d .venv/fidelity ] || $(call PIP,.venv,install) --no-deps --target .venv/fidelity torch-fidelity==0.4.0
-	$(IN_VENV) export PYTHONPATH="$(CURDIR):$(CURDIR)/.venv/fidelity"; pytest tests/system $(ARGS)
+# Each of these asks for what the packages above cannot have, so it lies beside them.
+FIDELITY := .venv/fidelity
+SWIFT := .venv/swift
+# What Debian has: what a program is called, and the package that brings it.
+PROGRAMS := cc:build-essential chromium:chromium ip:iproute2 unshare:util-linux postgres:postgresql
+
+test-system: setup ## the tests against real servers, hosts and browsers; as root, for it installs what is missing
+	@missing=
+	for program in $(PROGRAMS); do
+	  PATH="$$PATH:/usr/sbin:$$(echo /usr/lib/postgresql/*/bin)" command -v "$${program%:*}" >/dev/null ||
+	    missing+=" $${program#*:}"
+	done
+	[ -z "$$missing" ] || { apt-get update -qq &&
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
+	# torch-fidelity asks for a torchvision that it does not need here.
+	[ -d $(FIDELITY) ] || $(call PIP,.venv,install) --no-deps --target $(FIDELITY) torch-fidelity==0.4.0
+	[ -x $(SWIFT)/bin/swift-proxy-server ] || {
+	  .venv/bin/python -m venv --clear $(SWIFT) && $(call PIP,$(SWIFT),install) swift==2.38.3; }
+	$(IN_VENV) export PYTHONPATH="$(CURDIR):$(CURDIR)/$(FIDELITY)"; pytest tests/system $(ARGS)
+
+soak: ## random faults, one a minute, seeded (MINUTES=30 SEED=0); says what each cost
+	@SOAK_MINUTES=$(MINUTES) SOAK_SEED=$(SEED) $(MAKE) test-system ARGS='-s tests/system/test_soak.py -k soak'
 
 lint: setup ## ruff, mypy --strict and the layers
 	@$(IN_VENV) ruff check .

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
@@ -38,7 +39,7 @@ def bare_step(config: Config, dataset: Dataset, device: torch.device) -> Callabl
     D_optimizer = torch.optim.Adam(D.parameters(), of_d["lr"], of_d["betas"], fused=True)
     images, labels = (
         torch.from_numpy(dataset.images(range(len(dataset)))).to(device),
-        torch.from_numpy(dataset.labels).to(device),
+        torch.from_numpy(np.asarray(dataset.labels)).to(device),
     )
     batch, gamma = config.training.batch, config.gan.regularizers["r1"]["gamma"]
     averages, weights = list(ema.parameters()), list(G.parameters())

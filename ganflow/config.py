@@ -5,6 +5,7 @@ it through :func:`load`, so a stage never sees an unknown key, a wrong type or a
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +24,7 @@ CONDITIONING = ("none", "projection", "auxiliary")
 PRECISIONS = ("auto", "fp32", "bf16")
 DECAYS = ("constant", "linear", "cosine")
 ON_COLLAPSE = ("stop", "rollback", "warn")
+LATENCY = "latency_ms"  # of a batch of images: a figure of the gate's alone
 
 
 def load(path: Path = PARAMS) -> Config:
@@ -121,6 +123,8 @@ def _check_values(config: Config) -> None:
         "tune.concurrent": tune.concurrent, "tune.grace_kimg": tune.grace_kimg,
         "cluster.cpus_per_worker": config.cluster.cpus_per_worker,
         "cluster.start_timeout_s": config.cluster.start_timeout_s,
+        "cluster.patience_s": config.cluster.patience_s,
+        "tracking.patience_s": config.tracking.patience_s,
     }  # fmt: skip
     for key, value in positive.items():
         require(value > 0, key, value, "must be more than 0")
@@ -135,9 +139,12 @@ def _check_values(config: Config) -> None:
     figures = figures_of(e.snapshot_metrics)
     one_of_them = f"one of what evaluation.snapshot_metrics measure: {', '.join(figures)}"
     require(tune.metric in figures, "tune.metric", tune.metric, one_of_them)
+    gpu = config.cluster.gpu
+    require(gpu == "auto" or isinstance(gpu, bool), "cluster.gpu", gpu, "one of auto, true, false")
     require(config.cluster.max_failures >= 0, "cluster.max_failures", config.cluster.max_failures, "0 or more")
     _check_schedule(config)
     _check_guard(t.guard)
+    _check_promotion(config)
     check_workers(t.batch, config.cluster.workers)
 
 
@@ -166,15 +173,42 @@ def _check_guard(g: GuardConfig) -> None:
     require(0 <= g.min_diversity < 1, key + "min_diversity", g.min_diversity, "0 (never a collapse) to less than 1")
 
 
+def _check_promotion(config: Config) -> None:
+    p, key = config.promotion, "promotion."
+    metrics: dict[str, Any] = component.choices("metric")
+    bounded = sorted(metric.bounded for metric in metrics.values() if hasattr(metric, "bounded"))
+    require(p.metric in bounded, key + "metric", p.metric, f"one that has an interval: {', '.join(bounded)}")
+    directed = [name for m in metrics.values() for name, figure in m.figures.items() if figure.better]
+    known = [*directed, LATENCY]
+    for part, worst in (("limits", p.limits), ("first", p.first)):
+        for figure, value in worst.items():
+            where = f"{key}{part}.{figure}"
+            require(figure in known, where, value, f"no such figure; there are {', '.join(known)}")
+            require(value is None or type(value) in (int, float), where, value, "must be a number, or null")
+            sound = part == "first" or value is None or value >= 0
+            require(sound, where, value, "0 (not worse at all) or more, or null")
+    require(LATENCY not in p.limits, f"{key}limits.{LATENCY}", p.limits.get(LATENCY), f"set {key}latency, a ratio")
+    require(p.latency is None or p.latency > 0, key + "latency", p.latency, "must be more than 0, or null")
+    require(re.fullmatch(r"[\w-]+", p.alias) is not None, key + "alias", p.alias, "letters, digits, '_' and '-'")
+    require(p.alias != config.register.alias, key + "alias", p.alias, "must not be register.alias")
+
+
 def check_workers(batch: int, workers: Any) -> None:
     """Refuse a number of workers that the global batch cannot be shared among; ``auto`` passes."""
     if workers == "auto":
         return
-    require(
-        isinstance(workers, int) and not isinstance(workers, bool) and workers > 0,
-        "cluster.workers", workers, "auto, or a number of at least 1",
-    )  # fmt: skip
-    require(batch % workers == 0, "training.batch", batch, f"must be a multiple of cluster.workers={workers}")
+    several = workers if isinstance(workers, list) else [workers]
+    sound = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in several)
+    sound = sound and (len(several) == 1 or (len(several) == 2 and several[0] <= several[1]))
+    require(sound, "cluster.workers", workers, "auto, a number of at least 1, or [least, most]")
+    of = "the most of " if len(several) == 2 else ""
+    require(batch % several[-1] == 0, "training.batch", batch, f"must be a multiple of {of}cluster.workers={workers}")
+
+
+def worker_counts(workers: int | list[int]) -> list[int]:
+    """The numbers of workers that training may have, most first: those that can share the parts of a batch equally."""
+    least, most = (workers, workers) if isinstance(workers, int) else workers
+    return [n for n in range(most, least - 1, -1) if most % n == 0]
 
 
 def dump(config: Config) -> str:

@@ -3,7 +3,8 @@
 Without a process group everything here is the identity of a world of one, so callers have no special case.
 """
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Callable, Iterable
 from typing import TypeVar, cast
 
 import torch
@@ -25,7 +26,12 @@ def world_size() -> int:
 
 def share(total: int) -> slice:
     """This rank's contiguous part of ``range(total)``; parts differ by at most one and leave no gap."""
-    return slice(total * rank() // world_size(), total * (rank() + 1) // world_size())
+    return part(total, rank(), world_size())
+
+
+def part(total: int, index: int, parts: int) -> slice:
+    """One of so many contiguous parts of ``range(total)``, which differ by at most one and leave no gap."""
+    return slice(total * index // parts, total * (index + 1) // parts)
 
 
 def mean_(tensors: Iterable[Tensor]) -> None:
@@ -64,10 +70,34 @@ def gather_objects(mine: T) -> list[T]:
     return cast(list[T], every)
 
 
+def from_rank_0(make: Callable[[], T]) -> T:
+    """What ``make`` returns on rank 0, on every rank; only there is it called."""
+    made: list[T | None] = [make() if rank() == 0 else None]
+    if world_size() > 1:
+        dist.broadcast_object_list(made)
+    return cast(T, made[0])
+
+
+def anywhere(flag: bool, device: torch.device) -> bool:
+    """Whether the flag is up on any rank."""
+    if world_size() == 1:
+        return flag
+    count = torch.tensor([float(flag)], device=device)
+    dist.all_reduce(count)
+    return bool(count.item())
+
+
 def barrier() -> None:
     """Wait until every rank is here."""
     if world_size() > 1:
         dist.barrier()
+
+
+def unsynchronised(network: nn.Module) -> contextlib.AbstractContextManager[object]:
+    """A block after which the gradients of :func:`data_parallel`'s result wait for a later backward to be averaged."""
+    if isinstance(network, nn.parallel.DistributedDataParallel):
+        return cast(contextlib.AbstractContextManager[object], network.no_sync())
+    return contextlib.nullcontext()
 
 
 def data_parallel(network: nn.Module) -> nn.Module:
@@ -84,4 +114,7 @@ def data_parallel(network: nn.Module) -> nn.Module:
         device_ids=[device.index] if device.type == "cuda" else None,
         forward_sync_buffers=False,
         gradient_as_bucket_view=True,
+        # DDP arranges its messages anew after the first backward unless it looks for unused parameters. With three
+        # ranks or more sums depend on that arrangement, and a resumed run would end with other bits.
+        find_unused_parameters=world_size() > 2 and device.type == "cpu",
     )

@@ -7,6 +7,7 @@ Bits come from the counter-based Philox generator (Salmon et al., 2011), ``ceil(
 
 import functools
 import hashlib
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,6 +93,20 @@ def normal(seed: int, stream: str, first: First, count: int, size: int) -> Float
         wave(angle, out=part)
         part *= radius
     return out[:, :size]
+
+
+def truncated_normal(seed: int, stream: str, first: First, count: int, size: int, threshold: float) -> Floats:
+    """Normal draws of which those beyond ±threshold are drawn again until they are within: (count, size).
+
+    What is within stays as :func:`normal` has it. What is not comes by one draw from where drawing again would end, the
+    normal distribution between ±threshold: ``√2 erf⁻¹((2u − 1) erf(threshold/√2))``, the inverse of its integral.
+    """
+    z = normal(seed, stream, first, count, size)
+    beyond = np.abs(z) > threshold
+    u = torch.from_numpy(uniform(seed, f"{stream}/again", first, count, size)[beyond]).double()
+    again = 2**0.5 * torch.erfinv((2 * u - 1) * math.erf(threshold / 2**0.5))
+    z[beyond] = again.clamp(-threshold, threshold).numpy()
+    return z
 
 
 def integers(seed: int, stream: str, first: First, count: int, below: int) -> Indices:

@@ -13,6 +13,10 @@ class GanflowError(Exception):
     """Bad input or a bad surrounding, told in one line. Entry points print it without a traceback."""
 
 
+class StoppedError(GanflowError):
+    """Somebody asked for an end, and what was done so far is kept."""
+
+
 class ConfigError(GanflowError):
     """A configuration value that cannot work.
 

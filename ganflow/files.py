@@ -1,18 +1,29 @@
 """Files that a reader sees old or new, never in part."""
 
+import contextlib
+import fcntl
 import hashlib
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from ganflow.errors import GanflowError
 
-def write_whole(path: Path, content: str | bytes) -> None:
+PARTIAL = ".partial"  # how the names of unfinished files end
+
+
+def write_whole(path: Path, content: str | bytes | IO[bytes]) -> None:
     """Write a file beside its place and move it there once it is complete and on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    part = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:
         with part.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            if isinstance(content, str | bytes):
+                file.write(content.encode() if isinstance(content, str) else content)
+            else:
+                shutil.copyfileobj(content, file, 1 << 20)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -27,6 +38,24 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked(folder: Path, who: str) -> Iterator[None]:
+    """Hold the folder's lock, which ends with the process however it ends.
+
+    Raises:
+        GanflowError: another process holds it; ``who`` is what that may be.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise GanflowError(f"{folder} belongs to a {who} that is still running; let it end first") from None
+        yield
+    finally:
+        os.close(handle)
 
 
 class HashingFile:

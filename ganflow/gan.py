@@ -39,13 +39,15 @@ class GAN:
     regularizers: Mapping[str, Regularizer] = field(default_factory=dict)
     augmentation: Augmentation = field(default_factory=NoAugmentation)
     d_steps: int = 1
-    _seen: "Seen | None" = field(default=None, init=False, repr=False)
+    _seen: "list[Seen]" = field(default_factory=list, init=False, repr=False)  # the parts of D's last turn
 
     @functools.cached_property
     def turns(self) -> list[Turn]:
         """``d_steps`` turns of D on new real images, then one of G."""
-        of_d = Turn("D", self.discriminator_terms, True, self._adjust_gradients, self._constrain_discriminator)
-        return [of_d] * self.d_steps + [Turn("G", self.generator_terms, False, self._adjust_gradients)]
+        of_d = Turn(
+            "D", self.discriminator_terms, True, self._finish, self._adjust_gradients, self._constrain_discriminator
+        )
+        return [of_d] * self.d_steps + [Turn("G", self.generator_terms, False, self._finish, self._adjust_gradients)]
 
     @functools.cached_property
     def modules(self) -> nn.ModuleDict:
@@ -63,7 +65,7 @@ class GAN:
         on_real, on_fake = judge(real, batch.labels), judge(fake, labels)
         terms = {"adversarial": self.loss.discriminator(on_real.logits, on_fake.logits)}
         terms |= _class_terms((on_real, batch.labels), (on_fake, labels))
-        self._seen = Seen(batch.real, fake, on_real.logits.detach(), on_fake.logits.detach(), batch.size)
+        self._see(Seen(batch.real, fake, on_real.logits.detach(), on_fake.logits.detach(), batch.place, batch.size))
         self._show_augmentation(on_real.logits.detach(), batch)
         turn = DiscriminatorTurn(
             judge.logits, real, batch.labels, fake, labels, on_real.logits, on_fake.logits, batch.draw
@@ -92,14 +94,25 @@ class GAN:
         saturated. It needs no threshold, so it holds for every loss.
         """
         figures = {f"augment/{name}": figure for name, figure in self.augmentation.figures().items()}
-        if self._seen is None or self._seen.size < 2:
+        if not self._seen or self._seen[0].size < 2:
             return figures
-        real, fake, real_logits, fake_logits = map(distributed.gather_rows, self._seen.first(ROWS))
+        mine = map(torch.cat, zip(*(seen.first(ROWS) for seen in self._seen), strict=True))
+        real, fake, real_logits, fake_logits = map(distributed.gather_rows, mine)
         least = torch.finfo(real.dtype).tiny
         return figures | {
             "sample_diversity": _spread(fake) / _spread(real).clamp_min(least),
             "D_accuracy": (real_logits[:, None] > fake_logits[None]).float().mean(),
         }
+
+    def _see(self, part: "Seen") -> None:
+        if self._seen and part.place <= self._seen[-1].place:
+            self._seen = []  # a new turn
+        self._seen.append(part)
+
+    def _finish(self) -> None:
+        self.augmentation.finish_turn()
+        for regularizer in self.regularizers.values():
+            regularizer.finish_turn()
 
     def _show_augmentation(self, real_logits: Tensor, batch: Batch) -> None:
         if self.loss.boundary is not None:
@@ -126,17 +139,18 @@ class GAN:
 
 
 class Seen(NamedTuple):
-    """This rank's rows of a turn of D; ``size`` counts those of all ranks."""
+    """Rows of a turn of D from ``place`` in the whole batch on; ``size`` counts all."""
 
     real: Tensor
     fake: Tensor
     real_logits: Tensor
     fake_logits: Tensor
+    place: int
     size: int
 
     def first(self, rows: int) -> list[Tensor]:
-        """This rank's part of the first rows of the whole batch."""
-        return [t[: max(0, rows - distributed.share(self.size).start)] for t in self[:4]]
+        """Those among the first rows of the whole batch."""
+        return [t[: max(0, rows - self.place)] for t in self[:4]]
 
 
 def _spread(images: Tensor) -> Tensor:

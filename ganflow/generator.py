@@ -3,8 +3,9 @@
 The header names the network by component group, name and options, never by import path; reading it runs no code.
 """
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,11 @@ from ganflow.errors import GanflowError, require
 
 FILE = "generator.safetensors"
 
+MOST, PIXELS = 256, 2**20  # of one batch, unless it is said how large
+LEAST = 8
+
 Samples = npt.NDArray[np.uint8 | np.float32]
+Label = int | Sequence[int] | None  # one class, several in turn, or all in turn
 
 
 @dataclass(frozen=True)
@@ -52,55 +57,121 @@ class Generator:
         self.network = network.eval().requires_grad_(False)
         self.spec = spec
 
-    def latents(self, seed: int, first: int, count: int) -> Tensor:
-        """z of samples ``first … first + count - 1``: (count, latent_dim)."""
-        return torch.from_numpy(draws.normal(seed, "sample", first, count, self.spec.latent_dim))
+    @property
+    def batch(self) -> int:
+        """How many images are made at once, unless somebody says: fewer of large ones."""
+        return min(MOST, max(LEAST, PIXELS // self.spec.resolution**2))
 
-    def labels(self, first: int, count: int, label: int | None) -> Tensor | None:
-        """The given class for every sample; without one, sample i is of class i mod num_classes."""
+    @property
+    def has_w(self) -> bool:
+        """Whether z is mapped to an intermediate latent w, whose mean over training is known."""
+        return bool(getattr(self.network, "has_w", False))
+
+    def latents(
+        self, seed: int, first: int, count: int, truncation: float | None = None, stream: str = "sample"
+    ) -> Tensor:
+        """z of samples ``first … first + count - 1``: (count, latent_dim).
+
+        ``truncation`` is BigGAN's (Brock et al., 2019, section 3.1): values beyond ±truncation are drawn again until
+        they are within. A generator with w is truncated there, not here.
+        """
+        if truncation is None or self.has_w:
+            return torch.from_numpy(draws.normal(seed, stream, first, count, self.spec.latent_dim))
+        self.check_truncation(truncation)
+        return torch.from_numpy(
+            draws.truncated_normal(seed, stream, first, count, self.spec.latent_dim, threshold=truncation)
+        )
+
+    def check_truncation(self, truncation: float | None) -> None:
+        """Raise :class:`ConfigError` where this generator cannot be truncated so."""
+        if truncation is not None and self.has_w:
+            allowed = "0 to 1 for a generator with w: 0 is the mean w, 1 leaves w as it is"
+            require(0 <= truncation <= 1, "truncation", truncation, allowed)
+        elif truncation is not None:
+            allowed = "more than 0: values of z beyond it are drawn again, as 0.5 for fidelity, 2 for variety"
+            require(truncation > 0, "truncation", truncation, allowed)
+
+    def labels(self, first: int, count: int, label: Label) -> Tensor | None:
+        """Sample i is of class ``label[i mod len(label)]``; without a label, the classes take turns."""
         classes = self.spec.num_classes
         if not classes:
             require(label is None, "label", label, "none: this generator is unconditional")
             return None
-        require(label is None or 0 <= label < classes, "label", label, f"must be 0 to {classes - 1}")
-        index = torch.arange(first, first + count) % classes
-        return index if label is None else torch.full_like(index, label)
+        turn = range(classes) if label is None else [label] if isinstance(label, int) else label
+        require(len(turn) > 0, "label", turn, f"must be 0 to {classes - 1}")
+        for one in turn:
+            require(0 <= one < classes, "label", one, f"must be 0 to {classes - 1}")
+        return torch.tensor(list(turn))[torch.arange(first, first + count) % len(turn)]
 
     def path(self, seed: int, first: int, count: int, at: Tensor) -> Tensor:
         """z on the ways from samples ``first …`` to ends of their own, at shares ``at`` (count,): (count, latent_dim).
 
         A way is the great circle (Shoemake, 1985): Gaussian z lie near a sphere, which a straight line would leave.
         """
-        ends = torch.from_numpy(draws.normal(seed, "path", first, count, self.spec.latent_dim))
-        return slerp(self.latents(seed, first, count), ends, at)
+        return slerp(self.latents(seed, first, count), self.latents(seed, first, count, stream="path"), at)
+
+    def stops(self, seed: int, count: int, stops: int, truncation: float | None = None) -> Tensor:
+        """z between which walks from samples ``0 … count - 1`` lead, each back to its own: (stops, count, latent_dim).
+
+        The second stop is the end of :meth:`path`.
+        """
+        streams = ["sample", "path", *(f"path/{stop}" for stop in range(2, stops))][:stops]
+        return torch.stack([self.latents(seed, 0, count, truncation, stream) for stream in streams])
 
     @torch.inference_mode()
-    def draw(self, z: Tensor, labels: Tensor | None) -> Tensor:
+    def draw(self, z: Tensor, labels: Tensor | None, truncation: float | None = None) -> Tensor:
         """What the network makes of z, on its device: float (count, C, H, W) in [-1, 1].
+
+        ``truncation`` moves w towards its mean (Karras et al., 2019, appendix B), where there is a w. On GPUs the same
+        algorithms are taken each time, and no TensorFloat-32, whose images would differ from other machines'.
 
         Raises:
             GanflowError: NaN or infinity, of which no picture can be made.
         """
         device = next(self.network.parameters()).device
-        made: Tensor = self.network(z.to(device), None if labels is None else labels.to(device)).float()
+        z, labels = z.to(device), None if labels is None else labels.to(device)
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+            if truncation is None or not self.has_w:
+                made: Tensor = self.network(z, labels).float()
+            else:
+                self.check_truncation(truncation)
+                made = self.network(z, labels, truncation=truncation).float()
         if not made.isfinite().all():
             raise GanflowError("the generator makes NaN or infinity; it has diverged")
         return made
 
-    def images(self, seed: int, first: int, count: int, labels: Tensor | None) -> Tensor:
+    def images(
+        self, seed: int, first: int, count: int, labels: Tensor | None, truncation: float | None = None
+    ) -> Tensor:
         """Samples as they would be stored, on the network's device: uint8 (count, C, H, W); points as float32."""
-        made = self.draw(self.latents(seed, first, count), labels)
-        return made if self.spec.points else to_uint8(made)
+        return self._pixels(self.draw(self.latents(seed, first, count, truncation), labels, truncation))
 
-    def sample(self, n: int, seed: int, label: int | None = None, batch: int = 256) -> Samples:
+    def sample(
+        self, n: int, seed: int, label: Label = None, batch: int | None = None, truncation: float | None = None
+    ) -> Samples:
         """``n`` samples as an array: uint8 (n, H, W, C), float32 (n, 2) of points."""
         require(n > 0, "n", n, "must be at least 1")
+        batch = batch or self.batch
         parts = []
         for first in range(0, n, batch):
             count = min(batch, n - first)
-            parts.append(self.images(seed, first, count, self.labels(first, count, label)).cpu())
-        samples = torch.cat(parts).permute(0, 2, 3, 1)
-        return samples.flatten(1).numpy() if self.spec.points else samples.numpy()
+            z = self.latents(seed, first, count, truncation)
+            parts.append(self.stored(self.draw(z, self.labels(first, count, label), truncation)))
+        return np.concatenate(parts)
+
+    def stored(self, made: Tensor) -> Samples:
+        """What :meth:`draw` gives as an array: uint8 (count, H, W, C), float32 (count, 2) of points."""
+        samples = self._pixels(made).permute(0, 2, 3, 1).cpu()
+        return samples.flatten(1).numpy() if self.spec.points else samples.contiguous().numpy()
+
+    def _pixels(self, made: Tensor) -> Tensor:
+        return made if self.spec.points else to_uint8(made)
+
+    def digest(self) -> str:
+        """The sha256 of the file that :func:`save` writes; equal ones make the same samples."""
+        from safetensors.torch import save as serialise
+
+        return hashlib.sha256(serialise(_tensors(self.network), _metadata(self.spec))).hexdigest()
 
 
 def slerp(a: Tensor, b: Tensor, at: Tensor) -> Tensor:
@@ -119,9 +190,7 @@ def save(path: Path, network: nn.Module, spec: GeneratorSpec) -> None:
     """Write weights and spec; the same weights and spec give the same bytes."""
     from safetensors.torch import save_file
 
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    # One key only: the header keeps several in an order that differs from run to run.
-    save_file(tensors, path, metadata={"ganflow": json.dumps(_header(spec), sort_keys=True)})
+    save_file(_tensors(network), path, _metadata(spec))
     path.chmod(0o644)
 
 
@@ -149,6 +218,15 @@ def load(path: Path, device: str | torch.device = "cpu") -> Generator:
         name, why = spec.network["name"], " ".join(str(error).split())
         raise GanflowError(f"{path}: weights do not fit {name}: {why}") from None
     return Generator(network, spec)
+
+
+def _tensors(network: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+
+
+def _metadata(spec: GeneratorSpec) -> dict[str, str]:
+    """One key only: the header keeps several in an order that differs from run to run."""
+    return {"ganflow": json.dumps(_header(spec), sort_keys=True)}
 
 
 def _header(spec: GeneratorSpec) -> dict[str, Any]:

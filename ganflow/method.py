@@ -19,10 +19,11 @@ Terms = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Batch:
-    """One turn's rows on this rank.
+    """Rows of one turn: this rank's, or the part of them that it plays at a time.
 
     Shapes: real (N, C, H, W) in [-1, 1]; z (N, latent_dim); labels (N,), None when unconditional.
-    ``size`` counts the rows of all ranks, ``turn`` this player's turns and ``nimg`` the real images before this one.
+    ``size`` counts the rows of the whole turn, ``turn`` this player's turns and ``nimg`` the real images before this
+    one; ``place`` is where in the turn the first row stands.
     """
 
     real: Tensor
@@ -34,6 +35,10 @@ class Batch:
     nimg: int
     draw: Draw
 
+    @property
+    def place(self) -> int:
+        return self.draw.first - self.nimg
+
 
 def precise(output: Tensor) -> Tensor:
     """bf16 as float32, the rest as it is: eight bits are too few for means and differences."""
@@ -44,6 +49,10 @@ def _leave(parameters: Sequence[nn.Parameter]) -> None:
     pass
 
 
+def _do_nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Turn:
     """One player's move: it alone learns, by one joint backward of its terms."""
@@ -51,6 +60,7 @@ class Turn:
     player: str
     terms: Callable[[Batch], Terms]
     fresh: bool = True  # on new real images, else on those of the turn before
+    finish: Callable[[], None] = _do_nothing  # once when all terms are made
     adjust_gradients: Callable[[Sequence[nn.Parameter]], None] = _leave  # before the step
     constrain: Callable[[Sequence[nn.Parameter]], None] = _leave  # after it
 

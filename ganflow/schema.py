@@ -111,11 +111,15 @@ class ClusterConfig:
     """Where Ray runs. These values never change what is computed, so no stage is run again for them."""
 
     address: str | None = None  # of a running cluster; none: a local one. RAY_ADDRESS wins.
-    workers: Any = "auto"  # auto: one per GPU, else two on a machine with two cores
+    workers: Any = "auto"  # auto: one per GPU, else two on a machine with two cores; [min, max]: what there is
     cpus_per_worker: int = 1
-    storage: str = ".ganflow"  # checkpoints of unfinished runs, caches
-    max_failures: int = 3  # lost workers and nodes that a run outlives
+    gpu: Any = "auto"  # whether a worker gets one; auto: if there are any. true waits for those that nodes will bring
+    storage: str = ".ganflow"  # of runs, and on a cluster of data sets: a path that all nodes share, or s3://
+    cache: str = "~/.cache/ganflow"  # of each node, for what comes from a cluster's storage
+    interface: str = "auto"  # of the network between workers; auto: the one that Ray is reached by
+    max_failures: int = 3  # lost gangs in a row, without a checkpoint in between, that a run outlives
     start_timeout_s: int = 120
+    patience_s: int = 3600  # for nodes or storage that are gone to come back
 
 
 @dataclass
@@ -124,6 +128,7 @@ class TrackingConfig:
 
     uri: str = "sqlite:///mlflow.db"
     experiment: str = MISSING
+    patience_s: int = 600  # for MLflow to take what is left at the end, without a sign of it
 
 
 @dataclass
@@ -132,6 +137,21 @@ class RegisterConfig:
 
     name: str = MISSING
     alias: str = "challenger"
+
+
+@dataclass
+class PromotionConfig:
+    """The gate that a challenger passes to become champion. A figure set to null is not asked for."""
+
+    alias: str = "champion"
+    metric: str = "fid"  # better by more than noise; one that has an interval
+    limits: dict[str, float | None] = field(  # figure → how much worse than the champion's it may be
+        default_factory=lambda: {"coverage": 0.02, "memorised": 0.02}
+    )
+    latency: float | None = 1.25  # the most time per batch of images, in units of the champion's
+    first: dict[str, float | None] = field(  # figure → the worst it may be where there is no champion yet
+        default_factory=lambda: {"coverage": 0.9, "precision": 0.5, "memorised": 0.1}
+    )
 
 
 @dataclass
@@ -151,3 +171,4 @@ class Config:
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     register: RegisterConfig = field(default_factory=RegisterConfig)
+    promotion: PromotionConfig = field(default_factory=PromotionConfig)

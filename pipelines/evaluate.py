@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from ganflow import config
-from ganflow.cluster.evaluate import EvaluatePaths, evaluate
+from ganflow.cluster.evaluate import evaluate
+from ganflow.cluster.supply import supply
 from ganflow.errors import entry_point
 from ganflow.evaluation.bars import Bars
 from ganflow.generator import FILE
@@ -18,10 +19,9 @@ SHOWN = ("fid", "kid", "coverage", "modes", "high_quality", "reverse_kl", "memor
 def main() -> None:
     """Figures with their intervals and protocol: samples, reference split, extractor; and what people look at."""
     params = config.load()
-    extractors = Path(params.cluster.storage).absolute() / "extractors"
-    paths = EvaluatePaths((MODEL / FILE).absolute(), DATA.absolute(), extractors)
+    supplied = supply(params.cluster, DATA)
     with Bars() as bars:
-        found = evaluate(params, f"{params.register.name}-evaluate", paths, bars)
+        found = evaluate(params, f"{params.register.name}-evaluate", MODEL / FILE, supplied, bars)
     record = lineage.RunRecord.read(MODEL / lineage.FILE)
     files.write(found, REPORTS, params.register.name, lineage.summary(record))
     shown = ", ".join(f"{name} {value:.4g}" for name, value in found.figures.items() if name in SHOWN)

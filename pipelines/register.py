@@ -7,7 +7,7 @@ from pathlib import Path
 from ganflow import config
 from ganflow.errors import GanflowError, entry_point
 from ganflow.files import write_whole
-from ganflow.tracking import registry
+from ganflow.tracking import origin, registry
 
 MODEL = Path("model")
 METRICS = Path("reports/metrics.json")
@@ -23,7 +23,8 @@ def main() -> None:
         metrics = json.loads(METRICS.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise GanflowError(f"{METRICS} is missing; `dvc repro evaluate` writes it") from None
-    version = registry.register(params, MODEL, metrics, [PAGE, *sorted(PICTURES.glob("*.png"))])
+    pages = [PAGE, *sorted(PICTURES.glob("*.png"))]
+    version = registry.register(params, MODEL, metrics, pages, origin.texts(params))
     kept = ("name", "version", "alias", "run_id", "digest")
     facts = {key: value for key, value in dataclasses.asdict(version).items() if key in kept}
     write_whole(OUT, json.dumps(facts, indent=2) + "\n")

@@ -1,10 +1,12 @@
 """Stage ``train``: adversarial training on a gang of workers; writes ``model/`` and the training reports."""
 
+import sys
 from pathlib import Path
 
 from ganflow import config, parts
 from ganflow.cluster.report import read_best
-from ganflow.cluster.train import TrainPaths, train
+from ganflow.cluster.supply import supply
+from ganflow.cluster.train import train
 from ganflow.conf import override
 from ganflow.errors import entry_point
 from ganflow.generator import FILE
@@ -19,6 +21,12 @@ from ganflow.training.history import History
 from ganflow.training.progress import Progress
 
 DATA, TUNE, MODEL, REPORTS = Path("data"), Path("reports/tune"), Path("model"), Path("reports")
+OUTBOX = Path(".ganflow/outbox")  # of this machine, wherever cluster.storage is
+
+
+def tell(line: str) -> None:
+    """What the driver waits for."""
+    print(f"train: {line}", file=sys.stderr)
 
 
 @entry_point
@@ -30,13 +38,12 @@ def main() -> None:
     parts.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
     identity = fingerprint(params, dataset.digest)
     name = f"{params.register.name}-{identity}"
-    storage = Path(params.cluster.storage).absolute()
-    run = storage / "runs" / name
+    supplied = supply(params.cluster, DATA)
+    run = supplied.run(name, tell)
     history = History(run)
-    with tracked_training(params, name, identity, dataset) as tracked:
+    with tracked_training(params, name, identity, dataset, OUTBOX) as tracked:
         with Progress("train") as progress:
-            paths = TrainPaths(DATA.absolute(), run, storage / "extractors")
-            train(params, name, paths, each(progress, follow(tracked, history)))
+            train(params, name, supplied, each(progress, follow(tracked, history)))
         export_model(params, dataset, run, MODEL)
         export_reports(history, REPORTS)
         record_of(params, tracked, identity, name, dataset, MODEL / FILE).write(MODEL / "run.json")

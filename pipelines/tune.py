@@ -5,12 +5,14 @@ from pathlib import Path
 from ganflow import config, parts
 from ganflow.cluster.report import write_search
 from ganflow.cluster.search import search
+from ganflow.cluster.supply import supply
 from ganflow.data.dataset import Dataset
 from ganflow.errors import entry_point
-from ganflow.tracking.search import track_search
+from ganflow.tracking.search import log_search, tracked_search
 from ganflow.training.fingerprint import fingerprint
 
 DATA, OUT = Path("data"), Path("reports/tune")
+OUTBOX = Path(".ganflow/outbox")  # of this machine, wherever cluster.storage is
 
 
 @entry_point
@@ -24,9 +26,10 @@ def main() -> None:
         write_search(OUT, None)
         return
     name = f"{params.register.name}-tune-{fingerprint(params, dataset.digest)}"
-    result = search(params, name, DATA, Path(params.cluster.storage) / "extractors")
-    write_search(OUT, result)
-    track_search(params, name, dataset.digest, OUT)
+    with tracked_search(params, name, dataset.digest, OUTBOX) as tracked:
+        result = search(params, name, supply(params.cluster, DATA))
+        write_search(OUT, result)
+        log_search(tracked, params.tune.metric, OUT)
     changes = " ".join(result.best.overrides) or "params.yaml as it stands"
     print(f"tune: best of {len(result.trials)} trials: {result.metric} {result.best.value:.4g} with {changes}")
 

@@ -119,7 +119,7 @@ def test_generate_draws_a_grid_an_array_and_a_folder(model: Path) -> None:
     arrays = np.load("samples.npz")
     np.testing.assert_array_equal(arrays["images"], expected)
     assert arrays["labels"].tolist() == [0, 1, 2, 0, 1, 2, 0]
-    pictures = [np.asarray(Image.open(path))[..., None] for path in sorted(Path("folder").iterdir())]
+    pictures = [np.asarray(Image.open(path))[..., None] for path in sorted(Path("folder").glob("*.png"))]
     np.testing.assert_array_equal(np.stack(pictures), expected)
     width, height = Image.open(io.BytesIO(Path("grid.png").read_bytes())).size
     assert (width, height) == (3 * 50 + 2, 3 * 50 + 2), "a class per column"
@@ -128,6 +128,25 @@ def test_generate_draws_a_grid_an_array_and_a_folder(model: Path) -> None:
 def test_generate_of_one_class_from_a_folder(model: Path) -> None:
     ganflow("generate", "--model", str(model.parent), "-n", "4", "--label", "2", "--out", "two.npz")
     np.testing.assert_array_equal(np.load("two.npz")["images"], generator.load(model).sample(4, 0, 2))
+
+
+def test_generate_of_classes_by_name_with_truncation_into_folders(model: Path) -> None:
+    arguments = ("-n", "5", "--label", "c,a", "--truncation", "0.5", "--by-class", "--out", "out/")
+    drawn = ganflow("generate", "--model", str(model), *arguments)
+    assert drawn.exit_code == 0, drawn.output
+    expected = generator.load(model).sample(5, 0, [2, 0], truncation=0.5)
+    for i in range(5):
+        found = np.asarray(Image.open(Path("out", "ca"[i % 2], f"{i:06d}.png")))
+        np.testing.assert_array_equal(found, expected[i, :, :, 0])
+
+
+def test_generate_walks(model: Path) -> None:
+    drawn = ganflow(
+        "generate", "--model", str(model), "-n", "3", "--frames", "15", "--seconds", "1.5", "--out", "w.gif"
+    )
+    assert drawn.exit_code == 0, drawn.output
+    with Image.open("w.gif") as walk:
+        assert (walk.n_frames, walk.info["duration"], walk.info["loop"]) == (15, 100, 0)
 
 
 def test_generate_draws_points_in_one_plot_or_as_an_array(tmp_path: Path) -> None:
@@ -149,8 +168,12 @@ def test_generate_draws_points_in_one_plot_or_as_an_array(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--out", "grid.jpg"], "out=grid.jpg: a name that ends in .png"),
+        (["--out", "grid.jpg"], "out=grid.jpg: a name that ends in .gif .webp .apng (an animation"),
         (["--label", "3", "--out", "grid.png"], "label=3: must be 0 to 2"),
+        (["--label", "a,d", "--out", "grid.png"], "label=d: 0 to 2, or of a, b, c"),
+        (["--truncation", "0", "--out", "grid.png"], "truncation=0.0: more than 0"),
+        (["--frames", "9", "--out", "grid.png"], "frames=9: grid.png has no such option; what ends in .apng, .gif"),
+        (["--by-class", "--out", "x.npz"], "by_class=True: x.npz has no such option; what ends in / has"),
     ],
 )
 def test_generate_refuses_in_one_line(model: Path, arguments: list[str], line: str) -> None:

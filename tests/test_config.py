@@ -85,9 +85,13 @@ IMPOSSIBLE = [
     ("training.schedule.warmup_kimg", 240.0, "must be less than training.kimg=240.0"),
     ("training.schedule.warmup_kimg", 36.0, "must be less than tune.kimg=36.0"),
     ("cluster.max_failures", -1, "0 or more"),
-    ("cluster.workers", 0, "auto, or a number of at least 1"),
-    ("cluster.workers", "2", "auto, or a number of at least 1"),
-    ("cluster.workers", True, "auto, or a number of at least 1"),
+    ("cluster.workers", 0, "auto, a number of at least 1, or [least, most]"),
+    ("cluster.workers", "2", "auto, a number of at least 1, or [least, most]"),
+    ("cluster.workers", True, "auto, a number of at least 1, or [least, most]"),
+    ("cluster.workers", [4, 2], "auto, a number of at least 1, or [least, most]"),
+    ("cluster.workers", [1, 2, 4], "auto, a number of at least 1, or [least, most]"),
+    ("cluster.gpu", "maybe", "one of auto, true, false"),
+    ("cluster.patience_s", 0, "must be more than 0"),
     ("tune.metric", "kid", "one of what evaluation.snapshot_metrics measure: fid, coverage, class_reverse_kl"),
     ("training.kimg", float("inf"), "must be a finite number"),
     ("training.kimg", float("nan"), "must be a finite number"),
@@ -120,6 +124,11 @@ def test_text_that_becomes_an_infinite_number_is_refused() -> None:
 def test_the_batch_must_be_shared_evenly_among_workers() -> None:
     assert line_of(changed("cluster.workers", 3)) == "training.batch=128: must be a multiple of cluster.workers=3"
     assert config.check(changed("cluster.workers", 4)).cluster.workers == 4
+    assert config.check(changed("cluster.workers", [1, 4])).cluster.workers == [1, 4]
+    told = line_of(changed("cluster.workers", [1, 3]))
+    assert told == "training.batch=128: must be a multiple of the most of cluster.workers=[1, 3]"
+    assert config.worker_counts([2, 8]) == [8, 4, 2]
+    assert config.worker_counts(3) == [3]
     with pytest.raises(ConfigError, match=r"^training\.batch=10: must be a multiple of cluster\.workers=4$"):
         config.check_workers(10, 4)
 

@@ -177,3 +177,20 @@ def test_images_may_be_asked_for_in_any_order_and_from_any_thread() -> None:
     assert all(map(read, firsts))
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(read, firsts * 4))
+
+
+@pytest.mark.parametrize("threshold", [0.04, 0.5, 1.0, 2.0])
+def test_truncated_draws_are_those_of_drawing_again(threshold: float) -> None:
+    """Brock et al. (2019): what is within stays; what is not is of the normal distribution between the bounds."""
+    z, cut = draws.normal(3, "z", 0, 500, 40), draws.truncated_normal(3, "z", 0, 500, 40, threshold)
+    within = np.abs(z) <= threshold
+    assert cut.dtype == np.float32
+    assert np.abs(cut).max() <= np.float32(threshold)
+    np.testing.assert_array_equal(cut[within], z[within])
+    for part in (cut, cut[~within]):
+        assert stats.kstest(part.ravel(), stats.truncnorm(-threshold, threshold).cdf).pvalue > 1e-3
+    np.testing.assert_array_equal(cut[123:130], draws.truncated_normal(3, "z", 123, 7, 40, threshold))
+
+
+def test_a_wide_threshold_changes_nothing() -> None:
+    np.testing.assert_array_equal(draws.truncated_normal(3, "z", 5, 9, 40, 9.0), draws.normal(3, "z", 5, 9, 40))

@@ -260,3 +260,67 @@ def test_a_generator_that_diverged_makes_no_picture() -> None:
     model = sampler()
     next(model.network.parameters()).data.fill_(float("nan"))
     assert line_of(model.sample, 4, 0) == "the generator makes NaN or infinity; it has diverged"
+
+
+STYLE = replace(SPEC, network={"name": "stylegan2", "width": 4, "w_dim": 6}, resolution=8)
+
+
+def test_truncation_of_z_is_by_index() -> None:
+    g = sampler()
+    z = g.latents(4, 0, 20, 0.5)
+    np.testing.assert_array_equal(z, draws.truncated_normal(4, "sample", 0, 20, 8, 0.5))
+    assert torch.equal(g.latents(4, 13, 5, 0.5), z[13:18])
+    whole, cut = g.sample(60, 1, 1, 60), g.sample(60, 1, 1, 60, truncation=0.5)
+    np.testing.assert_array_equal(g.sample(60, 1, 1, 60, truncation=50.0), whole)
+    spread = [part.astype(float).std(0).mean() for part in (whole, cut)]
+    assert spread[1] < 0.8 * spread[0], "less variety"
+    expected = g.stored(g.draw(g.latents(1, 0, 60, 0.5), g.labels(0, 60, 1)))
+    np.testing.assert_array_equal(cut, expected)
+
+
+def test_truncation_of_a_generator_with_w_is_of_w(tmp_path: Path) -> None:
+    network = fresh(STYLE)
+    network.w_avg.normal_()
+    generator.save(tmp_path / "g", network, STYLE)
+    g = generator.load(tmp_path / "g")
+    assert g.has_w
+    assert torch.equal(g.latents(4, 0, 5, 0.5), g.latents(4, 0, 5)), "z is as it is"
+    z, labels = g.latents(4, 0, 9), g.labels(0, 9, None)
+    with torch.no_grad():
+        expected = network.eval()(z, labels, truncation=0.5)
+    np.testing.assert_array_equal(g.sample(9, 4, truncation=0.5), g.stored(expected))
+    mean = g.sample(9, 4, truncation=0.0)
+    assert np.abs(mean.astype(int) - mean[0]).max() <= 1, "the mean w makes one image"
+    assert np.abs(g.sample(9, 4).astype(int) - g.sample(9, 4)[0]).max() > 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "truncation", "allowed"),
+    [
+        (SPEC, 0.0, "more than 0: values of z beyond it are drawn again, as 0.5 for fidelity, 2 for variety"),
+        (SPEC, float("nan"), "more than 0: values of z beyond it are drawn again, as 0.5 for fidelity, 2 for variety"),
+        (STYLE, 1.1, "0 to 1 for a generator with w: 0 is the mean w, 1 leaves w as it is"),
+        (STYLE, -0.1, "0 to 1 for a generator with w: 0 is the mean w, 1 leaves w as it is"),
+    ],
+)
+def test_a_truncation_that_cannot_be_is_refused(spec: GeneratorSpec, truncation: float, allowed: str) -> None:
+    assert line_of(sampler(spec).sample, 1, 0, truncation=truncation) == f"truncation={truncation}: {allowed}"
+
+
+def test_several_labels_take_turns() -> None:
+    g = sampler()
+    assert g.labels(1, 5, [2, 0]).tolist() == [0, 2, 0, 2, 0]
+    np.testing.assert_array_equal(g.sample(9, 0, [0, 1, 2], 9), g.sample(9, 0, batch=9))
+    assert line_of(g.sample, 1, 0, [0, 3]) == "label=3: must be 0 to 2"
+    assert line_of(g.sample, 1, 0, []) == "label=[]: must be 0 to 2"
+
+
+def test_walks_begin_at_the_samples_and_each_stop_is_another() -> None:
+    g = sampler()
+    z = g.stops(3, 6, 4)
+    assert z.shape == (4, 6, 8)
+    assert torch.equal(z[0], g.latents(3, 0, 6))
+    torch.testing.assert_close(z[1], g.path(3, 0, 6, torch.ones(6)))
+    assert len(np.unique(z.flatten(0, 1).numpy(), axis=0)) == 24
+    assert torch.equal(g.stops(3, 4, 2), z[:2, :4])
+    assert g.stops(3, 6, 4, 0.5).abs().max() <= 0.5

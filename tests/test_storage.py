@@ -162,7 +162,7 @@ def test_a_name_that_is_not_there(server: None, tmp_path: Path, uri: str, says: 
 
 def test_credentials_that_may_not(server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
-    assert "these credentials may not read it (AccessDenied)" in refused("s3://gan/set", tmp_path)
+    assert "these credentials may not do that (AccessDenied)" in refused("s3://gan/set", tmp_path)
 
 
 def test_no_credentials(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ class ADA(Augmentation):
         self.register_buffer("sign", torch.tensor(0.0))
         self.signs: Tensor  # since then: the sum over turns, of which the mean over ranks is to be taken
         self.register_buffer("signs", torch.tensor(0.0))
+        self._control_after = 0  # images of the last interval, in the turn that ends it
 
     @in_float32
     def forward(self, images: Tensor, draw: Draw) -> Tensor:
@@ -62,15 +63,18 @@ class ADA(Augmentation):
         # A logit that is no number counts as unsure: p must outlive the step that the trainer drops.
         share = distributed.world_size() / batch
         self.signs += real_logits.sign().nan_to_num().sum() * share
-        if (turn + 1) % self.interval == 0:
-            self._control(batch)
+        self._control_after = batch * self.interval if (turn + 1) % self.interval == 0 else 0
 
-    def _control(self, batch: int) -> None:
+    @torch.no_grad()
+    def finish_turn(self) -> None:
+        images, self._control_after = self._control_after, 0
+        if not images:
+            return
         distributed.mean_([self.signs])
         self.sign.copy_(self.signs / self.interval)
         self.signs.zero_()
         if self.target > 0:
-            step = batch * self.interval / (1000 * self.kimg)
+            step = images / (1000 * self.kimg)
             self.p.add_((self.sign - self.target).sign() * step).clamp_(0, 1)
 
     def figures(self) -> dict[str, Tensor]:

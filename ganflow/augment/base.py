@@ -25,7 +25,11 @@ class Augmentation(nn.Module, ABC):
     def observe(self, real_logits: Tensor, batch: int, turn: int) -> None:
         """Called in each of D's turns with its logits (N,) of this rank's real images, positive where D takes them for
         real; ``batch`` counts all ranks'. Not called under a loss of differences, whose logits have no such zero.
+        A rank that plays several parts of the batch calls it for each.
         """
+
+    def finish_turn(self) -> None:
+        """Called once after each of D's turns: what it observed is whole now, and ranks may put it together."""
 
     def figures(self) -> dict[str, Tensor]:
         """Scalars to report, the same on every rank."""

@@ -1,8 +1,9 @@
-"""How events get from the workers to the driver: through one actor, without making the workers wait.
+"""How events get from the workers to the driver and wishes back: through one actor, without making anybody wait.
 
 Only the driver draws bars and talks to MLflow; workers need no credentials and never stall on a tracker.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,56 +13,80 @@ POLL_S = 0.3
 
 
 class Board:
-    """Keeps what workers post until the driver takes it, in order. Runs as a Ray actor."""
+    """Keeps what workers post until the driver takes it, in order, and what the driver wants. Runs as a Ray actor."""
 
     def __init__(self) -> None:
         self._items: list[Any] = []
-        self._kinds: set[type] = set()
+        self._wish: str | None = None
 
     def post(self, item: Any) -> None:
         self._items.append(item)
-        self._kinds.add(type(item))
-
-    def holds(self, kind: type) -> bool:
-        """Whether an item of this type was ever posted."""
-        return kind in self._kinds
 
     def take(self) -> list[Any]:
         items, self._items = self._items, []
         return items
 
+    def ask(self, why: str | None) -> None:
+        """Want the workers to pause; None takes it back."""
+        self._wish = why
+
+    def wish(self) -> str | None:
+        return self._wish
+
+
+class Desk:
+    """The driver's side of a board: ``actor`` is what workers post to, and the listener gets each item once."""
+
+    def __init__(self, actor: Any, listener: Callable[[Any], None]) -> None:
+        self.actor, self._listener = actor, listener
+        self._one_at_a_time = threading.Lock()
+        self.failures: list[Exception] = []
+
+    def ask(self, why: str | None) -> None:
+        """Let the workers know."""
+        self.actor.ask.remote(why)
+
+    def drain(self) -> None:
+        """Hand on everything that was posted before this call."""
+        import ray
+
+        with self._one_at_a_time:
+            for item in ray.get(self.actor.take.remote()):
+                try:
+                    self._listener(item)
+                except Exception as error:
+                    self.failures.append(error)
+
 
 @contextmanager
-def board(listener: Callable[[Any], None]) -> Iterator[Any]:
-    """An actor handle for workers to ``.post.remote(item)`` to; the listener gets each item in a thread of the driver.
+def board(listener: Callable[[Any], None]) -> Iterator[Desk]:
+    """A board on this machine, which stays when nodes go; the listener gets each item in a thread of the driver.
 
     What the listener raises is raised at the end of the block. Everything posted before the end is delivered.
     """
     import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    actor: Any = ray.remote(num_cpus=0)(Board).remote()
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    make: Any = ray.remote
+    actor = make(num_cpus=0, scheduling_strategy=here)(Board).remote()
+    desk = Desk(actor, listener)
     over = threading.Event()
-    failures: list[Exception] = []
-
-    def drain() -> None:
-        for item in ray.get(actor.take.remote()):
-            try:
-                listener(item)
-            except Exception as error:
-                failures.append(error)
 
     def follow() -> None:
-        while not over.wait(POLL_S):
-            drain()
+        with contextlib.suppress(ray.exceptions.RayError):  # Ray ended before the block did
+            while not over.wait(POLL_S):
+                desk.drain()
 
     thread = threading.Thread(target=follow, name="ganflow-board", daemon=True)
     thread.start()
     try:
-        yield actor
+        yield desk
     finally:
         over.set()
         thread.join()
-        drain()
-        ray.kill(actor)
-    if failures:
-        raise failures[0]
+        with contextlib.suppress(ray.exceptions.RayError):
+            desk.drain()
+            ray.kill(actor)
+    if desk.failures:
+        raise desk.failures[0]

@@ -1,4 +1,4 @@
-"""Decoding on a cluster: the jobs of ``prepare`` through Ray Data, in order."""
+"""Decoding on all cores: the jobs of ``prepare`` through Ray Data, in order."""
 
 import logging
 import pickle
@@ -15,10 +15,10 @@ JOBS_PER_TASK = 4  # about a thousand images: a task costs some 10 ms, and sever
 
 
 def ray_map(cluster: ClusterConfig) -> Mapper:
-    """A mapper that decodes on every core of a Ray cluster: the one that is named, else its own while it maps."""
+    """A mapper that decodes on every core of this machine, for the images lie here, by a Ray of its own."""
 
     def mapper(jobs: Sequence[Job]) -> Iterator[Decoded]:
-        with session(cluster):
+        with session(cluster, here=True):
             yield from _map(jobs)
 
     return mapper

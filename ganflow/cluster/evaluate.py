@@ -1,10 +1,12 @@
 """Evaluation on as many workers as training had."""
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ganflow.cluster.launch import Work, launch
+from ganflow.cluster.supply import Supply
 from ganflow.errors import GanflowError
 from ganflow.evaluation.evaluator import Advanced
 from ganflow.report.measured import Measured
@@ -12,16 +14,17 @@ from ganflow.schema import Config
 
 
 @dataclass(frozen=True)
-class EvaluatePaths:
-    """Where the workers find the generator, the data and the cached extractor."""
+class EvaluateWork:
+    """What a worker measures: a generator's file, and what on."""
 
-    generator: Path
-    data: Path
-    extractors: Path
+    generator: bytes
+    supply: Supply
 
 
-def evaluate(config: Config, name: str, paths: EvaluatePaths, listener: Callable[[Advanced], None]) -> Measured:
-    """Measure a generator on ``evaluation.samples`` samples.
+def evaluate(
+    config: Config, name: str, generator: Path, supply: Supply, listener: Callable[[Advanced], None]
+) -> Measured:
+    """Measure a generator's file on ``evaluation.samples`` samples.
 
     Raises:
         GanflowError: see :func:`ganflow.cluster.launch.launch`.
@@ -34,7 +37,7 @@ def evaluate(config: Config, name: str, paths: EvaluatePaths, listener: Callable
         else:
             listener(item)
 
-    launch(config, name, _worker, paths, listen)
+    launch(config, name, _worker, EvaluateWork(generator.read_bytes(), supply), listen)
     if not found:
         raise GanflowError("evaluation ended without figures")
     return found[-1]
@@ -43,15 +46,21 @@ def evaluate(config: Config, name: str, paths: EvaluatePaths, listener: Callable
 def _worker(work: Work) -> None:
     from ray.train.torch import get_device
 
-    from ganflow import generator
+    from ganflow import distributed, generator
     from ganflow.evaluation.build import build_evaluator
     from ganflow.report import measured
 
-    paths: EvaluatePaths = work.payload
-    config = work.config.evaluation
-    evaluator = build_evaluator(config, paths.data, paths.extractors, get_device())
+    mine: EvaluateWork = work.payload
+    config, extractors = work.config.evaluation, mine.supply.extractors_here(print)
+    evaluator = build_evaluator(config, mine.supply.data_here(print), extractors, get_device())
     evaluator.listener = work.post
-    samples = evaluator.drawn(generator.load(paths.generator, get_device()), config.samples)
+    with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+        file.write(mine.generator)
+        file.flush()
+        made = generator.load(Path(file.name), get_device())
+    samples = evaluator.drawn(made, config.samples)
     result = measured.evaluate(evaluator, samples, config.resamples)
+    if distributed.rank() == 0:
+        mine.supply.keep_extractors(extractors, print)
     if result is not None:
         work.post(result)

@@ -10,6 +10,8 @@ from ganflow.cluster.search import SearchResult
 from ganflow.errors import GanflowError
 from ganflow.files import write_whole
 
+BEST = "best.yaml"
+
 
 def write_search(out: Path, result: SearchResult | None) -> None:
     """Write ``best.yaml``, ``trials.csv`` and ``curves.csv``; None is a search that was not asked for."""
@@ -21,8 +23,11 @@ def write_search(out: Path, result: SearchResult | None) -> None:
         [i, point["kimg"], point["value"]] for i, trial in enumerate(trials) for point in trial.curve
     ]
     write_whole(out / "curves.csv", _table(["trial", "kimg", "value"], points))
-    found = {"overrides": result.best.overrides, result.metric: result.best.value} if result else {"overrides": []}
-    write_whole(out / "best.yaml", yaml.safe_dump({**found, "trials": len(trials)}, sort_keys=False))
+    found: dict[str, object] = {"overrides": []}
+    if result:
+        best = result.best
+        found = {"overrides": best.overrides, "trial": result.trials.index(best), result.metric: best.value}
+    write_whole(out / BEST, yaml.safe_dump({**found, "trials": len(trials)}, sort_keys=False))
 
 
 def read_best(out: Path) -> list[str]:
@@ -31,7 +36,7 @@ def read_best(out: Path) -> list[str]:
     Raises:
         GanflowError: the file is missing or has another form.
     """
-    path = out / "best.yaml"
+    path = out / BEST
     try:
         overrides = yaml.safe_load(path.read_text(encoding="utf-8"))["overrides"]
     except FileNotFoundError:

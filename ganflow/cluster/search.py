@@ -4,13 +4,14 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from ganflow.cluster import space
-from ganflow.cluster.session import session
+from ganflow.cluster.places import Places
+from ganflow.cluster.session import RAY_FILES, session
+from ganflow.cluster.supply import Supply
 from ganflow.conf import override
 from ganflow.config import figures_of
 from ganflow.errors import GanflowError
@@ -49,8 +50,8 @@ class SearchResult:
         return min((t for t in done if t.kimg == furthest), key=lambda t: sign * (t.value or 0.0))
 
 
-def search(config: Config, name: str, data: Path, extractors: Path) -> SearchResult:
-    """Search ``tune.space`` with ``tune.trials`` short trainings on the train split of ``data``.
+def search(config: Config, name: str, supply: Supply) -> SearchResult:
+    """Search ``tune.space`` with ``tune.trials`` short trainings on the train split of what is supplied.
 
     Raises:
         GanflowError: nothing to search, or no trial that ended well.
@@ -61,25 +62,25 @@ def search(config: Config, name: str, data: Path, extractors: Path) -> SearchRes
         print(f"tune: {', '.join(fixed)} differ from the recipe, so they stay as you set them", file=sys.stderr)
     if not searched:
         raise GanflowError("tune.space: nothing is left to search; set tune.trials=0 to train as params.yaml stands")
-    build_evaluator(config.evaluation, data, extractors, torch.device("cpu"))  # once, or every trial would train one
+    extractors = supply.extractors_here(print)
+    # Once, or every trial would train one.
+    build_evaluator(config.evaluation, supply.data_here(print), extractors, torch.device("cpu"))
+    supply.keep_extractors(extractors, print)
     with session(config.cluster):
-        results = _tuner(config, name, searched, data.absolute(), extractors.absolute()).fit()
+        results = _tuner(config, name, searched, supply).fit()
     trials = [_trial(result, config) for result in results]
     if all(trial.value is None for trial in trials):
         raise GanflowError(f"tune: no trial ended well; the first says: {_reason(results[0])}")
     return SearchResult(config.tune.metric, config.tune.mode, trials)
 
 
-def _tuner(config: Config, name: str, searched: Mapping[str, Any], data: Path, extractors: Path) -> Any:
-    import ray
+def _tuner(config: Config, name: str, searched: Mapping[str, Any], supply: Supply) -> Any:
     from ray import tune
     from ray.tune.search.basic_variant import BasicVariantGenerator
 
-    gpu = ray.cluster_resources().get("GPU", 0) > 0  # type: ignore[no-untyped-call]
-    need = {"cpu": float(config.cluster.cpus_per_worker), "gpu": 1.0 if gpu else 0.0}
-    storage = Path(config.cluster.storage).absolute() / "ray"
+    need = {"cpu": float(config.cluster.cpus_per_worker), "gpu": float(Places(config.cluster).gpu())}
     return tune.Tuner(
-        tune.with_resources(tune.with_parameters(_train, base=config, data=data, extractors=extractors), need),
+        tune.with_resources(tune.with_parameters(_train, base=config, supply=supply), need),
         param_space={key: space.domain(key, spec) for key, spec in searched.items()},
         tune_config=tune.TuneConfig(
             num_samples=config.tune.trials, reuse_actors=True,  # a new process would import torch again
@@ -90,7 +91,7 @@ def _tuner(config: Config, name: str, searched: Mapping[str, Any], data: Path, e
             ),
         ),
         run_config=tune.RunConfig(
-            name=name, storage_path=str(storage), verbose=0, callbacks=[_bar(config.tune.trials)],
+            name=name, storage_path=str(RAY_FILES), verbose=0, callbacks=[_bar(config.tune.trials)],
             failure_config=tune.FailureConfig(max_failures=config.cluster.max_failures),
         ),
     )  # fmt: skip
@@ -106,7 +107,7 @@ def _asha(config: Config) -> Any:
     )  # fmt: skip
 
 
-def _train(values: dict[str, Any], base: Config, data: Path, extractors: Path) -> None:
+def _train(values: dict[str, Any], base: Config, supply: Supply) -> None:
     """One trial: a world of one that reports at every snapshot.
 
     One that breaks down (:mod:`ganflow.training.guard`) says why and ends with the worst figure there is: it is an
@@ -119,7 +120,8 @@ def _train(values: dict[str, Any], base: Config, data: Path, extractors: Path) -
 
     config = override(trial_config(base), space.overrides(values, base))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    evaluator = build_evaluator(config.evaluation, data, extractors, device)
+    data = supply.data_here(print)
+    evaluator = build_evaluator(config.evaluation, data, supply.extractors_here(print), device)
     trainer = build_trainer(config, open_train(data), device)
 
     def report(event: Event) -> None:

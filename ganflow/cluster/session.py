@@ -2,12 +2,20 @@
 
 import logging
 import os
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
 
-from ganflow.config import check_workers
-from ganflow.errors import GanflowError, require
+from ganflow.cluster.directory import Address, address_of, alive_nodes
+from ganflow.cluster.guest import guest
+from ganflow.cluster.local import local_nodes
+from ganflow.cluster.travel import runtime_env
 from ganflow.schema import ClusterConfig
+
+# Ray wants a place for its own files; ours are elsewhere, and nothing here is needed later.
+RAY_FILES = Path(tempfile.gettempdir(), "ganflow-ray")
 
 # Ray reads these when it is imported. What the user has set stands.
 _ENVIRONMENT = {
@@ -17,17 +25,25 @@ _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_STATE_TRACKING": "0",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
 }
 
 
 @contextmanager
-def session(cluster: ClusterConfig) -> Iterator[None]:
+def session(cluster: ClusterConfig, *, here: bool = False) -> Iterator[None]:
     """Connect to Ray for the block, and shut down only what was started here.
 
+    The cluster's workers import the code of this checkout, and find the storage where this process does
+    (:mod:`ganflow.cluster.travel`).
+
+    Args:
+        cluster: which one is named, if any.
+        here: on this machine alone, whatever is named: for work on files that only this machine has.
+
     Raises:
-        GanflowError: no cluster answers at the address.
+        GanflowError: the address is none, nobody answers there, versions differ, or authentication is refused.
     """
     for key, value in _ENVIRONMENT.items():
         os.environ.setdefault(key, value)
@@ -37,40 +53,52 @@ def session(cluster: ClusterConfig) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    address = os.environ.get("RAY_ADDRESS") or cluster.address
-    try:
-        ray.init(
-            address=address or "local", namespace="ganflow", include_dashboard=False if not address else None,
-            log_to_driver=False, logging_level=logging.ERROR, configure_logging=True,
-        )  # fmt: skip
-    except (ConnectionError, TimeoutError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise GanflowError(
-            f"cluster.address={address}: no Ray cluster there ({reason}); unset it for a local one"
-        ) from None
+    address = None if here else address_of(cluster.address)
+    with _connected(address) if address else _own():
+        yield
+
+
+@contextmanager
+def _own() -> Iterator[None]:
+    """A cluster of this process's own."""
+    import ray
+
+    _init(address="local", include_dashboard=False)
     try:
         yield
     finally:
         ray.shutdown()
 
 
-def gang(cluster: ClusterConfig, batch: int) -> tuple[int, bool]:
-    """How many workers training gets, and whether each has a GPU; asks the cluster that is connected.
+@contextmanager
+def _connected(address: Address) -> Iterator[None]:
+    """A driver's connection, by a node of the cluster that runs here, else by one that joins for this session."""
+    import ray
+    from ray.exceptions import RayError
 
-    Raises:
-        ConfigError: the cluster cannot hold the workers, or they cannot share the batch.
-    """
+    here = {node.node_id: node for node in local_nodes()}
+    known = alive_nodes(address)
+    node = next((here[name] for name in sorted(here, key=lambda n: not _is_head(known, n)) if name in known), None)
+    with nullcontext(node.temp_dir) if node else guest(address) as temp_dir:
+        try:
+            _init(
+                address=address.value, _temp_dir=temp_dir, _node_ip_address=node.ip if node else None,
+                runtime_env=runtime_env(),
+            )  # fmt: skip
+        except (ConnectionError, TimeoutError, ValueError, RuntimeError, RayError) as error:
+            ray.shutdown()
+            raise address.refused(f"no connection to the cluster ({str(error).splitlines()[0]})") from None
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _is_head(nodes: dict[str, Any], node_id: str) -> bool:
+    return node_id in nodes and bool(nodes[node_id].is_head_node)
+
+
+def _init(**options: Any) -> None:
     import ray
 
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    cpus, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
-    places = gpus or max(1, cpus // cluster.cpus_per_worker)
-    workers = cluster.workers
-    if workers == "auto":
-        workers = places if gpus else min(2, places)
-        while batch % workers:
-            workers -= 1
-    check_workers(batch, workers)
-    has = f"{gpus} GPUs" if gpus else f"{cpus} CPUs for {cluster.cpus_per_worker} each"
-    require(workers <= places, "cluster.workers", workers, f"the cluster has {has}; at most {places}")
-    return workers, gpus > 0
+    ray.init(namespace="ganflow", log_to_driver=False, logging_level=logging.ERROR, **options)

@@ -1,46 +1,57 @@
 """Training on a gang of workers."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from ganflow.cluster.launch import Work, launch
+from ganflow.cluster.supply import Supply
 from ganflow.schema import Config
-from ganflow.training.events import Listener, each
+from ganflow.training.events import Listener, Warned, each
 
 
 @dataclass(frozen=True)
-class TrainPaths:
-    """Where the workers find the data, keep the run, and cache the extractor."""
+class TrainWork:
+    """What a worker trains on, and the name of the run."""
 
-    data: Path
-    run: Path
-    extractors: Path
+    supply: Supply
+    run: str
 
 
-def train(config: Config, name: str, paths: TrainPaths, listener: Listener) -> None:
-    """Train to the end of the run, from its last checkpoint if there is one; the state is in ``paths.run`` then.
+def train(config: Config, name: str, supply: Supply, listener: Listener) -> None:
+    """Train to the end of the run, from its last checkpoint if there is one; its state is in the storage then.
 
     Raises:
         GanflowError: see :func:`ganflow.cluster.launch.launch`.
     """
-    launch(config, name, _worker, paths, listener)
+    launch(config, name, _worker, TrainWork(supply, name), listener)
 
 
 def _worker(work: Work) -> None:
     from ray.train.torch import get_device
 
+    from ganflow import distributed
     from ganflow.evaluation.build import build_evaluator
     from ganflow.training.build import build_trainer, open_train
     from ganflow.training.history import History
+    from ganflow.training.trainer import Trainer
 
-    paths: TrainPaths = work.payload
-    config = work.config
-    dataset = open_train(paths.data)
-    trainer = build_trainer(config, dataset, get_device(), paths.run)
-    evaluator = build_evaluator(config.evaluation, paths.data, paths.extractors, get_device())
+    mine: TrainWork = work.payload
+    supply, config = mine.supply, work.config
+    trainers: list[Trainer] = []
+
+    def tell(line: str) -> None:
+        work.post(Warned(trainers[0].state.nimg if trainers else 0, line))
+
+    place = supply.run(mine.run, tell)
+    data, extractors = supply.data_here(tell), supply.extractors_here(tell)
+    trainer = build_trainer(config, open_train(data), get_device(), place)
+    trainers.append(trainer)
+    evaluator = build_evaluator(config.evaluation, data, extractors, get_device())
+    if distributed.rank() == 0:
+        supply.keep_extractors(extractors, tell)
     samples, names = config.evaluation.snapshot_samples, config.evaluation.snapshot_metrics
     evaluator.check_enough(samples, names, "evaluation.snapshot_samples")
     trainer.measure = lambda generator: evaluator.measure(generator, samples, names)
-    trainer.listener = each(History(paths.run), work.post)
+    trainer.listener = each(History(place, trainer.writer.put), work.post)
+    trainer.asked = work.wish()
     trainer.resume()
     trainer.fit()

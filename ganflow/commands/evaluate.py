@@ -6,20 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ganflow import conf, config
 from ganflow.data.dataset import Dataset
 from ganflow.errors import require
 from ganflow.evaluation.bars import Bars
-from ganflow.evaluation.build import build_evaluator
+from ganflow.evaluation.build import evaluator_here
 from ganflow.evaluation.comparison import Difference, compare
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.images import as_samples, open_images
 from ganflow.evaluation.samples import Samples
 from ganflow.files import write_whole
 from ganflow.generator import FILE
-from ganflow.report import files, measured
+from ganflow.report import files, measured, sides
 from ganflow.report.measured import Measured
 from ganflow.schema import Config
 from ganflow.tracking.source import load_generator
@@ -42,8 +40,8 @@ def evaluate(samples: str, reference: str, overrides: Sequence[str], out: str | 
     require(out is None or Path(out).suffix in (".json", ".html"), "out", out, "a name that ends in .json or .html")
     with tempfile.TemporaryDirectory() as scratch, Bars() as bars:
         settings = _settings(overrides)
-        evaluator = _evaluator(settings, reference, Path(scratch, "reference"), bars)
-        found = _measure(evaluator, _samples(samples, evaluator, settings, Path(scratch, "samples")))
+        evaluator = evaluator_here(settings, reference, Path(scratch, "reference"), bars)
+        found = measured.alone(evaluator, _samples(samples, evaluator, settings, Path(scratch, "samples")))
     if out is not None:
         write_whole(Path(out), _written(found, samples, reference, page=out.endswith(".html")))
     return [*_lines(found.values), *(f"not measured, for it needs a generator or classes: {n}" for n in found.left_out)]
@@ -63,14 +61,14 @@ def compare_two(a: str, b: str, reference: str, overrides: Sequence[str]) -> lis
     """
     with tempfile.TemporaryDirectory() as scratch, Bars() as bars:
         settings = _settings(overrides)
-        evaluator = _evaluator(settings, reference, Path(scratch, "reference"), bars)
-        sides = []
+        evaluator = evaluator_here(settings, reference, Path(scratch, "reference"), bars)
+        found = []
         for name, where in (("a", a), ("b", b)):
-            sides.append(_measure(evaluator, _samples(where, evaluator, settings, Path(scratch, name))))
-    differences = compare(*(side.values for side in sides))
-    counts = [side.values["samples"] for side in sides]
+            found.append(measured.alone(evaluator, _samples(where, evaluator, settings, Path(scratch, name))))
+    differences = compare(*(side.values for side in found))
+    counts = [side.values["samples"] for side in found]
     head = [f"A {a}: {counts[0]:,} samples", f"B {b}: {counts[1]:,} samples", ""]
-    return [*head, *_table(differences), "", _verdict(differences)]
+    return [*head, *sides.table(differences, "A", "B"), "", _verdict(differences)]
 
 
 def _settings(overrides: Sequence[str]) -> Config:
@@ -78,15 +76,6 @@ def _settings(overrides: Sequence[str]) -> Config:
     if config.PARAMS.is_file() and not overrides:
         return config.load()
     return conf.compose(overrides)
-
-
-def _evaluator(settings: Config, reference: str, scratch: Path, bars: Bars) -> Evaluator:
-    data = open_images(reference, scratch)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    cache = Path(settings.cluster.storage).absolute() / "extractors"
-    evaluator = build_evaluator(settings.evaluation, data, cache, device)
-    evaluator.listener = bars
-    return evaluator
 
 
 def _samples(where: str, evaluator: Evaluator, settings: Config, scratch: Path) -> Samples:
@@ -101,42 +90,16 @@ def _is_model(where: str) -> bool:
     return where.startswith(("models:", "runs:")) or path.suffix == Path(FILE).suffix or (path / FILE).is_file()
 
 
-def _measure(evaluator: Evaluator, samples: Samples) -> Measured:
-    found = measured.evaluate(evaluator, samples, evaluator.config.resamples)
-    assert found is not None  # this process is the only rank
-    return found
-
-
 def _lines(values: Mapping[str, Any]) -> list[str]:
     """A figure or a line of the protocol each, bounds beside what they bound."""
     shown = {name: value for name, value in values.items() if not name.endswith(BOUNDS)}
     width = max(map(len, shown))
-    return [f"{name:{width}s}  {_text(value)}{_interval(name, values)}" for name, value in shown.items()]
+    return [f"{name:{width}s}  {sides.text(value)}{_interval(name, values)}" for name, value in shown.items()]
 
 
 def _interval(name: str, values: Mapping[str, Any]) -> str:
     low, high = (values.get(f"{name}{end}") for end in BOUNDS)
-    return "" if low is None or high is None else f"  (95 %: {_text(low)} to {_text(high)})"
-
-
-def _text(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _table(differences: Sequence[Difference]) -> list[str]:
-    rows = [("", "A", "B", "difference", "better")]
-    rows += [
-        (d.figure, _text(d.a), _text(d.b), _by(d), f"{d.winner or 'neither'}" if d.by is not None else "")
-        for d in differences
-    ]
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def _by(difference: Difference) -> str:
-    if difference.by is None or difference.margin is None:
-        return _text(difference.a - difference.b)
-    return f"{difference.by:+.4g} ± {difference.margin:.2g}"
+    return "" if low is None or high is None else f"  (95 %: {sides.text(low)} to {sides.text(high)})"
 
 
 def _verdict(differences: Sequence[Difference]) -> str:
@@ -144,8 +107,7 @@ def _verdict(differences: Sequence[Difference]) -> str:
     first = next((d for d in differences if d.by is not None), None)
     if first is None:
         return "no figure has an interval, so whether the difference is more than noise is not known"
+    by = sides.by(first)
     if first.winner is None:
-        return f"neither is better: {first.figure} differs by {_by(first)}, which is no more than noise"
-    return (
-        f"{first.winner} is better: {first.figure} differs by {_by(first)} ({first.better} is better), more than noise"
-    )
+        return f"neither is better: {first.figure} differs by {by}, which is no more than noise"
+    return f"{first.winner} is better: {first.figure} differs by {by} ({first.better} is better), more than noise"

@@ -1,39 +1,51 @@
-"""`ganflow generate`: samples of a model as one picture, an array or a folder of images."""
+"""`ganflow generate`: samples of a model in any form that :mod:`ganflow.sinks` has."""
 
-import io
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from typing import Any
 
-import numpy as np
+import torch
 
-from ganflow import config, images
-from ganflow.errors import require
-from ganflow.files import write_whole
-from ganflow.generator import Generator, Samples
+from ganflow import config
+from ganflow.sampling import Sampling, classes_of
 from ganflow.schema import TrackingConfig
+from ganflow.sinks import Place, choose
 from ganflow.tracking.source import load_generator
 
-FORMS = "a name that ends in .png (one picture) or .npz (an array), or a folder that ends in / (an image each)"
-_MOST_COLUMNS = 20
 
+def generate(
+    model: str,
+    out: str,
+    *,
+    n: int,
+    seed: int,
+    label: str | None,
+    truncation: float | None,
+    batch: int | None,
+    patience_s: float,
+    options: Mapping[str, Any],
+    say: Callable[[str], None],
+) -> None:
+    """Draw ``n`` samples and write them; what was cut off goes on.
 
-def generate(model: str, n: int, seed: int, label: int | None, out: str) -> None:
-    """Draw ``n`` samples and write them.
+    Args:
+        model: where the generator is.
+        out: where samples go; its ending says in which form.
+        n: how many.
+        seed: of the draws.
+        label: classes by number or name, with commas between.
+        truncation: of w or z; None: none.
+        batch: how many are made at once; None: by their size.
+        patience_s: how long an outage of S3 is waited for.
+        options: of the form, those that were given.
+        say: takes a line when S3 goes away or comes back.
 
     Raises:
-        GanflowError: no such model, or an ``out`` of another form.
+        GanflowError: no such model, an ``out`` of another form, or one that other samples lie in.
     """
-    path = Path(out)
-    folder = out.endswith("/") or path.is_dir()
-    require(folder or path.suffix in (".png", ".npz"), "out", out, FORMS)
-    generator = load_generator(model, _tracking(model))
-    samples = generator.sample(n, seed, label)
-    if folder:
-        require(not generator.spec.points, "out", out, "points are no images; name a .png (all in one plot) or .npz")
-        _write_folder(path, samples)
-    elif path.suffix == ".npz":
-        write_whole(path, _npz(generator, samples, label))
-    else:
-        write_whole(path, images.picture(samples, generator.spec.centres, _columns(generator, label, n)))
+    sink, place = choose(out, options), Place.of(out, patience_s, say)
+    generator = load_generator(model, _tracking(model), "cuda" if torch.cuda.is_available() else "cpu")
+    classes = None if label is None else classes_of(label.split(","), generator.spec)
+    sink.write(Sampling(generator, n, seed, classes, truncation, batch), place)
 
 
 def _tracking(model: str) -> TrackingConfig:
@@ -41,23 +53,3 @@ def _tracking(model: str) -> TrackingConfig:
     if model.startswith(("models:", "runs:")) and config.PARAMS.is_file():
         return config.load().tracking
     return TrackingConfig(experiment="")
-
-
-def _columns(generator: Generator, label: int | None, n: int) -> int | None:
-    """A class per column where the samples go through the classes in turn."""
-    classes = generator.spec.num_classes
-    return classes if label is None and 1 < classes <= min(n, _MOST_COLUMNS) else None
-
-
-def _npz(generator: Generator, samples: Samples, label: int | None) -> bytes:
-    stream = io.BytesIO()
-    labels = generator.labels(0, len(samples), label)
-    name = "points" if generator.spec.points else "images"
-    arrays = {name: samples} if labels is None else {name: samples, "labels": labels.numpy()}
-    np.savez_compressed(stream, **arrays)
-    return stream.getvalue()
-
-
-def _write_folder(folder: Path, samples: Samples) -> None:
-    for index, sample in enumerate(samples):
-        write_whole(folder / f"{index:06d}.png", images.png(sample.astype(np.uint8, copy=False)))

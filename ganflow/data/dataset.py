@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganflow.data import verified
+from ganflow.data.rows import Rows
 from ganflow.errors import GanflowError
 
 FORMAT = 1
@@ -65,7 +67,8 @@ class Dataset:
         classes: class names; the label is the index. Empty when unlabelled.
         digest: sha256 (hex) of what the data are, over all splits. It knows no path and no time, so it is equal on
             every machine.
-        labels: int64 (N,), zeros when unlabelled.
+        labels: int64 (N,), zeros when unlabelled; they stay on disk, ``labels[indices]`` copies some and
+            ``np.asarray(labels)`` all of them.
     """
 
     def __init__(self, root: Path, split: str, manifest: dict[str, Any]) -> None:
@@ -74,9 +77,10 @@ class Dataset:
         self.facts = facts_of(manifest)
         self.classes = list(manifest["classes"])
         self.digest = digest_of(manifest)
-        self.labels: Labels = np.concatenate([_map(root / s["labels"]["file"]) for s in shards])
-        self._shards = [_map(root / s["images"]["file"]) for s in shards]
-        self._ends = np.cumsum([len(images) for images in self._shards])
+        counts = [shard["count"] for shard in shards]
+        shape = (self.facts.channels, self.facts.resolution, self.facts.resolution)
+        self.labels = Rows([root / s["labels"]["file"] for s in shards], counts, (), np.dtype(np.int64), REPAIR)
+        self._images = Rows([root / s["images"]["file"] for s in shards], counts, shape, self.facts.dtype, REPAIR)
 
     @classmethod
     def open(cls, root: Path, split: str = "train", verify: bool = True) -> "Dataset":
@@ -85,7 +89,7 @@ class Dataset:
         Args:
             root: the folder with ``dataset.json``.
             split: ``train`` or ``test``.
-            verify: read every shard of the split once and hold it against its checksum.
+            verify: hold every shard of the split against its checksum; a large data set once per machine.
 
         Raises:
             GanflowError: no data set here, another format version, no such split, or a file that is missing or
@@ -96,9 +100,11 @@ class Dataset:
         splits = manifest["splits"]
         if split not in splits:
             raise GanflowError(f"{root} has no split {split!r}; it has {', '.join(splits)}")
-        for entry in (shard[kind] for shard in splits[split]["shards"] for kind in ("images", "labels")):
-            _check_file(root, entry, verify)
-        return cls(root, split, manifest)
+        dataset = cls(root, split, manifest)
+        if verify:
+            entries = [shard[kind] for shard in splits[split]["shards"] for kind in ("images", "labels")]
+            verified.verify(root, {entry["file"]: entry["sha256"] for entry in entries}, _not_as_prepared)
+        return dataset
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -115,19 +121,7 @@ class Dataset:
         Raises:
             IndexError: an index outside of the data set.
         """
-        indices = np.asarray(indices, dtype=np.int64)
-        if indices.size and not (indices.min() >= 0 and indices.max() < len(self)):
-            raise IndexError(f"indices {indices.min()}..{indices.max()} of a data set of {len(self)} images")
-        if len(self._shards) == 1:
-            return np.asarray(self._shards[0][indices])
-        side = self.facts.resolution
-        out = np.empty((len(indices), self.facts.channels, side, side), dtype=self.facts.dtype)
-        shard_of = np.searchsorted(self._ends, indices, side="right")
-        for k in np.unique(shard_of):
-            here = shard_of == k
-            shard = self._shards[k]
-            out[here] = shard[indices[here] - (self._ends[k] - len(shard))]
-        return out
+        return self._images[indices]
 
     def __reduce__(self) -> tuple[Any, tuple[Path, str, bool]]:
         # A spawned loader process maps the files again: a pickled memory map would carry every pixel.
@@ -160,6 +154,12 @@ def read_manifest(root: Path) -> dict[str, Any]:
     return manifest
 
 
+def files_of(manifest: dict[str, Any]) -> dict[str, str]:
+    """sha256 by name of all files that a manifest lists."""
+    shards = [shard for split in manifest["splits"].values() for shard in split["shards"]]
+    return {entry["file"]: entry["sha256"] for shard in shards for entry in (shard["images"], shard["labels"])}
+
+
 def facts_of(manifest: dict[str, Any]) -> Facts:
     """The facts that a manifest states."""
     mixture = manifest.get("mixture")
@@ -180,20 +180,5 @@ def digest_of(manifest: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
-def _check_file(root: Path, entry: dict[str, str], verify: bool) -> None:
-    path = root / entry["file"]
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest() if verify else entry["sha256"]
-    except FileNotFoundError:
-        raise GanflowError(f"{path} is missing; {REPAIR}") from None
-    if digest != entry["sha256"]:
-        raise GanflowError(f"{path} does not match its checksum in {MANIFEST}; {REPAIR}")
-
-
-def _map(path: Path) -> NDArray[Any]:
-    try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError:
-        raise GanflowError(f"{path} is no readable shard; {REPAIR}") from None
-    return array.view(np.ndarray)  # still the map, without memmap's own Python at every look
+def _not_as_prepared(path: Path) -> GanflowError:
+    return GanflowError(f"{path} does not match its checksum in {MANIFEST}; {REPAIR}")

@@ -15,31 +15,33 @@ LINE_EVERY_S = 5.0
 
 
 @contextlib.contextmanager
-def progress(total: int, what: str = "prepare", unit: str = "images") -> Iterator[Advance]:
+def progress(total: int, what: str = "prepare", unit: str = "images", done: int = 0) -> Iterator[Advance]:
     """Show how far ``what`` is and how many ``unit`` it does per second.
 
     Args:
         total: how many ``unit`` there are.
         what: the line's first word.
         unit: what is counted; ``B`` is shown in multiples of bytes.
+        done: how many there were before; they do not count for the rate.
     """
     if sys.stderr.isatty():
-        with tqdm(total=total, desc=what, unit=unit if unit == "B" else f" {unit}", unit_scale=unit == "B") as bar:
+        shown = unit if unit == "B" else f" {unit}"
+        with tqdm(total=total, desc=what, unit=shown, unit_scale=unit == "B", initial=done) as bar:
 
             def advance(n: int) -> None:
                 bar.update(n)
 
             yield advance
     else:
-        lines = _Lines(total, what, unit, sys.stderr)
+        lines = _Lines(total, what, unit, sys.stderr, done)
         yield lines.advance
         lines.show()
 
 
 class _Lines:
-    def __init__(self, total: int, what: str, unit: str, out: TextIO) -> None:
+    def __init__(self, total: int, what: str, unit: str, out: TextIO, done: int) -> None:
         self.total, self.what, self.unit, self.out = total, what, unit, out
-        self.done, self.start = 0, time.monotonic()
+        self.before, self.done, self.start = done, done, time.monotonic()
         self.shown = self.start
 
     def advance(self, n: int) -> None:
@@ -50,5 +52,5 @@ class _Lines:
     def show(self) -> None:
         """Print one line."""
         self.shown = time.monotonic()
-        rate = self.done / max(self.shown - self.start, 1e-9)
+        rate = (self.done - self.before) / max(self.shown - self.start, 1e-9)
         print(f"{self.what}: {self.done:,} of {self.total:,} {self.unit}, {rate:,.0f}/s", file=self.out, flush=True)

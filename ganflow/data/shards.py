@@ -5,7 +5,6 @@ start: its lock tells whether its writer still lives.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from ganflow.data.dataset import FORMAT, MANIFEST, Facts, Images, Labels, digest_of
 from ganflow.errors import GanflowError
-from ganflow.files import HashingFile, sync_folder
+from ganflow.files import HashingFile, locked, sync_folder
 
 SHARD_BYTES = 256 * 2**20
 
@@ -46,7 +45,7 @@ def workplace(out: Path) -> Iterator[Workplace]:
         _remove_stale(out)
         folder = Path(tempfile.mkdtemp(prefix=_prefix(out), dir=out.parent))
     try:
-        with _locked(folder):
+        with locked(folder, "prepare"):
             place = Workplace(folder / "data", folder / "scratch")
             place.data.mkdir()
             place.scratch.mkdir()
@@ -71,22 +70,8 @@ def _prefix(out: Path) -> str:
 
 def _remove_stale(out: Path) -> None:
     for folder in out.parent.glob(f"{_prefix(out)}*"):
-        with _locked(folder):
+        with locked(folder, "prepare"):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, which ends with the process however it ends."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise GanflowError(f"{folder} belongs to a prepare that is still running; let it end first") from None
-        yield
-    finally:
-        os.close(handle)
 
 
 def _publish(data: Path, out: Path, old: Path) -> None:

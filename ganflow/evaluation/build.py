@@ -1,5 +1,6 @@
 """From a configuration and a prepared data set to an evaluator."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -7,9 +8,10 @@ import torch
 from ganflow import component
 from ganflow.data.dataset import Dataset, read_manifest
 from ganflow.errors import GanflowError
-from ganflow.evaluation.evaluator import Evaluator
+from ganflow.evaluation.evaluator import Advanced, Evaluator, unheard
+from ganflow.evaluation.images import open_images
 from ganflow.extractors.base import Splits
-from ganflow.schema import EvaluationConfig
+from ganflow.schema import Config, EvaluationConfig
 
 
 def build_evaluator(config: EvaluationConfig, data: Path, cache: Path, device: torch.device) -> Evaluator:
@@ -32,3 +34,26 @@ def build_evaluator(config: EvaluationConfig, data: Path, cache: Path, device: t
     splits = Splits(train, test)
     extractor = component.build("extractor", config.extractor, "evaluation.extractor").build(splits, cache, device)
     return Evaluator(config, splits, extractor, cache, device)
+
+
+def evaluator_here(
+    config: Config, reference: str, scratch: Path, listener: Callable[[Advanced], None] = unheard
+) -> Evaluator:
+    """An evaluator in this process, on its GPU if there is one.
+
+    Args:
+        config: what is measured, and where extractors are kept.
+        reference: a prepared data set, or images of any form.
+        scratch: an empty place for what images become.
+        listener: hears how far the work is.
+
+    Raises:
+        GanflowError: as :func:`build_evaluator`, or a reference that cannot be read.
+    """
+    data = open_images(reference, scratch)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    remote = "://" in config.cluster.storage
+    cache = Path(config.cluster.cache if remote else config.cluster.storage).expanduser().absolute() / "extractors"
+    evaluator = build_evaluator(config.evaluation, data, cache, device)
+    evaluator.listener = listener
+    return evaluator

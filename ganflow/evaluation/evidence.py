@@ -87,7 +87,7 @@ class Evidence:
     def _images(self, kind: str) -> tuple[Any, Any]:
         train = self.evaluator.splits.train
         if kind == "real":
-            return train.images(np.arange(len(train))), train.labels
+            return train.images(np.arange(len(train))), np.asarray(train.labels)
         assert self.samples.labels is not None
         return self._generated, self.samples.labels.numpy()
 

@@ -49,7 +49,11 @@ def as_samples(images: Dataset, reference: Dataset, where: str) -> Given:
     if (own.resolution, own.channels) != (wanted.resolution, wanted.channels):
         raise GanflowError(f"{where} holds {_shape(own)}, the reference {_shape(wanted)}; make them equal first")
     named = bool(images.classes) and set(images.classes) <= set(reference.classes)
-    labels = np.array([reference.classes.index(name) for name in images.classes])[images.labels] if named else None
+    labels = (
+        np.array([reference.classes.index(name) for name in images.classes])[np.asarray(images.labels)]
+        if named
+        else None
+    )
     return Given(images, labels)
 
 

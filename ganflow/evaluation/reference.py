@@ -42,7 +42,7 @@ def extract(data: Dataset, extractor: Extractor, batch: int, advance: Callable[[
     for chunk in np.array_split(rows, max(1, -(-len(rows) // batch))):
         found.append(extractor(torch.from_numpy(data.images(chunk))))
         advance(len(chunk))
-    return gathered(found, torch.from_numpy(data.labels) if data.facts.num_classes > 1 else None)
+    return gathered(found, torch.from_numpy(np.asarray(data.labels)) if data.facts.num_classes > 1 else None)
 
 
 def gathered(batches: list[Features], labels: Tensor | None) -> Features:

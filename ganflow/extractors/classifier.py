@@ -21,6 +21,7 @@ from torch.nn.functional import cross_entropy
 from ganflow import distributed, draws
 from ganflow.component import component
 from ganflow.data.dataset import STACKED, Facts, Images, Labels
+from ganflow.data.rows import Rows
 from ganflow.errors import require
 from ganflow.extractors.base import Extractor, Splits
 from ganflow.extractors.stacked import Channels, PerChannel
@@ -36,8 +37,11 @@ class Data(Protocol):
     """Images with labels, by index: a split, its channels, or samples."""
 
     facts: Facts
-    labels: Labels
     digest: str
+
+    @property
+    def labels(self) -> Labels | Rows:
+        """int64 (N,)."""
 
     def __len__(self) -> int: ...
 
@@ -67,9 +71,15 @@ class ClassifierChoice:
         return self._ready(train, test, cache, device)
 
     def _ready(self, train: Data, test: Data | None, cache: Path, device: torch.device) -> "Classifier":
-        if distributed.rank() == 0:
+        path = _kept(train, self, cache)
+
+        def of_rank_0() -> bytes:
             load_or_train(train, test, self, cache, device)
-        distributed.barrier()
+            return path.read_bytes()
+
+        made = distributed.from_rank_0(of_rank_0)  # on another machine one might be kept that was trained there
+        if not path.is_file() or path.read_bytes() != made:
+            write_whole(path, made)
         return load_or_train(train, test, self, cache, device)
 
 
@@ -105,6 +115,12 @@ class Classifier:
         return Features(embeddings, logits if self.supervised else logits[:, :0])
 
 
+def _kept(train: Data, choice: ClassifierChoice, cache: Path) -> Path:
+    own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    what = f"{train.digest}/{choice.width}/{choice.kimg}/{own}/{torch.__version__}"
+    return cache / f"classifier-{hashlib.sha256(what.encode()).hexdigest()[:12]}.pt"
+
+
 def load_or_train(
     train: Data, test: Data | None, choice: ClassifierChoice, cache: Path, device: torch.device = CPU
 ) -> Classifier:
@@ -112,11 +128,7 @@ def load_or_train(
 
     Its name is of its weights: those that another machine trains may differ, and then figures do not compare.
     """
-    own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    key = hashlib.sha256(f"{train.digest}/{choice.width}/{choice.kimg}/{own}/{torch.__version__}".encode()).hexdigest()[
-        :12
-    ]
-    path = cache / f"classifier-{key}.pt"
+    path = _kept(train, choice, cache)
     network = _fresh(train, choice).to(device)
     if path.exists():
         saved = torch.load(path, map_location=device, weights_only=True)

@@ -22,7 +22,7 @@ class Channels:
         self.stacked = stacked
         self.digest = f"channels of {stacked.digest}"
         self.facts = Facts(facts.resolution, 1, each)
-        self.labels: Labels = (stacked.labels[:, None] // places % each).ravel()
+        self.labels: Labels = (np.asarray(stacked.labels)[:, None] // places % each).ravel()
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -30,6 +30,8 @@ class Modes:
     }
 
     points: ClassVar[bool] = True
+    bounded: ClassVar[str] = "high_quality"
+    smooth: ClassVar[bool] = True
 
     def __init__(self, within: float = 3.0) -> None:
         require(within > 0, "within", within, "must be more than 0")
@@ -45,6 +47,11 @@ class Modes:
         good = fake.distances < self.within
         counts = torch.bincount(modes[good], minlength=fake.classes)
         return {"high_quality": float(good.double().mean())} | spread(counts)
+
+    def resampled(self, fake: Features, real: Features, counts: Tensor) -> Tensor:
+        """``high_quality`` of every resample, in which sample i counts ``counts[b, i]`` times: (B, N) → (B,)."""
+        assert fake.distances is not None  # of points, which alone have this figure
+        return counts @ (fake.distances < self.within).to(counts) / counts.sum(1)
 
 
 def spread(counts: Tensor) -> dict[str, float]:

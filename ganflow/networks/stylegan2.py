@@ -140,10 +140,15 @@ class StyleGAN2Generator(nn.Module):
         self.num_ws = len(convs) + 1
 
     def forward(
-        self, z: Tensor, labels: Tensor | None = None, return_w: bool = False
+        self, z: Tensor, labels: Tensor | None = None, return_w: bool = False, truncation: float = 1.0
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Images (N, channels, R, R); with ``return_w`` also the ws (N, num_ws, w_dim) that they depend on."""
+        """Images (N, channels, R, R); with ``return_w`` also the ws (N, num_ws, w_dim) that they depend on.
+
+        ``truncation`` is ψ of ``w′ = w̄ + ψ(w − w̄)`` (Karras et al., 2019, appendix B); w̄ is the mean over all classes.
+        """
         ws = self._ws(z, labels)
+        if truncation != 1:
+            ws = self.w_avg.lerp(ws, truncation)
         images = self._synthesise(ws)
         return (images, ws) if return_w else images
 

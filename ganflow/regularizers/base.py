@@ -63,6 +63,12 @@ class Regularizer(nn.Module):
         """What D sees instead of the images, after ``nimg`` images of the run."""
         return images
 
+    def finish_turn(self) -> None:
+        """Called once after the terms of a turn of either player: moving averages move here, over all ranks.
+
+        A rank may have made its terms in several parts, so a moving average in them is that of the turns before.
+        """
+
     def adjust_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Called in either player's turn before its step, with gradients that are averaged over the ranks."""
 

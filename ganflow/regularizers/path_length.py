@@ -16,8 +16,9 @@ from ganflow.regularizers.base import GeneratorTurn, Regularizer
 class PathLength(Regularizer):
     """``λ · E(‖J_wᵀ·y‖₂ − a)²`` (eq. 4): a step in w moves the image by a fixed length, whatever w and direction.
 
-    ``J_wᵀ·y = ∇_w (G(w)·y)`` with normal pixels y of variance 1/(H·W); a is the lengths' moving average over all
-    ranks, from 0. Where each layer has a w of its own, a length is the root mean square over the layers.
+    ``J_wᵀ·y = ∇_w (G(w)·y)`` with normal pixels y of variance 1/(H·W); a is the moving average of the lengths in the
+    turns before, over all ranks, from 0. Where each layer has a w of its own, a length is the root mean square
+    over the layers.
     """
 
     differentiates = frozenset({"w"})
@@ -29,14 +30,20 @@ class PathLength(Regularizer):
         require(0 < decay <= 1, "decay", decay, "more than 0, at most 1")
         self.weight, self.decay = weight, decay
         self.register_buffer("average", torch.zeros((), dtype=torch.float64))
+        self._seen: list[Tensor] = []  # mean lengths of this turn's parts
 
     def generator_term(self, turn: GeneratorTurn) -> Tensor:
         assert turn.w is not None
         lengths = _lengths(turn.fake, turn.w, turn.draw)
-        now = lengths.detach().mean().double()
-        distributed.mean_([now])
-        self.average.lerp_(now, self.decay)
-        return self.weight * (lengths - self.average.clone()).square().mean()  # the next turn changes the average
+        self._seen.append(lengths.detach().mean().double())
+        return self.weight * (lengths - self.average.clone()).square().mean()  # the end of the turn changes the average
+
+    def finish_turn(self) -> None:
+        if self._seen:
+            now = torch.stack(self._seen).mean()
+            self._seen = []
+            distributed.mean_([now])
+            self.average.lerp_(now, self.decay)
 
 
 def _lengths(fake: Tensor, w: Tensor, draw: Draw) -> Tensor:

@@ -52,6 +52,13 @@ def evaluate(evaluator: Evaluator, samples: Samples, resamples: int) -> Measured
     return Measured(figures, protocol, class_shares(evidence), _pictures(evidence), evaluator.left_out(samples))
 
 
+def alone(evaluator: Evaluator, samples: Samples) -> Measured:
+    """As :func:`evaluate`, where this process is the only rank."""
+    found = evaluate(evaluator, samples, evaluator.config.resamples)
+    assert found is not None
+    return found
+
+
 def _pairs_wanted(evaluator: Evaluator) -> bool:
     """Points make no pictures, and features of the train split may be costly where nothing else asks for them."""
     known = evaluator.config.reference == "train" or "memorisation" in evaluator.config.metrics

@@ -5,16 +5,14 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib import resources
 from typing import Any
 
 from ganflow.metrics.figure import Figure, known
 from ganflow.report import svg
 from ganflow.report.curves import Curve
 from ganflow.report.figures import SPREAD, WORDS, verdicts
+from ganflow.report.markup import card, document, marked, scroll, section, table
 
-# Nothing but what stands in the page: what is forgotten to be escaped could still neither run nor load.
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 SHOWN = 20  # classes with bars; of more, those that are furthest from their share
 
 
@@ -52,29 +50,13 @@ class Report:
 
 def html(report: Report) -> str:
     """The page as a whole; the same report gives the same text."""
-    style = svg.STYLE + resources.files("ganflow.report").joinpath("page.css").read_text(encoding="utf-8")
-    # Without an icon of its own a page asks its server for one.
-    head = f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{escape(report.title)}</title>
-<style>{style}</style>
-</head>
-"""
     parts = (_header, _figures, _pictures, _classes, _curves, _protocol)
-    body = "\n".join(part for part in (write(report) for write in parts) if part)
-    return f"{head}<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+    return document(report.title, "\n".join(part for part in (write(report) for write in parts) if part))
 
 
 def _header(report: Report) -> str:
     told = verdicts(report.figures, sum(row.reference > 0 for row in report.classes))
-    marks = {True: ("good", "✓"), False: ("bad", "!")}
-    lines = [f'<li class="{marks[v.good][0]}"><b>{marks[v.good][1]}</b>{escape(v.text)}</li>' for v in told]
-    listed = f'\n<ul class="verdicts">{"".join(lines)}</ul>' if lines else ""
+    listed = f"\n{marked((v.good, v.text) for v in told)}" if told else ""
     facts = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in report.summary.items())
     return f"<h1>{escape(report.title)}</h1>{listed}" + (f'\n<dl class="facts">{facts}</dl>' if facts else "")
 
@@ -85,7 +67,7 @@ def _figures(report: Report) -> str:
     names = [name for name in figures if name not in spread]
     rows = "".join(_figure(name, figures) for name in names)
     head = '<tr><th scope="col">Figure</th><th scope="col" class="number">Value</th></tr>'
-    return _section("Figures", _card(_table(head, rows, "Figures"))) if rows else ""
+    return section("Figures", card(table(head, rows, "Figures"))) if rows else ""
 
 
 def _figure(name: str, figures: Mapping[str, Any]) -> str:
@@ -108,8 +90,8 @@ def _pictures(report: Report) -> str:
         width, height = struct.unpack(">II", picture.png[16:24])  # of the header, so that nothing jumps
         data = b64encode(picture.png).decode("ascii")
         image = f'<img src="data:image/png;base64,{data}" width="{width}" height="{height}" alt="{_plain(picture)}">'
-        cards.append(f'<figure class="card"><figcaption>{said}</figcaption>{_scroll(image, picture.title)}</figure>')
-    return _section("Pictures", f'<div class="pictures">{"".join(cards)}</div>') if cards else ""
+        cards.append(f'<figure class="card"><figcaption>{said}</figcaption>{scroll(image, picture.title)}</figure>')
+    return section("Pictures", f'<div class="pictures">{"".join(cards)}</div>') if cards else ""
 
 
 def _classes(report: Report) -> str:
@@ -121,8 +103,8 @@ def _classes(report: Report) -> str:
     title = "Share of each class" if len(shown) == len(rows) else f"The {len(shown)} classes farthest from their share"
     shares = {"generated": [row.generated for row in shown], "reference": [row.reference for row in shown]}
     chart = svg.bars(title, [row.name for row in shown], shares, "share of images", percent=True)
-    table = _card(_class_table(rows))
-    return _section("Classes", f'<div class="charts">{_card(chart)}{table}</div>')
+    table = card(_class_table(rows))
+    return section("Classes", f'<div class="charts">{card(chart)}{table}</div>')
 
 
 def _class_table(rows: Sequence[ClassRow]) -> str:
@@ -133,12 +115,12 @@ def _class_table(rows: Sequence[ClassRow]) -> str:
         cells = [_share(row.generated), _share(row.reference), _value(row.fid)][: len(names)]
         numbers = "".join(f'<td class="number">{cell}</td>' for cell in cells)
         body.append(f'<tr><th scope="row">{escape(row.name)}</th>{numbers}</tr>')
-    return _table(f'<tr><th scope="col">Class</th>{head}</tr>', "".join(body), "Classes", "tall")
+    return table(f'<tr><th scope="col">Class</th>{head}</tr>', "".join(body), "Classes", "tall")
 
 
 def _curves(report: Report) -> str:
-    charts = [_card(svg.lines(c.title, c.x_label, c.x, c.series, c.log)) for c in report.curves]
-    return _section("Training", f'<div class="charts">{"".join(charts)}</div>') if charts else ""
+    charts = [card(svg.lines(c.title, c.x_label, c.x, c.series, c.log)) for c in report.curves]
+    return section("Training", f'<div class="charts">{"".join(charts)}</div>') if charts else ""
 
 
 def _protocol(report: Report) -> str:
@@ -146,25 +128,7 @@ def _protocol(report: Report) -> str:
         f'<tr><th scope="row">{escape(name.replace("_", " "))}</th><td>{_value(value)}</td></tr>'
         for name, value in report.protocol.items()
     )
-    return _section("Protocol", _card(_table("", rows, "Protocol"))) if rows else ""
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section>\n<h2>{title}</h2>\n{content}\n</section>"
-
-
-def _card(content: str) -> str:
-    return f'<div class="card">{content}</div>'
-
-
-def _table(head: str, rows: str, label: str, kind: str = "scroll") -> str:
-    top = f"<thead>{head}</thead>" if head else ""
-    return _scroll(f"<table>{top}<tbody>{rows}</tbody></table>", label, kind)
-
-
-def _scroll(content: str, label: str, kind: str = "scroll") -> str:
-    """A box that scrolls by itself, by the keyboard too."""
-    return f'<div class="{kind}" role="region" aria-label="{escape(label)}" tabindex="0">{content}</div>'
+    return section("Protocol", card(table("", rows, "Protocol"))) if rows else ""
 
 
 def _plain(picture: Picture) -> str:

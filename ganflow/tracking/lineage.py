@@ -3,8 +3,10 @@
 import dataclasses
 import hashlib
 import json
+import platform
 import subprocess
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ from ganflow.files import write_whole
 
 FILE = "run.json"
 _DIRTY = "-dirty"
+# The pipeline writes these, and a version keeps what they held (ganflow.tracking.origin): they make no commit dirty.
+_KEPT_APART = ("params.yaml", "dvc.lock", "reports")
+_PACKAGES = ("torch", "numpy", "ray", "mlflow", "dvc")
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,8 @@ class RunRecord:
     data_md5: str | None = None  # DVC's
     git_commit: str | None = None  # with "-dirty" when files differed from it
     ray_run: str | None = None
+    data_path: str | None = None  # in DVC's repository
+    environment: str | None = None
 
     def write(self, path: Path) -> None:
         """Write the record, whole or not at all."""
@@ -73,11 +80,21 @@ def file_digest(path: Path) -> str:
 
 
 def git_commit(directory: Path = Path()) -> str | None:
-    """The commit that is checked out, with ``-dirty`` when tracked files differ from it; None outside of git."""
+    """The commit that is checked out; None outside of git.
+
+    With ``-dirty`` when tracked files differ from it, other than those of which a version keeps a copy.
+    """
     commit = _git(directory, "rev-parse", "HEAD")
     if commit is None:
         return None
-    return commit + _DIRTY if _git(directory, "status", "--porcelain", "--untracked-files=no") else commit
+    others = [f":(exclude){name}" for name in _KEPT_APART]
+    return commit + _DIRTY if _git(directory, "status", "--porcelain", "-uno", "--", ".", *others) else commit
+
+
+def environment() -> str:
+    """The machine's kind and the versions that a result may depend on, in one line."""
+    versions = [f"{name} {metadata.version(name)}" for name in _PACKAGES]
+    return ", ".join([f"Python {platform.python_version()}", *versions, f"{platform.system()} {platform.machine()}"])
 
 
 def _git(directory: Path, *arguments: str) -> str | None:

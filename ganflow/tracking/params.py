@@ -33,6 +33,17 @@ def redact(text: str) -> str:
     return _SECRET_QUERY.sub(rf"\1{_HIDDEN}", _USER_INFO.sub(f"{_HIDDEN}@", text))
 
 
+def hidden(node: Any, key: str = "") -> Any:
+    """A tree of plain values as it was, but for its secrets."""
+    if isinstance(node, Mapping):
+        return {name: hidden(value, str(name)) for name, value in node.items()}
+    if isinstance(node, list):
+        return [hidden(value, key) for value in node]
+    if _SECRET_KEY.search(key) and node:
+        return _HIDDEN
+    return redact(node) if isinstance(node, str) else node
+
+
 def clean_key(key: str) -> str:
     """``key`` in the letters and the length that MLflow takes; equal keys stay equal, others stay apart."""
     return _cut(_FORBIDDEN.sub("_", key), MAX_KEY)

@@ -18,6 +18,7 @@ from ganflow.tracking import lineage, package, server
 from ganflow.tracking.params import clean_key, loggable, redact
 
 DIGEST = "model_digest"
+DECISION = "promotion"  # tag of a version: what the gate said last; prefix of those that say more
 METRIC = "metric."  # prefix of a version's tags that are figures
 EVALUATION = "evaluation/"  # prefix of the same figures among the run's metrics, and folder of its files
 
@@ -35,7 +36,13 @@ class Version:
     created: bool  # False: it was there already
 
 
-def register(config: Config, model_dir: Path, metrics: Mapping[str, Any], files: Sequence[Path] = ()) -> Version:
+def register(
+    config: Config,
+    model_dir: Path,
+    metrics: Mapping[str, Any],
+    files: Sequence[Path] = (),
+    made_from: Mapping[str, str] | None = None,
+) -> Version:
     """Log the generator to its training's run, register it and point the alias to it.
 
     Args:
@@ -43,6 +50,7 @@ def register(config: Config, model_dir: Path, metrics: Mapping[str, Any], files:
         model_dir: with ``generator.safetensors`` and ``run.json``.
         metrics: ``reports/metrics.json``; numbers become metrics of the run and tags, the rest tags.
         files: what the run gets below ``evaluation/``: the page and the pictures of the evaluation.
+        made_from: :func:`ganflow.tracking.origin.texts`, which the run keeps.
 
     Raises:
         GanflowError: files that do not belong together, a run that this store does not have, no answer.
@@ -59,10 +67,14 @@ def register(config: Config, model_dir: Path, metrics: Mapping[str, Any], files:
     with server.telling(server.uri_of(config.tracking)):
         run = _run(client, config, record)
         found = _find_version(client, name, record.model_digest)
-        version = found or _create_version(client, name, run, record, weights)
+        made = None if found else _make_version(client, name, run, record, weights)
+        version = _only(client, name, record.model_digest)
+        _link(client, version)
         _describe(client, run, version, _tags(record, metrics), _figures(metrics))
         for file in files:
             client.log_artifact(run.info.run_id, str(file), EVALUATION.rstrip("/"))
+        for path, text in (made_from or {}).items():
+            client.log_text(run.info.run_id, text, path)
         client.set_registered_model_alias(version.name, config.register.alias, version.version)
     return Version(
         name=version.name,
@@ -71,7 +83,7 @@ def register(config: Config, model_dir: Path, metrics: Mapping[str, Any], files:
         run_id=version.run_id,
         digest=record.model_digest,
         model_id=model_id(version),
-        created=found is None,
+        created=made is not None and version.version == made.version,
     )
 
 
@@ -104,9 +116,41 @@ def _run(client: Any, config: Config, record: lineage.RunRecord) -> Any:
     return run
 
 
+def _versions_of(client: Any, name: str, digest: str) -> list[Any]:
+    """Versions of these weights, first to last."""
+    found = client.search_model_versions(f"name = '{name}' AND tags.`{DIGEST}` = '{digest}'")
+    return sorted(found, key=lambda version: int(version.version))
+
+
 def _find_version(client: Any, name: str, digest: str) -> Any | None:
-    versions = client.search_model_versions(f"name = '{name}' AND tags.`{DIGEST}` = '{digest}'")
-    return max(versions, key=lambda version: int(version.version), default=None)
+    return next(iter(_versions_of(client, name, digest)), None)
+
+
+def _only(client: Any, name: str, digest: str) -> Any:
+    """The first version of these weights, without those that another process made at the same time, or a retry.
+
+    Numbers are given away one after the other, so whoever made a version sees all with smaller ones: all agree.
+    """
+    first, *doubles = _versions_of(client, name, digest)
+    for double in doubles:
+        with server.absent_is_fine():  # the other process does the same
+            if DECISION not in double.tags and not client.get_model_version(name, double.version).aliases:
+                client.delete_model_version(name, double.version)
+                if model_id(double) not in ("", model_id(first)):
+                    client.delete_logged_model(model_id(double))
+    return first
+
+
+def _make_version(client: Any, name: str, run: Any, record: lineage.RunRecord, weights: Path) -> Any | None:
+    """A new version; None if another process made one meanwhile, and withdrew the model that this one completed."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return _create_version(client, name, run, record, weights)
+    except MlflowException:
+        if _find_version(client, name, record.model_digest) is None:
+            raise
+        return None
 
 
 def _create_version(client: Any, name: str, run: Any, record: lineage.RunRecord, weights: Path) -> Any:
@@ -140,7 +184,6 @@ def _logged_model(client: Any, run: Any, record: lineage.RunRecord, weights: Pat
             folder = Path(staged, "model")
             package.write(folder, weights, model.model_id, run.info.run_id)
             client.log_model_artifacts(model.model_id, str(folder))
-        _link(client, run, model)
         model = client.finalize_logged_model(model.model_id, "READY")
     return model
 
@@ -156,12 +199,22 @@ def _begin_model(client: Any, run: Any, record: lineage.RunRecord) -> Any:
     )
 
 
-def _link(client: Any, run: Any, model: Any) -> None:
+def _link(client: Any, version: Any) -> None:
+    """Make the version's logged model an output of its run."""
     from mlflow.entities import LoggedModelOutput
+    from mlflow.exceptions import MlflowException
 
-    linked = run.outputs.model_outputs if run.outputs else []
-    if all(output.model_id != model.model_id for output in linked):
-        client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, step=0)])
+    def linked() -> bool:
+        outputs = client.get_run(version.run_id).outputs
+        return any(output.model_id == model_id(version) for output in (outputs.model_outputs if outputs else ()))
+
+    if not model_id(version) or linked():
+        return
+    try:
+        client.log_outputs(version.run_id, [LoggedModelOutput(model_id(version), step=0)])
+    except MlflowException:
+        if not linked():  # by another process meanwhile
+            raise
 
 
 def _tags(record: lineage.RunRecord, metrics: Mapping[str, Any]) -> dict[str, str]:
@@ -172,6 +225,8 @@ def _tags(record: lineage.RunRecord, metrics: Mapping[str, Any]) -> dict[str, st
         "git_commit": record.git_commit,
         "recipe": record.recipe,
         "ray_run": record.ray_run,
+        "data_path": record.data_path,
+        "environment": record.environment,
         "fingerprint": record.fingerprint,
     }
     return loggable({**known, **{f"{METRIC}{key}": value for key, value in metrics.items()}})

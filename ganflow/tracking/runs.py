@@ -1,26 +1,30 @@
 """One MLflow run per training. Only the driver talks to MLflow; workers hand it their events."""
 
+import contextlib
 import json
+import math
 import sys
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ganflow.errors import GanflowError
+from ganflow.errors import GanflowError, StoppedError
 from ganflow.schema import TrackingConfig
-from ganflow.tracking import server
-from ganflow.tracking.outbox import Artifact, Event, Outbox, Point
+from ganflow.tracking import leftovers, server
+from ganflow.tracking.delivery import Delivery
+from ganflow.tracking.entries import Artifact, Point
+from ganflow.tracking.outbox import Outbox
 from ganflow.tracking.params import clean_key, loggable, redact
+from ganflow.tracking.spool import About, Spool
 from ganflow.tracking.system import SystemSampler
 
 FINGERPRINT = "ganflow.fingerprint"
 SAMPLES = "samples"  # where a run's grids are
-PATIENCE_S = 60.0  # for an outage at the end of a run
-_FAILED_PATIENCE_S = 5.0  # someone waits for a traceback
+_FAILED_LIMIT_S = 5.0  # someone waits for a traceback
+_TAKE_S = 20.0  # another process may be delivering what an earlier driver left
 _PARAMS_PER_REQUEST = 100
 _DIGEST_SIZE = 36
 
@@ -38,54 +42,63 @@ class DataSet:
 class TrackedRun:
     """An MLflow run that takes curves and files without making the caller wait.
 
-    As a context manager it finishes the run: FINISHED, FAILED on an exception, KILLED on an interrupt.
+    As a context manager it finishes the run: FINISHED, FAILED on an exception, KILLED on an interrupt or a stop.
     """
 
-    def __init__(self, client: Any, config: TrackingConfig, run: Any) -> None:
-        self.run_id: str = run.info.run_id
-        self.experiment_id: str = run.info.experiment_id
-        self._client, self._uri = client, server.uri_of(config)
-        self._known: dict[str, set[int]] = {}  # the steps of each key that are on the server
-        self._on_server = set(run.data.metrics)  # keys that an earlier process logged
-        self._outbox = Outbox(self._deliver, self._describe)
-        self._sampler = SystemSampler(run.info.start_time, self.metrics)
+    def __init__(self, spool: Spool, delivery: Delivery, patience_s: float, insist: bool) -> None:
+        self.run_id = spool.about.run_id
+        self._spool, self._delivery, self._patience_s, self._insist = spool, delivery, patience_s, insist
+        self._outbox = Outbox(spool, delivery, delivery.describe)
+        self._sampler = SystemSampler(spool.about.started_ms, self.metrics)
         self._finished = False
 
     @classmethod
     def open(
         cls,
         config: TrackingConfig,
+        outbox: Path,
         fingerprint: str,
         name: str,
         params: Mapping[str, Any],
         tags: Mapping[str, str | None],
         dataset: DataSet | None = None,
+        insist: bool = True,
     ) -> "TrackedRun":
         """Continue the unfinished run of this fingerprint, or begin one.
 
+        A run that an earlier driver began here goes on without the server, and is delivered once that is back.
+
         Args:
-            config: where MLflow is, and the experiment.
+            config: where MLflow is, the experiment, and how long to wait for MLflow at the end.
+            outbox: a folder on this machine for what MLflow does not have yet.
             fingerprint: equal for equal configuration, data and code.
             name: the run's name in MLflow.
             params: flat, dotted keys; secrets in URIs are taken out.
             tags: as ``params``; None is left out.
             dataset: logged as the run's input.
+            insist: whether it is an error when MLflow does not have everything at the end; if not, a later run that
+                is opened with this outbox delivers the rest.
 
         Raises:
-            GanflowError: MLflow does not answer.
+            GanflowError: MLflow does not answer, or another process writes this run.
         """
-        client = server.connect(config)
-        experiment_id = server.experiment(client, config)
-        with server.telling(server.uri_of(config)):
-            run = _unfinished(client, experiment_id, fingerprint)
-            if run is None:
-                run = _create(client, experiment_id, name, {**tags, FINGERPRINT: fingerprint})
-            else:
-                client.update_run(run.info.run_id, status="RUNNING")
-            _log_params(client, run, loggable(params))
-            if dataset is not None:
-                client.log_inputs(run.info.run_id, [_input(dataset)])
-        return cls(client, config, run)
+        try:
+            client = server.connect(config)
+            leftovers.settle_ended(outbox, config, fingerprint, client)
+            run = _begin(client, config, fingerprint, name, params, tags, dataset)
+        except GanflowError as error:
+            spool = leftovers.continued(outbox, config, fingerprint)
+            if spool is None:
+                raise
+            print(f"ganflow: {error}; run {spool.about.run_id} goes on without it", file=sys.stderr)
+            delivery = Delivery(config, spool.about.run_id, resume=True)
+        else:
+            where = redact(server.uri_of(config))
+            spool = Spool(outbox / run.info.run_id, About(run.info.run_id, fingerprint, where, run.info.start_time))
+            delivery = Delivery(config, run.info.run_id, client, run)
+            leftovers.settle_others(outbox, config, run.info.run_id, client)
+        _take(spool)
+        return cls(spool, delivery, config.patience_s, insist)
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
         """Points of curves at ``step`` images seen; a step that a curve already has is not logged again."""
@@ -115,13 +128,21 @@ class TrackedRun:
         self._finished = True
         self._sampler.stop()
         complete = status == "FINISHED"
-        lost = self._outbox.close(PATIENCE_S if complete else _FAILED_PATIENCE_S)
+        if complete and not self._insist:
+            with contextlib.suppress(OSError):
+                self._spool.end(status)
+        limit_s = math.inf if complete else _FAILED_LIMIT_S
+        lost = self._outbox.close(self._patience_s, limit_s, last=lambda: self._delivery.end(status))
+        if complete and lost is None:
+            self._spool.remove()
+            return
+        self._spool.close()
         if lost is None:
-            lost = self._terminate(status)
-        if lost and complete:
-            raise GanflowError(f"run {self.run_id}: {lost}")
-        if lost:
-            print(f"ganflow: run {self.run_id}: {lost}", file=sys.stderr)
+            return
+        told = f"run {self.run_id}: {lost}"
+        if complete and self._insist:
+            raise GanflowError(f"{told}; the same command delivers it, and does not train again")
+        print(f"ganflow: {told}; {'the next run' if complete else 'the same command'} delivers it", file=sys.stderr)
 
     def __enter__(self) -> Self:
         return self
@@ -130,52 +151,47 @@ class TrackedRun:
         if kind is None:
             self.finish()
         else:
-            self.finish("FAILED" if issubclass(kind, Exception) else "KILLED")
+            failed = issubclass(kind, Exception) and not issubclass(kind, StoppedError)
+            self.finish("FAILED" if failed else "KILLED")
 
-    def _terminate(self, status: str) -> str | None:
-        from mlflow.exceptions import MlflowException
 
+def _begin(
+    client: Any,
+    config: TrackingConfig,
+    fingerprint: str,
+    name: str,
+    params: Mapping[str, Any],
+    tags: Mapping[str, str | None],
+    dataset: DataSet | None,
+) -> Any:
+    experiment_id = server.experiment(client, config)
+    with server.telling(server.uri_of(config)):
+        run = _unfinished(client, experiment_id, fingerprint)
+        if run is None:
+            run = _create(client, experiment_id, name, {**tags, FINGERPRINT: fingerprint})
+        else:
+            client.update_run(run.info.run_id, status="RUNNING")
+        _log_params(client, run, loggable(params))
+        if dataset is not None:
+            client.log_inputs(run.info.run_id, [_input(dataset)])
+    return run
+
+
+def _take(spool: Spool) -> None:
+    """Open a spool now, for what it holds goes first; a disk that refuses is told at the first event."""
+    end = time.monotonic() + _TAKE_S
+    while True:
         try:
-            self._client.set_terminated(self.run_id, status)
-        except MlflowException as error:
-            return self._describe(error)
-        return None
-
-    def _describe(self, error: Exception) -> str:
-        return str(server.unreachable(self._uri, error))
-
-    def _deliver(self, events: Sequence[Event]) -> None:
-        points = [event for event in events if isinstance(event, Point)]
-        for event in events:
-            if isinstance(event, Artifact):
-                self._upload(event)
-        if points:
-            self._log(points)
-
-    def _upload(self, artifact: Artifact) -> None:
-        path = PurePosixPath(artifact.path)
-        with tempfile.TemporaryDirectory() as folder:
-            local = Path(folder, path.name)
-            local.write_bytes(artifact.content)
-            self._client.log_artifact(self.run_id, str(local), str(path.parent) if path.parent.name else None)
-
-    def _log(self, points: Sequence[Point]) -> None:
-        from mlflow.entities import Metric
-
-        fresh: dict[tuple[str, int], Point] = {}
-        for point in points:
-            if point.step not in self._steps(point.key):
-                fresh.setdefault((point.key, point.step), point)
-        # The same points sent again after a lost answer are the same rows: the time is part of a point.
-        self._client.log_batch(self.run_id, [Metric(p.key, p.value, p.timestamp_ms, p.step) for p in fresh.values()])
-        for key, step in fresh:
-            self._known[key].add(step)
-
-    def _steps(self, key: str) -> set[int]:
-        if key not in self._known:
-            history = self._client.get_metric_history(self.run_id, key) if key in self._on_server else []
-            self._known[key] = {metric.step for metric in history}
-        return self._known[key]
+            return spool.open()
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise GanflowError(
+                    f"MLflow run {spool.about.run_id} is under way in another process, which locks {spool.folder}; "
+                    "wait for that process or end it"
+                ) from None
+            time.sleep(0.2)
+        except OSError:
+            return
 
 
 def _unfinished(client: Any, experiment_id: str, fingerprint: str) -> Any | None:

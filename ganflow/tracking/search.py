@@ -11,16 +11,20 @@ from ganflow.tracking.lineage import git_commit
 from ganflow.tracking.runs import TrackedRun
 
 
-def track_search(params: Config, name: str, data_digest: str, reports: Path) -> None:
-    """Log the search in ``reports``: one point per trial, and its files."""
+def tracked_search(params: Config, name: str, data_digest: str, outbox: Path) -> TrackedRun:
+    """The MLflow run of this search. What MLflow does not take at its end is no reason to search again."""
     tags = {"ganflow.recipe": params.recipe, "ganflow.git_commit": git_commit(), "ganflow.data_digest": data_digest}
     values = {key: value for key, value in dotted(params).items() if "/" not in key}
-    with TrackedRun.open(params.tracking, name, name, values, tags) as run:
-        with (reports / "trials.csv").open(encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                if row["value"]:
-                    run.metrics({f"trial_{params.tune.metric}": float(row["value"])}, step=int(row["trial"]))
-        best = yaml.safe_load((reports / "best.yaml").read_text(encoding="utf-8"))
-        run.metrics({f"best_{params.tune.metric}": float(best[params.tune.metric])}, step=0)
-        for path in sorted(reports.iterdir()):
-            run.text(path.read_text(encoding="utf-8"), path.name)
+    return TrackedRun.open(params.tracking, outbox, name, name, values, tags, insist=False)
+
+
+def log_search(run: TrackedRun, metric: str, reports: Path) -> None:
+    """Log the search in ``reports``: one point per trial, and its files."""
+    with (reports / "trials.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["value"]:
+                run.metrics({f"trial_{metric}": float(row["value"])}, step=int(row["trial"]))
+    best = yaml.safe_load((reports / "best.yaml").read_text(encoding="utf-8"))
+    run.metrics({f"best_{metric}": float(best[metric])}, step=0)
+    for path in sorted(reports.iterdir()):
+        run.text(path.read_text(encoding="utf-8"), path.name)

@@ -22,7 +22,7 @@ _QUIET_AND_SHORT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
 }
-_FIRST_CONTACT_S = "5"
+_FIRST_CONTACT_S = "15"
 _SILENCE = {
     "Connection refused": "connection refused",
     "Connection aborted": "connection lost",
@@ -96,9 +96,23 @@ def telling(uri: str) -> Iterator[None]:
         raise unreachable(uri, error) from None
 
 
+@contextlib.contextmanager
+def absent_is_fine() -> Iterator[None]:
+    """Go on where MLflow does not have what was to be changed."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code not in ABSENT:
+            raise
+
+
 def unreachable(uri: str, error: Exception) -> GanflowError:
     """What to tell when MLflow fails: where, why in short, and the way out."""
     text = " ".join(str(error).split())
+    if "error responses" in text:  # the last of several 5xx
+        return GanflowError(f"MLflow at {redact(uri)} answers with errors only; is its artifact store up?")
     for marker, why in _SILENCE.items():
         if marker in text:
             return GanflowError(f"MLflow at {redact(uri)} does not answer: {why}; {_WAY_OUT}")

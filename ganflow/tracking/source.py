@@ -51,20 +51,31 @@ def _named(client: Any, uri: str, rest: str, store: str, *, in_run: bool) -> Any
     try:
         return _of_run(client, rest) if in_run else client.get_logged_model(_model_id(client, uri, rest))
     except MlflowException as error:
-        if error.error_code not in (*server.ABSENT, "INVALID_PARAMETER_VALUE"):
-            raise
-        raise GanflowError(f"{uri} is not on {redact(store)}: {server.reason(error)}{_offer(client, rest)}") from None
+        raise absent(client, uri, rest, store, error) from None
+
+
+def absent(client: Any, uri: str, rest: str, store: str, error: Any) -> Exception:
+    """What to raise when MLflow does not have what ``uri`` names: with what may have been meant, if that is it."""
+    if error.error_code not in (*server.ABSENT, "INVALID_PARAMETER_VALUE"):
+        return error  # type: ignore[no-any-return]
+    return GanflowError(f"{uri} is not on {redact(store)}: {server.reason(error)}{_offer(client, rest)}")
+
+
+def version_of(client: Any, rest: str) -> Any | None:
+    """MLflow's registered version of ``NAME@ALIAS`` or ``NAME/3``; None for what has another form."""
+    name, at, alias = rest.partition("@")
+    if at:
+        return client.get_model_version_by_alias(name, alias)
+    name, slash, number = rest.partition("/")
+    return client.get_model_version(name, number) if slash and number.isdecimal() else None
 
 
 def _model_id(client: Any, uri: str, rest: str) -> str:
-    name, at, alias = rest.partition("@")
-    if at:
-        return _id_of(client.get_model_version_by_alias(name, alias), uri)
-    name, slash, number = rest.partition("/")
-    if slash and number.isdecimal():
-        return _id_of(client.get_model_version(name, number), uri)
-    if not slash and name.startswith("m-"):
-        return name
+    version = version_of(client, rest)
+    if version is not None:
+        return _id_of(version, uri)
+    if "/" not in rest and rest.startswith("m-"):
+        return rest
     raise GanflowError(f"{uri}: no form of a model's address; give {FORMS}")
 
 

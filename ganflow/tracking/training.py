@@ -5,11 +5,11 @@ from pathlib import Path
 from ganflow.conf import dotted
 from ganflow.data.dataset import Dataset
 from ganflow.schema import Config
-from ganflow.tracking.lineage import RunRecord, data_md5, file_digest, git_commit
+from ganflow.tracking.lineage import RunRecord, data_md5, environment, file_digest, git_commit
 from ganflow.tracking.runs import DataSet, TrackedRun
 
 
-def tracked_training(params: Config, name: str, fingerprint: str, dataset: Dataset) -> TrackedRun:
+def tracked_training(params: Config, name: str, fingerprint: str, dataset: Dataset, outbox: Path) -> TrackedRun:
     """The MLflow run of this training: a new one, or the one that a killed driver left unfinished."""
     tags = {
         "ganflow.recipe": params.recipe,
@@ -21,7 +21,7 @@ def tracked_training(params: Config, name: str, fingerprint: str, dataset: Datas
     profile = {**facts.stated(), "images": len(dataset)}
     data = DataSet(f"{params.data['name']}-{dataset.split}", dataset.digest, str(dataset.root), profile)
     values = {key: value for key, value in dotted(params).items() if "/" not in key}
-    return TrackedRun.open(params.tracking, fingerprint, name, values, tags, data)
+    return TrackedRun.open(params.tracking, outbox, fingerprint, name, values, tags, data)
 
 
 def record_of(params: Config, run: TrackedRun, fingerprint: str, name: str, dataset: Dataset, model: Path) -> RunRecord:
@@ -29,5 +29,5 @@ def record_of(params: Config, run: TrackedRun, fingerprint: str, name: str, data
     return RunRecord(
         run_id=run.run_id, experiment=params.tracking.experiment, fingerprint=fingerprint, recipe=params.recipe,
         model_digest=file_digest(model), data_digest=dataset.digest, data_md5=data_md5(), git_commit=git_commit(),
-        ray_run=name,
+        ray_run=name, data_path=dataset.root.name, environment=environment(),
     )  # fmt: skip

@@ -6,10 +6,12 @@ import torch
 from torch import nn
 
 from ganflow import component, distributed, draws, gan, parts, vae
+from ganflow.config import worker_counts
 from ganflow.data.dataset import POINTS, Dataset
 from ganflow.generator import GeneratorSpec
 from ganflow.method import Method
 from ganflow.schema import Config
+from ganflow.storage.base import Storage
 from ganflow.training.checkpoint import CheckpointStore
 from ganflow.training.ema import EMA
 from ganflow.training.feed import Feed
@@ -20,16 +22,21 @@ from ganflow.training.state import TrainState
 from ganflow.training.trainer import Trainer
 
 
-def build_trainer(config: Config, dataset: Dataset, device: torch.device, folder: Path | None = None) -> Trainer:
+def build_trainer(
+    config: Config, dataset: Dataset, device: torch.device, place: Path | Storage | None = None
+) -> Trainer:
     """A trainer at image 0.
 
     Args:
         config: a checked configuration.
         dataset: the train split.
         device: where this rank computes.
-        folder: where checkpoints of this run are; None keeps none.
+        place: the folder or storage of this run alone, for its checkpoints; None keeps none.
     """
     facts = dataset.facts
+    store = None if place is None else CheckpointStore(place)
+    workers = config.cluster.workers
+    slots = worker_counts(workers)[0] if isinstance(workers, list) else 0
     torch.manual_seed(draws.derive(config.seed, "weights"))
     if config.method == "vae":
         method, players, strides = _vae(config, dataset, device)
@@ -42,15 +49,15 @@ def build_trainer(config: Config, dataset: Dataset, device: torch.device, folder
     ema = EMA(followed, t.ema_kimg * 1000, t.ema_rampup)
     return Trainer(
         method=method,
-        state=TrainState(players, ema, Means(device), method.modules),
+        state=TrainState(players, ema, Means(device), method.modules, slots),
         feed=Feed(dataset, config.seed, config.gan.latent_dim, classes > 0, t.mirror, device, t.batch, strides),
         spec=generator_spec(config, dataset),
         training=t,
         seed=config.seed,
         device=device,
-        guard=Guard(t.guard, folder, device),
+        guard=Guard(t.guard, store.storage if store else None, device),
         bf16=_bf16(t.precision, device),
-        store=CheckpointStore(folder) if folder else None,
+        store=store,
     )
 
 

@@ -1,69 +1,87 @@
-"""Checkpoints of one run in one folder: written whole or not at all, and checked when they are read."""
+"""Checkpoints of one run in one place: written whole or not at all, and checked when they are read."""
 
 import hashlib
-import os
+import io
 import re
-import shutil
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from ganflow.files import HashingFile, sync_folder
+from ganflow.storage.base import MissingError, Storage
+from ganflow.storage.place import open_storage
 
 _NAME = re.compile(r"checkpoint-(\d{12})-([0-9a-f]{32})\.pt")
+FINISHED = ".finished"
 
 
 class CheckpointStore:
-    """``checkpoint-<images seen>-<sha256>.pt`` files. The name carries the checksum, so one rename commits both.
+    """``checkpoint-<images seen>-<sha256>.pt`` files. The name carries the checksum, so one write commits both.
 
     Args:
-        folder: of this run alone.
+        place: a folder or a storage of this run alone.
         keep: how many checkpoints stay.
     """
 
-    def __init__(self, folder: Path, keep: int = 2) -> None:
-        self.folder, self.keep = folder, keep
+    def __init__(self, place: Path | Storage, keep: int = 2) -> None:
+        self.storage, self.keep = open_storage(place), keep
 
-    def save(self, state: dict[str, Any], nimg: int) -> Path:
-        """Write a state that is made of tensors and plain values; older checkpoints go once it is safe."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        unfinished = self.folder / f".checkpoint-{os.getpid()}.partial"
-        with unfinished.open("wb") as file:
-            hashing = HashingFile(file)
-            torch.save(state, cast(IO[bytes], hashing))
-            file.flush()
-            os.fsync(file.fileno())
-        path = self.folder / f"checkpoint-{nimg:012d}-{hashing.sha256.hexdigest()[:32]}.pt"
-        unfinished.rename(path)
-        sync_folder(self.folder)
-        for old in self._files()[self.keep :]:
-            old.unlink(missing_ok=True)
-        return path
+    def save(self, state: dict[str, Any], nimg: int) -> str:
+        """Write a state that is made of tensors and plain values; older checkpoints go once it is safe. Its name."""
+        content = io.BytesIO()
+        torch.save(state, content)
+        sha = hashlib.sha256(content.getbuffer()).hexdigest()[:32]
+        name = f"checkpoint-{nimg:012d}-{sha}.pt"
+        self.storage.write(name, content.getvalue())
+        for old in self._names()[self.keep :]:
+            self.storage.remove(old)
+        return name
 
-    def latest(self, device: torch.device | str = "cpu") -> dict[str, Any] | None:
-        """The newest state whose checksum holds, or None. A torn or changed file is passed over with a warning."""
-        for path in self._files():
-            match = _NAME.fullmatch(path.name)
+    def newest(self, warn: Callable[[str], None] = warnings.warn) -> bytes | None:
+        """The newest checkpoint whose checksum holds, or None. A torn or changed one is passed over with a warning."""
+        for name in self._names():
+            match = _NAME.fullmatch(name)
             assert match
-            with path.open("rb") as file:
-                sha = hashlib.file_digest(file, "sha256").hexdigest()[:32]
-            if sha == match[2]:
-                state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-                return state
-            warnings.warn(f"{path} is damaged (its checksum does not hold); passing it over", stacklevel=2)
+            try:
+                content = self.storage.read(name)
+            except MissingError:  # another process has just written a newer one
+                continue
+            if hashlib.sha256(content).hexdigest()[:32] == match[2]:
+                return content
+            warn(f"{self.storage}/{name} is damaged (its checksum does not hold); passing it over")
         return None
 
-    def retire(self) -> Path:
-        """Set a finished run's folder aside, so that the next run of this name starts anew."""
-        aside = self.folder.with_name(self.folder.name + ".finished")
-        shutil.rmtree(aside, ignore_errors=True)
-        self.folder.rename(aside)
+    def latest(self, device: torch.device | str = "cpu") -> dict[str, Any] | None:
+        """The state of :meth:`newest`."""
+        content = self.newest()
+        return None if content is None else load(content, device)
+
+    def retire(self) -> Storage:
+        """Set a finished run aside, so that the next run of this name starts anew. Where it is then."""
+        aside = open_storage(f"{self.storage}{FINISHED}")
+        self.storage.move(aside)
         return aside
 
-    def _files(self) -> list[Path]:
+    def _names(self) -> list[str]:
         """Newest first."""
-        if not self.folder.is_dir():
-            return []
-        return sorted((p for p in self.folder.iterdir() if _NAME.fullmatch(p.name)), reverse=True)
+        return sorted((name for name in self.storage.names("checkpoint-") if _NAME.fullmatch(name)), reverse=True)
+
+
+def load(content: bytes, device: torch.device | str) -> dict[str, Any]:
+    """A state out of a checkpoint's bytes. No code in it is run."""
+    state: dict[str, Any] = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+    return state
+
+
+def copied(node: Any) -> Any:
+    """A state's values as they are now, on the CPU: training goes on while the copy is written."""
+    if isinstance(node, Tensor):
+        return node.detach().to("cpu", copy=True)
+    if isinstance(node, dict):
+        return {key: copied(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return type(node)(map(copied, node))
+    return node

@@ -32,10 +32,25 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Saving:
+    """A checkpoint after ``nimg`` images is about to be written: what listeners keep beside it belongs before it."""
+
+    nimg: int
+
+
+@dataclass(frozen=True)
 class Saved:
     """A checkpoint after ``nimg`` images is complete."""
 
     nimg: int
+
+
+@dataclass(frozen=True)
+class Paused:
+    """Training stopped before its end because it was asked to; its state after ``nimg`` images is saved."""
+
+    nimg: int
+    why: str
 
 
 @dataclass(frozen=True)
@@ -46,7 +61,7 @@ class Warned:
     message: str
 
 
-Event = Started | Report | Snapshot | Saved | Warned
+Event = Started | Report | Snapshot | Saving | Saved | Paused | Warned
 Listener = Callable[[Event], None]
 
 

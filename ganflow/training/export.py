@@ -1,6 +1,5 @@
 """From a finished run's state to the files that leave training."""
 
-import shutil
 from pathlib import Path
 
 from ganflow import generator
@@ -9,6 +8,7 @@ from ganflow.data.dataset import Dataset
 from ganflow.errors import GanflowError
 from ganflow.files import write_whole
 from ganflow.schema import Config
+from ganflow.storage.base import Storage
 from ganflow.training.build import generator_spec
 from ganflow.training.checkpoint import CheckpointStore
 from ganflow.training.history import History
@@ -16,7 +16,7 @@ from ganflow.training.history import History
 CONFIG = "config.yaml"
 
 
-def export_model(config: Config, dataset: Dataset, run: Path, out: Path) -> None:
+def export_model(config: Config, dataset: Dataset, run: Storage, out: Path) -> None:
     """Write ``generator.safetensors`` (the averaged weights) and ``config.yaml`` (what they were trained with).
 
     Raises:
@@ -40,6 +40,7 @@ def export_reports(history: History, reports: Path) -> None:
     samples.mkdir(parents=True, exist_ok=True)
     for earlier in samples.glob("snapshot-*.png"):
         earlier.unlink()
-    for picture in history.snapshots():
-        shutil.copy2(picture, samples)
-    shutil.copy2(history.snapshots()[-1], samples / "final.png")
+    grids = history.snapshots()
+    for name, grid in grids.items():
+        write_whole(samples / name, grid)
+    write_whole(samples / "final.png", next(reversed(grids.values())))

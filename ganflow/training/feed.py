@@ -45,7 +45,9 @@ class Ahead(Generic[T]):
         if (first, count) not in self._ready:
             turns = max(1, min(TURNS_AHEAD, NUMBERS_AHEAD // (count * self._size)))
             firsts = range(first, first + turns * self._stride, self._stride)
-            self._ready = {(f, count): item for f, item in zip(firsts, self._make(firsts, count), strict=True)}
+            made = {(f, count): item for f, item in zip(firsts, self._make(firsts, count), strict=True)}
+            # What other parts of this turn have ready stays; what lies behind will not be asked for.
+            self._ready = {key: item for key, item in self._ready.items() if key[0] > first - self._stride} | made
         return self._ready.pop((first, count))
 
 

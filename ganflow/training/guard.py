@@ -6,19 +6,19 @@ All ranks decide alike: by gradients, which are averaged over them, and by figur
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from ganflow import distributed
 from ganflow.errors import GanflowError
-from ganflow.files import write_whole
 from ganflow.schema import GuardConfig
+from ganflow.storage.base import MissingError, Storage
 from ganflow.training.player import Player
 from ganflow.training.state import TrainState
 
 Warn = Callable[[str], None]
+RECORD = "guard.json"
 
 
 class UnhealthyError(Exception):
@@ -31,13 +31,12 @@ class Guard:
     How often the run went back outlives the process in ``guard.json``: a checkpoint from before the return cannot know.
 
     Args:
-        folder: where the run's checkpoints are; None keeps none.
+        storage: where the run's checkpoints are; None keeps none.
         device: of the gradients.
     """
 
-    def __init__(self, config: GuardConfig, folder: Path | None, device: torch.device) -> None:
-        self.config, self.rollbacks = config, 0
-        self._record = folder / "guard.json" if folder else None
+    def __init__(self, config: GuardConfig, storage: Storage | None, device: torch.device) -> None:
+        self.config, self.storage, self.rollbacks = config, storage, 0
         self._in_a_row: Counter[str] = Counter()  # turns left out, by player
         self._in_all: Counter[str] = Counter()
         self._found = torch.zeros((), device=device, dtype=torch.float32)
@@ -49,9 +48,14 @@ class Guard:
         return self.config.slow_down**self.rollbacks
 
     def recall(self) -> None:
-        """Know of the returns before this process."""
-        if self._record and self._record.exists():
-            self.rollbacks = int(json.loads(self._record.read_text(encoding="utf-8"))["rollbacks"])
+        """Know of the returns before this process. Rank 0 reads, all ranks know."""
+        self.rollbacks = distributed.from_rank_0(self._recorded)
+
+    def _recorded(self) -> int:
+        try:
+            return int(json.loads(self.storage.read(RECORD))["rollbacks"]) if self.storage else 0
+        except MissingError:
+            return 0
 
     def passes(self, name: str, player: Player, terms: Mapping[str, Tensor], warn: Warn) -> bool:
         """Whether the gradients of a turn are finite; if not, its update must be left out.
@@ -114,8 +118,8 @@ class Guard:
             raise GanflowError(f"{why}; training went back to a checkpoint {self.rollbacks} times already; {way_out}")
         self.rollbacks += 1
         self._in_a_row.clear()
-        if self._record and distributed.rank() == 0:
-            write_whole(self._record, json.dumps({"rollbacks": self.rollbacks}))
+        if self.storage and distributed.rank() == 0:
+            self.storage.write(RECORD, json.dumps({"rollbacks": self.rollbacks}).encode())
 
 
 def fault(name: str, terms: Mapping[str, Tensor], network: nn.Module) -> str:

@@ -3,40 +3,57 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ganflow.files import write_whole
-from ganflow.training.events import Event, Report, Snapshot, Started, Warned
+from ganflow.storage.base import MissingError, Storage
+from ganflow.storage.place import open_storage
+from ganflow.training.events import Event, Report, Saving, Snapshot, Started, Warned
 
 WARNING = "warning"  # the one record that is no figure
+LINES, SAMPLES = "history.jsonl", "samples/"
+
+Put = Callable[[Callable[[], None]], None]
+
+
+def _at_once(write: Callable[[], None]) -> None:
+    write()
 
 
 class History:
-    """A listener that appends to ``history.jsonl`` and writes ``samples/snapshot-<images seen>.png``.
+    """A listener that keeps ``history.jsonl``, written before every checkpoint, and ``samples/snapshot-<nimg>.png``.
 
     When training goes on from a checkpoint, what came after it is taken back: it will be reported again.
+
+    Args:
+        place: the run's folder or storage.
+        put: takes what is to be written, in order; without it, it is written at once.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._lines = folder / "history.jsonl"
-        self._samples = folder / "samples"
+    def __init__(self, place: Path | Storage, put: Put = _at_once) -> None:
+        self.storage, self._put = open_storage(place), put
+        self._kept: list[dict[str, Any]] | None = None  # since Started; a reader's is None, for others write it
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Started):
             self._take_back(event.nimg)
         elif isinstance(event, Snapshot):
-            write_whole(self._picture(event.nimg), event.grid)
+            name, grid = _picture(event.nimg), event.grid
+            self._put(lambda: self.storage.write(name, grid))
         if isinstance(event, Report | Snapshot) and event.metrics:
-            self._append({"nimg": event.nimg, **event.metrics})
-        elif isinstance(event, Warned):
-            self._append({"nimg": event.nimg, WARNING: event.message})
+            assert self._kept is not None, "a history begins with Started"
+            self._kept.append({"nimg": event.nimg, **event.metrics})
+        elif isinstance(event, Warned) and self._kept is not None:
+            self._kept.append({"nimg": event.nimg, WARNING: event.message})
+        elif isinstance(event, Saving):
+            content = "".join(json.dumps(record) + "\n" for record in self._records).encode()
+            self._put(lambda: self.storage.write(LINES, content))
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per image count, with all that was reported there, in order."""
         rows: dict[int, dict[str, Any]] = {}
-        for record in self._records():
+        for record in self._records:
             if WARNING in record:
                 continue
             rows.setdefault(record["nimg"], {}).update(record)
@@ -53,9 +70,9 @@ class History:
             writer.writerow({"kimg": row["nimg"] / 1000} | {k: v for k, v in row.items() if k != "nimg"})
         return stream.getvalue()
 
-    def snapshots(self) -> list[Path]:
-        """The grids, oldest first."""
-        return sorted(self._samples.glob("snapshot-*.png"))
+    def snapshots(self) -> dict[str, bytes]:
+        """The grids by file name, oldest first."""
+        return {name.removeprefix(SAMPLES): self.storage.read(name) for name in self._pictures()}
 
     def before(self, nimg: int) -> list[Event]:
         """What was told of the first ``nimg`` images, to tell it again to a listener that may have missed some."""
@@ -63,33 +80,35 @@ class History:
         for row in self.rows():
             if row["nimg"] <= nimg:
                 told.append(Report(row["nimg"], {k: v for k, v in row.items() if k != "nimg"}))
-        warned = [r for r in self._records() if WARNING in r and r["nimg"] <= nimg]
+        warned = [r for r in self._records if WARNING in r and r["nimg"] <= nimg]
         told += [Warned(r["nimg"], r[WARNING]) for r in warned]
-        pictures = {int(path.stem.removeprefix("snapshot-")): path for path in self.snapshots()}
-        return told + [Snapshot(at, path.read_bytes()) for at, path in pictures.items() if at <= nimg]
+        told += [Snapshot(_nimg(name), self.storage.read(name)) for name in self._pictures() if _nimg(name) <= nimg]
+        return told
 
-    def _append(self, record: dict[str, Any]) -> None:
-        with self._lines.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+    @property
+    def _records(self) -> list[dict[str, Any]]:
+        if self._kept is not None:
+            return self._kept
+        try:
+            lines = self.storage.read(LINES).decode().splitlines()
+        except MissingError:
+            return []
+        return [json.loads(line) for line in lines]
 
-    def _picture(self, nimg: int) -> Path:
-        return self._samples / f"snapshot-{nimg:09d}.png"
+    def _pictures(self) -> list[str]:
+        return self.storage.names(f"{SAMPLES}snapshot-")
 
     def _take_back(self, nimg: int) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        kept = [record for record in self._records() if record["nimg"] <= nimg]
-        write_whole(self._lines, "".join(json.dumps(record) + "\n" for record in kept))
-        for picture in self.snapshots():
-            if picture.name > self._picture(nimg).name:
-                picture.unlink()
+        self._kept = None
+        self._kept = [record for record in self._records if record["nimg"] <= nimg]
+        for name in self._pictures():
+            if _nimg(name) > nimg:
+                self.storage.remove(name)
 
-    def _records(self) -> list[dict[str, Any]]:
-        if not self._lines.exists():
-            return []
-        records = []
-        for line in self._lines.read_text(encoding="utf-8").splitlines():
-            try:
-                records.append(json.loads(line))
-            except ValueError:  # the last line of a killed driver
-                continue
-        return records
+
+def _picture(nimg: int) -> str:
+    return f"{SAMPLES}snapshot-{nimg:09d}.png"
+
+
+def _nimg(name: str) -> int:
+    return int(Path(name).stem.removeprefix("snapshot-"))

@@ -46,6 +46,11 @@ class Means:
         sums, totals = table.tolist()
         return {name: (s, c) for name, s, c in zip(names, sums, totals, strict=True)}
 
+    def local(self) -> dict[str, tuple[float, float]]:
+        """(sum, count) by name of this rank alone."""
+        self._fold()
+        return {name: (total.item(), self._counts[name]) for name, total in self._sums.items()}
+
     def pop(self) -> dict[str, float]:
         """The means by name over all ranks, on every rank; starts anew."""
         reduced = self.reduced()

@@ -1,5 +1,6 @@
 """One side of the game: a network, its optimizer, and the turn in which it alone learns."""
 
+import contextlib
 import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +21,8 @@ class Player:
         self._parallel = distributed.data_parallel(network)
         self.parameters = list(network.parameters())
         self._learning = False
-        self.total = torch.zeros(())  # of the last backward
+        self._zero = torch.zeros((), device=self.parameters[0].device if self.parameters else None)
+        self.total = self._zero  # of the terms of the last turn
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]  # travels with the optimizer's state, as torch's schedulers have it
 
@@ -36,6 +38,7 @@ class Player:
         self.learns(True)
         for parameter in self.parameters:  # zero_grad takes as long as a small layer
             parameter.grad = None
+        self.total = self._zero
         self._learning = True
         try:
             yield
@@ -57,12 +60,17 @@ class Player:
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
 
-    def backward(self, terms: Mapping[str, Tensor]) -> None:
-        """One joint backward of all terms: a separate one per term would break DDP."""
+    def apart(self) -> contextlib.AbstractContextManager[object]:
+        """For terms whose gradients are not averaged over the ranks yet, as more are to come in this turn."""
+        return distributed.unsynchronised(self._parallel)
+
+    def backward(self, terms: Mapping[str, Tensor], share: float = 1.0) -> None:
+        """One joint backward of all terms, a ``share`` of the turn's: a separate one per term would break DDP."""
         total = functools.reduce(torch.add, terms.values())
-        self.total = total.detach()
         # A total that is not finite makes the gradients so, whatever its derivative: DDP tells the other ranks.
-        total.backward(self.total * 0 + 1 if distributed.world_size() > 1 else None)
+        weigh = share < 1 or distributed.world_size() > 1
+        total.backward(total.detach() * 0 + share if weigh else None)
+        self.total = self.total + total.detach()
 
     def step(self) -> None:
         """Move along the gradients."""

@@ -5,7 +5,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from ganflow.training.events import Event, Report, Snapshot, Started, Warned
+from ganflow.training.events import Event, Paused, Report, Snapshot, Started, Warned
 
 QUIET_S = 10.0  # between lines where there is no terminal
 
@@ -32,9 +32,11 @@ class Progress:
             self._show(event.nimg, losses, speed)
         elif isinstance(event, Snapshot):
             self._figures = " ".join(f"{name}={value:.3g}" for name, value in event.metrics.items())
-
+        elif isinstance(event, Paused):
+            self._say(f"{self._title} paused after {event.nimg:,} images, all saved: {event.why}")
         elif isinstance(event, Warned):
-            self._say(f"{self._title} {event.nimg:,}/{self._total:,} images, warning: {event.message}")
+            seen = f" {event.nimg:,}/{self._total:,} images," if self._total else ""  # resuming may warn, too
+            self._say(f"{self._title}{seen} warning: {event.message}")
 
     def _start(self, event: Started) -> None:
         self._total = event.total

@@ -3,7 +3,8 @@
 Randomness and sampler position need no entry: both are functions of (seed, nimg), see :mod:`ganflow.draws`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -21,21 +22,38 @@ class TrainState:
     Args:
         players: by name; ``G`` is the one that is averaged.
         modules: of the method; their buffers are state.
+        slots: parts of a batch, of which every rank plays the same number; 0: as many as ranks.
     """
 
-    def __init__(self, players: Mapping[str, Player], ema: EMA, means: Means, modules: nn.ModuleDict) -> None:
+    def __init__(
+        self, players: Mapping[str, Player], ema: EMA, means: Means, modules: nn.ModuleDict, slots: int = 0
+    ) -> None:
         self.players, self.ema, self.means, self.modules = dict(players), ema, means, modules
+        self.slots = slots or distributed.world_size()
+        mine = distributed.share(self.slots)
+        self.parts = range(mine.start, mine.stop)
+        self._parts_buffers: list[list[Tensor]] = []  # since the last checkpoint, where this rank plays several parts
         self.nimg = 0
         self.low_reports = 0  # reports in a row whose samples lack diversity
 
     def reconcile(self) -> None:
         """Average running statistics over the ranks, and hand the generator's to its average."""
-        for module in (*(player.network for player in self.players.values()), self.modules):
-            distributed.mean_([buffer for buffer in module.buffers() if buffer.is_floating_point()])
+        if self._parts_buffers:
+            _copy(self._buffers(), _mean(self._parts_buffers))
+        distributed.mean_(b for b in (*self._buffers(), *self.modules.buffers()) if b.is_floating_point())
+        self._parts_buffers = []
         self.ema.copy_buffers()
 
-    def state_dict(self) -> dict[str, Any]:
-        """The state of all ranks; every rank must call it, after :meth:`reconcile`."""
+    def state_dict(self, apart: bool = False) -> dict[str, Any]:
+        """The state of all ranks; every rank must call it, after :meth:`reconcile`.
+
+        Args:
+            apart: keep what differs between the ranks by rank instead. Then :meth:`reconcile` is not due, nothing
+                changes, and a run that is saved where it would not have been ends with the same bits.
+        """
+        if apart:
+            ranks = distributed.gather_objects(self._own())
+            return {"nimg": self.nimg, "low_reports": self.low_reports, **self._modules(), "ranks": ranks}
         means = self.means.reduced()
         self.means.load(means)  # as a resumed run does: both go on from the same bits
         return {"nimg": self.nimg, "low_reports": self.low_reports, **self._modules(), "means": means}
@@ -61,7 +79,77 @@ class TrainState:
             player.load_state_dict(state["players"][name])
         self.ema.network.load_state_dict(state["ema"])
         self.modules.load_state_dict(state["modules"])
-        self.means.load(state["means"])
+        self._parts_buffers = []
+        if "ranks" in state:
+            self._load_own(state["ranks"])
+        else:
+            self.means.load(state["means"])
+
+    def _own(self) -> dict[str, Any]:
+        """What this rank alone knows: running statistics of its parts of the batch, and the next report so far."""
+        parts = self._parts_buffers or [_clones(self._buffers())] * len(self.parts)
+        return {
+            "parts": [[b.cpu() for b in part] for part in parts],
+            "modules": [b.cpu() for b in self.modules.buffers()],
+            "means": self.means.local(),
+        }
+
+    def _load_own(self, ranks: Sequence[Mapping[str, Any]]) -> None:
+        parts = [part for rank in ranks for part in rank["parts"]]
+        if len(parts) != self.slots:
+            parts = [_mean(parts)] * self.slots
+        _copy(self._buffers(), parts[self.parts[0]])
+        if len(self.parts) > 1:
+            self._parts_buffers = [_to(parts[i], self._buffers()) for i in self.parts]
+        if len(ranks) == distributed.world_size():
+            modules, means = ranks[distributed.rank()]["modules"], ranks[distributed.rank()]["means"]
+        else:  # of another number of ranks each takes the mean
+            modules = _mean([rank["modules"] for rank in ranks])
+            means = {name: _mean_pair([rank["means"][name] for rank in ranks]) for name in ranks[0]["means"]}
+        _copy(list(self.modules.buffers()), modules)
+        self.means.load(means)
+
+    @contextmanager
+    def part(self, place: int) -> Iterator[None]:
+        """In the block the networks' running statistics are those of one of this rank's parts of the batch."""
+        if len(self.parts) == 1:
+            yield
+            return
+        self._take_part(place)
+        yield
+        _copy(self._parts_buffers[place], self._buffers())
+
+    def _take_part(self, place: int) -> None:
+        if not self._parts_buffers:
+            self._parts_buffers = [_clones(self._buffers()) for _ in self.parts]
+        _copy(self._buffers(), self._parts_buffers[place])
+
+    def _buffers(self) -> list[Tensor]:
+        return [buffer for player in self.players.values() for buffer in player.network.buffers()]
+
+
+def _clones(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [tensor.detach().clone() for tensor in tensors]
+
+
+def _mean(several: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    """Of floating tensors; counters are the same in all."""
+    each = zip(*several, strict=True)
+    return [torch.stack(same).sum(0) / len(same) if same[0].is_floating_point() else same[0] for same in each]
+
+
+def _mean_pair(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return sum(p[0] for p in pairs) / len(pairs), sum(p[1] for p in pairs) / len(pairs)
+
+
+def _to(tensors: Sequence[Tensor], like: Sequence[Tensor]) -> list[Tensor]:
+    return [tensor.to(one.device, copy=True) for tensor, one in zip(tensors, like, strict=True)]
+
+
+@torch.no_grad()
+def _copy(to: Sequence[Tensor], tensors: Sequence[Tensor]) -> None:
+    for one, tensor in zip(to, tensors, strict=True):
+        one.copy_(tensor)
 
 
 def _floating(node: Any) -> Iterator[Tensor]:

@@ -1,26 +1,29 @@
 """The loop: turns, reports, snapshots, checkpoints."""
 
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from ganflow import distributed, draws
-from ganflow.draws import Draw
+from ganflow import distributed
 from ganflow.generator import Generator, GeneratorSpec
 from ganflow.images import picture
-from ganflow.method import Batch, Method, Turn
+from ganflow.method import Method, Turn
 from ganflow.schema import TrainingConfig
-from ganflow.training.checkpoint import CheckpointStore
-from ganflow.training.events import Event, Listener, Report, Saved, Snapshot, Started, Warned, silent
+from ganflow.training.checkpoint import CheckpointStore, copied, load
+from ganflow.training.events import Event, Listener, Paused, Report, Saved, Saving, Snapshot, Started, Warned, silent
 from ganflow.training.feed import Feed
 from ganflow.training.guard import Guard, UnhealthyError
 from ganflow.training.schedule import factor
 from ganflow.training.state import TrainState
+from ganflow.training.turns import Turns
+from ganflow.training.writer import Writer
 
 GRID, POINTS = 100, 2500  # samples in a snapshot: images, points
+HEED_S = 0.5  # between two looks at whether somebody asked for a pause
+CHECKPOINT = "checkpoint"
 
 Measure = Callable[[Generator], dict[str, float]]
 
@@ -29,9 +32,16 @@ def _no_figures(_: Generator) -> dict[str, float]:
     return {}
 
 
+def _not_asked() -> str | None:
+    return None
+
+
 @dataclass
 class Trainer:
-    """Plays a method's turns from ``state.nimg`` images on. All ranks run the same calls in the same order."""
+    """Plays a method's turns from ``state.nimg`` images on. All ranks run the same calls in the same order.
+
+    ``asked`` says why training should pause, if somebody wants that, on whichever rank is told first.
+    """
 
     method: Method
     state: TrainState
@@ -45,6 +55,12 @@ class Trainer:
     store: CheckpointStore | None = None
     listener: Listener = silent
     measure: Measure = _no_figures
+    asked: Callable[[], str | None] = _not_asked
+
+    def __post_init__(self) -> None:
+        self.writer = Writer()
+        self.turns = Turns(self.state, self.feed, self.training.batch, self.seed, self.device, self.bf16)
+        self._heed_every, self._steps, self._saved_at = 1, 0, -1
 
     @property
     def total(self) -> int:
@@ -54,16 +70,25 @@ class Trainer:
 
     def resume(self) -> None:
         """Go on from the newest good checkpoint, if there is one."""
-        saved = self.store.latest(self.device) if self.store else None
+        if self.store and distributed.rank() == 0:
+            self.store.storage.tidy()
+        saved = self._saved()
         if saved is not None:
             self.state.load_state_dict(saved)
         self.guard.recall()
 
+    def _saved(self) -> dict[str, Any] | None:
+        """The newest good state. Rank 0 finds it, so that all ranks go on from the same."""
+        store = self.store
+        content = distributed.from_rank_0(lambda: store.newest(self._warn)) if store else None
+        return None if content is None else load(content, self.device)
+
     def fit(self) -> None:
-        """Train to the end of the run, then snapshot and save.
+        """Train to the end of the run, then snapshot and save; or until a pause, with the state saved.
 
         Raises:
-            GanflowError: training broke down, and going back to a checkpoint did not help.
+            GanflowError: training broke down, and going back to a checkpoint did not help; or nothing could be saved
+                for longer than the storage is waited for.
         """
         self._begin()
         while self.state.nimg < self.total:
@@ -73,14 +98,17 @@ class Trainer:
                 self._keep_rhythm(before, self.state.nimg)
             except UnhealthyError as why:
                 self._go_back(str(why))
+            if self._pauses():
+                return
+        self.writer.flush()
 
     def _begin(self) -> None:
         self._tell(Started(self.state.nimg, self.total, distributed.world_size(), str(self.device)))
         self._clock = time.perf_counter(), self.state.nimg
 
     def _go_back(self, why: str) -> None:
-        distributed.barrier()  # rank 0 may still be writing
-        saved = self.store.latest(self.device) if self.store else None
+        self.writer.flush()
+        saved = self._saved()
         at = self.state.nimg
         self.guard.go_back(f"after {at:,} images: {why}", saved is not None)
         assert saved is not None
@@ -103,12 +131,10 @@ class Trainer:
 
     def _take(self, turn: Turn) -> bool:
         """One turn; False where its update had to be left out."""
-        batch = self._batch(turn)
         player = self.state.players[turn.player]
         with player.turn(*(other for other in self.state.players.values() if other is not player)):
-            with self._precision():
-                terms = turn.terms(batch)
-            player.backward(terms)
+            terms = self.turns.play(turn)
+            turn.finish()
             if not self.guard.passes(turn.player, player, terms, self._warn):
                 return False
             turn.adjust_gradients(player.parameters)
@@ -116,21 +142,6 @@ class Trainer:
             turn.constrain(player.parameters)
         self.state.means.add(turn.player, terms)
         return True
-
-    def _batch(self, turn: Turn) -> Batch:
-        """This rank's rows of the next images, or once more of the last ones."""
-        size = self.training.batch
-        part = distributed.share(size)
-        nimg = self.state.nimg if turn.fresh else self.state.nimg - size
-        first, count = nimg + part.start, part.stop - part.start
-        if turn.fresh:
-            self._seed_torch(first)
-            self._real = self.feed.real(first, count)
-            self.state.nimg += size
-        z, z_labels = self.feed.latents[turn.player](first, count)
-        draw = Draw(self.seed, turn.player, first, count, self.device)
-        number = nimg // self.feed.strides[turn.player]
-        return Batch(*self._real, z, z_labels, size=size, turn=number, nimg=nimg, draw=draw)
 
     @property
     def _rates_vary(self) -> bool:
@@ -141,17 +152,6 @@ class Trainer:
         of_initial = factor(self.state.nimg, s.warmup_kimg * 1000, s.decay, s.floor, self.total) * self.guard.rate
         for player in self.state.players.values():
             player.scale_rate(of_initial)
-
-    def _seed_torch(self, first: int) -> None:
-        # Dropout and the like draw from torch's generator: seeded here, it needs no place in a checkpoint.
-        # The device's own generator: torch.manual_seed asks every backend, which takes longer than a small layer.
-        seed = draws.derive(self.seed, "torch", first)
-        index = self.device.index or 0
-        generator = torch.cuda.default_generators[index] if self.device.type == "cuda" else torch.default_generator
-        generator.manual_seed(seed)
-
-    def _precision(self) -> contextlib.AbstractContextManager[object]:
-        return torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext()
 
     def _keep_rhythm(self, before: int, now: int) -> None:
         def due(kimg: float) -> bool:
@@ -170,7 +170,9 @@ class Trainer:
         if self._rates_vary:
             metrics |= {f"lr/{name}": player.rate for name, player in self.state.players.items()}
         then, nimg = self._clock
-        metrics["images_per_second"] = (self.state.nimg - nimg) / (time.perf_counter() - then)
+        rate = (self.state.nimg - nimg) / (time.perf_counter() - then)
+        metrics["images_per_second"] = rate
+        self._agree_on_heed(rate)
         self._tell(Report(self.state.nimg, metrics))
         self._clock = time.perf_counter(), self.state.nimg
         if "sample_diversity" in metrics:
@@ -204,10 +206,37 @@ class Trainer:
         self._settle()
         if self.state.nimg < self.total and not self.guard.trusts(self.state):
             return
-        state = self.state.state_dict()
-        if distributed.rank() == 0 and self.store:
-            self.store.save(state, self.state.nimg)
-            self._tell(Saved(self.state.nimg))
+        self._save(self.state.state_dict())
+
+    def _save(self, state: dict[str, Any]) -> None:
+        store, nimg = self.store, self.state.nimg
+        self._saved_at = nimg
+        if distributed.rank() > 0 or store is None:
+            return
+        self._tell(Saving(nimg))
+        now = copied(state)
+        self.writer.put(lambda: store.save(now, nimg), lambda: self._tell(Saved(nimg)), CHECKPOINT)
+
+    def _agree_on_heed(self, rate: float) -> None:
+        """All ranks look for a pause at the same steps, some ``HEED_S`` apart: each look is a message between them."""
+        steps = torch.tensor([HEED_S * rate / self.training.batch], dtype=torch.float64, device=self.device)
+        distributed.mean_([steps])
+        self._heed_every = max(1, int(steps.item()))
+
+    def _pauses(self) -> bool:
+        """Save everything and say so, if anybody asked for a pause and the state is one to go on from."""
+        self._steps += 1
+        if self.state.nimg >= self.total or self._steps % self._heed_every:
+            return False
+        why = self.asked()
+        if not distributed.anywhere(why is not None, self.device):
+            return False
+        if self._saved_at != self.state.nimg and self.state.finite() and self.guard.trusts(self.state):
+            self._save(self.state.state_dict(apart=True))
+        self.writer.flush()
+        reasons = [one for one in distributed.gather_objects(why) if one]
+        self._tell(Paused(self.state.nimg, reasons[0]))
+        return True
 
     def _warn(self, message: str) -> None:
         self._tell(Warned(self.state.nimg, message))

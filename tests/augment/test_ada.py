@@ -114,6 +114,7 @@ def controlled(turns: list[int], shift: float, batch: int, state: dict[str, Tens
         module.load_state_dict(state)
     for turn in turns:
         module.observe(logits(turn, batch, shift)[distributed.share(batch)], batch, turn)
+        module.finish_turn()
     distributed.mean_(list(module.buffers()))  # as at a checkpoint
     return {name: value.clone() for name, value in module.state_dict().items()}
 
@@ -153,6 +154,7 @@ def test_without_a_target_p_stays_and_the_statistic_is_still_reported() -> None:
     module = ADA(target=0.0, p=0.3)
     for turn in range(8):
         module.observe(torch.tensor([1.0, 1.0, 1.0, -1.0]), 4, turn)
+        module.finish_turn()
     assert {name: float(value) for name, value in module.figures().items()} == {"p": pytest.approx(0.3), "sign": 0.5}
 
 
@@ -160,6 +162,7 @@ def test_logits_that_are_no_numbers_leave_p_one() -> None:
     module = ADA(p=0.3)
     for turn in range(4):
         module.observe(torch.tensor([math.nan, 1.0]), 2, turn)
+        module.finish_turn()
     assert float(module.sign) == 0.5
     assert 0 < float(module.p) < 0.3
 

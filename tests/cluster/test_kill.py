@@ -16,8 +16,8 @@ from tests.support.project import Project, kill_tree, wait_until, workers_of
 WEIGHTS = "model/generator.safetensors"
 
 
-def ready_to_train(folder: Path) -> Project:
-    project = Project(folder)
+def ready_to_train(folder: Path, *overrides: str) -> Project:
+    project = Project(folder, *overrides)
     project.stage("prepare")
     (folder / "reports/tune").mkdir(parents=True)
     (folder / "reports/tune/best.yaml").write_text("overrides: []\n")

@@ -7,7 +7,8 @@ import pytest
 
 from ganflow import conf, distributed
 from ganflow.cluster.launch import Work, launch
-from ganflow.cluster.session import gang, session
+from ganflow.cluster.places import Places
+from ganflow.cluster.session import session
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.schema import ClusterConfig
 
@@ -75,11 +76,11 @@ def test_a_listener_s_error_is_not_lost() -> None:
 
 def test_more_workers_than_the_cluster_holds_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"^cluster\.workers=4: the cluster has 2 CPUs for 1 each; at most 2$"):
-        gang(ClusterConfig(workers=4), batch=128)
+        Places(ClusterConfig(workers=4), batch=128).take()
     with pytest.raises(ConfigError, match=r"^training\.batch=127: must be a multiple of cluster\.workers=2$"):
-        gang(ClusterConfig(workers=2), batch=127)
+        Places(ClusterConfig(workers=2), batch=127)
 
 
 @pytest.mark.parametrize(("batch", "cpus", "workers"), [(128, 1, 2), (127, 1, 1), (128, 2, 1)])
 def test_auto_takes_what_there_is(batch: int, cpus: int, workers: int) -> None:
-    assert gang(ClusterConfig(cpus_per_worker=cpus), batch) == (workers, False)
+    assert Places(ClusterConfig(cpus_per_worker=cpus), batch).take() == (workers, False)

@@ -41,7 +41,7 @@ def test_classes_are_sorted_and_labels_point_to_them(tmp_path: Path) -> None:
     data = Dataset.open(tmp_path / "data")
     expected = [(np.asarray(Image.open(tmp_path / "in" / f)), f.split("/")[1]) for f in sorted(files) if "train" in f]
     assert data.classes == ["a", "b", "c"]
-    assert [data.classes[k] for k in data.labels] == [name for _, name in expected]
+    assert [data.classes[k] for k in np.asarray(data.labels)] == [name for _, name in expected]
     np.testing.assert_array_equal(everything(tmp_path / "data").transpose(0, 2, 3, 1), [p for p, _ in expected])
 
 
@@ -68,7 +68,7 @@ def test_loose_images_are_unlabelled(tmp_path: Path) -> None:
     files = {f"{i}.png": png(noise(i, 6, 6, 3)) for i in range(20)}
     prepare(source("image_folder", write_zip(tmp_path / "a.zip", files)), tmp_path / "data")
     data = Dataset.open(tmp_path / "data")
-    assert (data.facts.num_classes, data.classes, data.labels.tolist()) == (0, [], [0] * 18)
+    assert (data.facts.num_classes, data.classes, np.asarray(data.labels).tolist()) == (0, [], [0] * 18)
 
 
 def test_what_is_no_image_is_left_out_and_counted(tmp_path: Path) -> None:

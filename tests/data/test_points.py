@@ -75,7 +75,7 @@ def test_fewer_points_are_the_first_of_more(name: str, root: Path, tmp_path: Pat
     prepare(source(name, count=700, test_count=0), tmp_path / "data", shard_bytes=800)
     few = Dataset.open(tmp_path / "data")
     np.testing.assert_array_equal(few.images(np.arange(700)), everything(root)[:700])
-    np.testing.assert_array_equal(few.labels, Dataset.open(root).labels[:700])
+    np.testing.assert_array_equal(few.labels, np.asarray(Dataset.open(root).labels)[:700])
     assert len(list((tmp_path / "data/train").glob("images-*"))) == 7
     assert not (tmp_path / "data/test").exists()
 

@@ -34,3 +34,19 @@ def test_on_a_terminal_there_is_one_bar_with_its_rate() -> None:
     assert "30/30" in shown
     assert "images/s" in shown
     assert shown.count("\n") == 1
+
+
+RESUMED = """
+import time
+from ganflow.data.progress import progress
+with progress(1000, "generate", done=990) as advance:
+    time.sleep(0.5)
+    advance(10)
+"""
+
+
+def test_what_was_done_before_does_not_count_for_the_rate() -> None:
+    run = subprocess.run([sys.executable, "-c", RESUMED], capture_output=True, text=True, env=ENVIRONMENT, check=True)
+    start, _, rate = run.stderr.strip().rpartition(", ")
+    assert start == "generate: 1,000 of 1,000 images"
+    assert 0 < int(rate.removesuffix("/s")) <= 20

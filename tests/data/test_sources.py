@@ -45,7 +45,9 @@ def test_every_digit_is_held_out_to_a_fifth_and_keeps_its_label(tmp_path: Path) 
     }
     for split in ("train", "test"):
         data = Dataset.open(tmp_path / "data", split)
-        assert [of[image.tobytes()] for image in everything(tmp_path / "data", split)] == data.labels.tolist()
+        assert [of[image.tobytes()] for image in everything(tmp_path / "data", split)] == np.asarray(
+            data.labels
+        ).tolist()
     held = np.bincount(Dataset.open(tmp_path / "data", "test").labels)
     np.testing.assert_allclose(held / np.bincount(digits.target), 0.2, atol=0.005)
 

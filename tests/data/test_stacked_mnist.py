@@ -20,7 +20,7 @@ def test_every_channel_is_a_digit_of_its_own_label(tmp_path: Path) -> None:
         assert data.facts == Facts(6, 3, 27, STACKED)
         triples = [[of[channel.tobytes()] for channel in image] for image in images]
         np.testing.assert_array_equal(data.labels, np.array(triples) @ [9, 3, 1])
-        assert [data.classes[k] for k in data.labels] == ["".join(map(str, triple)) for triple in triples]
+        assert [data.classes[k] for k in np.asarray(data.labels)] == ["".join(map(str, triple)) for triple in triples]
 
 
 def test_channels_are_drawn_independently_and_evenly(tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ def replay(data: Path, modes: tuple[int, ...] = tuple(range(8))) -> Replay:
 def test_replaying_the_data_captures_every_mode(ring: Path, tmp_path: Path) -> None:
     measured = evaluator(ring, tmp_path)
     figures = measured.figures(Evidence(measured, replay(ring)))
-    points, labels = Dataset.open(ring).images(np.arange(4000))[:, :, 0, 0], Dataset.open(ring).labels
+    data = Dataset.open(ring)
+    points, labels = data.images(np.arange(4000))[:, :, 0, 0], np.asarray(data.labels)
     angle = labels * np.pi / 4
     near = np.hypot(points[:, 0] - np.cos(angle), points[:, 1] - np.sin(angle)) < 0.03
     assert figures["modes"] == 8

@@ -44,7 +44,7 @@ def test_channels_are_grey_images_of_their_own_class(stacked: Path) -> None:
     rows = np.array([0, 1, 2, 8999, 4, 4])
     expected = data.images(np.arange(3000)).reshape(9000, 1, 8, 8)[rows]
     np.testing.assert_array_equal(single.images(rows), expected)
-    digits = [[int(digit) for digit in data.classes[label]] for label in data.labels]
+    digits = [[int(digit) for digit in data.classes[label]] for label in np.asarray(data.labels)]
     np.testing.assert_array_equal(single.labels.reshape(-1, 3), digits)
     assert single.digest != data.digest
 

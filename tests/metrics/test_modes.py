@@ -6,6 +6,7 @@ import torch
 from scipy.stats import entropy
 
 from ganflow.errors import ConfigError, GanflowError
+from ganflow.metrics import bootstrap
 from ganflow.metrics.features import Features
 from ganflow.metrics.modes import Modes, reverse_kl
 from tests.metrics.test_coverage import recognised
@@ -103,3 +104,15 @@ def test_an_impossible_radius_is_refused() -> None:
     with pytest.raises(ConfigError) as refused:
         Modes(0.0)
     assert str(refused.value) == "within=0.0: must be more than 0"
+
+
+def test_high_quality_varies_as_a_share_does() -> None:
+    rng = np.random.default_rng(0)
+    points = CENTRES[rng.integers(0, 4, 2000)] + rng.normal(0, 0.02, (2000, 2))
+    fake = points_of(points, CENTRES, 0.01)
+    share = Modes()(fake, fake)["high_quality"]
+    resampled = Modes().resampled(fake, fake, bootstrap.counts(2000, 400))
+    assert float(resampled.mean()) == pytest.approx(share, abs=0.003)
+    assert float(resampled.std()) == pytest.approx(math.sqrt(share * (1 - share) / 2000), rel=0.15)
+    once = torch.ones(1, 2000, dtype=torch.float64)
+    assert float(Modes().resampled(fake, fake, once)) == pytest.approx(share, abs=1e-12)

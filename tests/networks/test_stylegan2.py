@@ -274,3 +274,18 @@ def test_impossible_options_are_refused(build, line: str) -> None:  # type: igno
     with pytest.raises(ConfigError) as refused:
         build()
     assert str(refused.value) == line
+
+
+def test_truncation_moves_w_towards_its_mean() -> None:
+    """Karras et al. (2019), appendix B."""
+    network = generator(classes=3).eval()
+    torch.nn.init.normal_(network.w_avg)
+    z, labels = normal(5, 4), torch.arange(5) % 3
+    plain, ws = network(z, labels, return_w=True)
+    assert torch.equal(network(z, labels, truncation=1.0), plain)
+    half, moved = network(z, labels, return_w=True, truncation=0.5)
+    torch.testing.assert_close(moved, network.w_avg + 0.5 * (ws - network.w_avg))
+    torch.testing.assert_close(half, network._synthesise(moved))
+    mean = network(z, labels, truncation=0.0)
+    torch.testing.assert_close(mean, mean[:1].expand_as(mean))
+    assert (half - plain).abs().max() > 1e-3

@@ -1,7 +1,6 @@
 """`dvc repro` and `dvc exp run` in a project of their own: every stage real, in the small."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,27 +9,17 @@ import pytest
 from PIL import Image
 
 from ganflow import generator
-from tests.support.project import ROOT, Project
+from tests.support.project import Project
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """After `dvc repro`, committed."""
     made = Project(tmp_path_factory.mktemp("project"))
-    shutil.copytree(ROOT / ".dvc", made.folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
-    shutil.copytree(ROOT / "infra", made.folder / "infra")
-    shutil.copy(ROOT / ".gitignore", made.folder)
-    for command in (["init", "-q"], ["config", "user.email", "tests@localhost"], ["config", "user.name", "tests"]):
-        subprocess.run(["git", *command], cwd=made.folder, check=True)
-    commit(made, "before")
+    made.begin_history()
     made.run("dvc", "repro")
-    commit(made, "after")
+    made.commit("after")
     return made
-
-
-def commit(project: Project, message: str) -> None:
-    for command in (["add", "-A"], ["commit", "-qm", message]):
-        subprocess.run(["git", *command], cwd=project.folder, check=True)
 
 
 def versions(project: Project) -> list[dict[str, str]]:

@@ -57,9 +57,10 @@ def test_lengths_are_drawn_to_their_moving_average(layers: int | None) -> None:
     made = turn(G)
     expected, average = lengths(G, made), 0.0
     for _ in range(3):
-        average = 0.75 * average + 0.25 * float(expected.mean())
         term = path.generator_term(made)
         torch.testing.assert_close(term.detach(), 2 * ((expected - average) ** 2).mean(), rtol=1e-7, atol=1e-10)
+        average = 0.75 * average + 0.25 * float(expected.mean())
+        path.finish_turn()
         assert float(path.average) == pytest.approx(average, rel=1e-7)
 
 
@@ -67,7 +68,8 @@ def test_lengths_are_drawn_to_their_moving_average(layers: int | None) -> None:
 def test_second_derivatives_flow_to_the_weights_but_not_through_the_average(layers: int | None) -> None:
     G, path = Mapped(layers), PathLength(decay=0.25)
     path.generator_term(turn(G))
-    average = 0.75 * float(path.average) + 0.25 * float(lengths(G, turn(G)).mean())
+    path.finish_turn()
+    average = float(path.average)
     weights = list(G.parameters())
     gradients = torch.autograd.grad(path.generator_term(turn(G)), weights)
     for weight, gradient in zip(weights, gradients, strict=True):
@@ -100,6 +102,7 @@ def play(layers: int | None) -> tuple[list[Tensor], Tensor]:
         with G.turn(D):
             terms = method.generator_terms(batch(z.new_zeros(len(z), 1, 2, 2), None, z, None, number, first=rows.start))
             assert ("path_length" in terms) == (number % 2 == 0)
+            method.turns[-1].finish()
             G.backward(terms)
             G.step()
         gradients += [p.grad.clone() for p in network.parameters()]
@@ -117,6 +120,7 @@ def test_two_ranks_play_as_one(layers: int | None) -> None:
 def test_the_average_is_state() -> None:
     path, other, made = PathLength(), PathLength(), turn(Mapped(2))
     path.generator_term(made)
+    path.finish_turn()
     other.load_state_dict(path.state_dict())
     torch.testing.assert_close(other.generator_term(made), path.generator_term(made), rtol=0, atol=0)
     assert path.average > 0

@@ -7,12 +7,13 @@ import pytest
 
 from ganflow.errors import GanflowError
 from ganflow.report.curves import read_curves
-from ganflow.training.events import Report, Snapshot
+from ganflow.training.events import Report, Snapshot, Started
 from ganflow.training.history import History
 
 
 def test_losses_stand_together_and_each_metric_alone(tmp_path: Path) -> None:
     history = History(tmp_path)
+    history(Started(0, 4000, 1, "cpu"))
     history(Report(1000, {"D/adversarial": 1.0, "G/adversarial": 2.0, "D/r1": 0.1, "images_per_second": 9.0}))
     history(Report(2000, {"D/adversarial": 1.5, "G/adversarial": 1.0, "sample_diversity": 0.5, "lr/D": 0.1}))
     history(Snapshot(2000, b"", {"fid": 9.0, "coverage": 0.5}))

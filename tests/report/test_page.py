@@ -12,7 +12,8 @@ from ganflow.images import png
 from ganflow.metrics.figure import known
 from ganflow.report.curves import Curve
 from ganflow.report.figures import verdicts
-from ganflow.report.page import POLICY, SHOWN, ClassRow, Picture, Report, html
+from ganflow.report.markup import POLICY
+from ganflow.report.page import SHOWN, ClassRow, Picture, Report, html
 
 HOSTILE = '<script>alert(1)</script><img src="http://outside.test/x.png">\'"&'
 PNG = png(np.full((6, 4, 3), 200, np.uint8))

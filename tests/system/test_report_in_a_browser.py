@@ -11,7 +11,8 @@ from PIL import Image
 from ganflow.images import png
 from ganflow.metrics.figure import known
 from ganflow.report.curves import Curve
-from ganflow.report.page import POLICY, ClassRow, Picture, Report, html
+from ganflow.report.markup import POLICY
+from ganflow.report.page import ClassRow, Picture, Report, html
 from tests.support.browser import chromium
 
 OUTSIDE = "http://outside.test/asked"

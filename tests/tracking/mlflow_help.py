@@ -9,12 +9,13 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ganflow import generator
 from ganflow.schema import Config, RegisterConfig, TrackingConfig
-from ganflow.tracking import lineage
+from ganflow.tracking import lineage, server
 from ganflow.tracking.runs import DataSet, TrackedRun
 
 EXPERIMENT, MODEL = "ganflow-tests", "ganflow-tests"
@@ -63,9 +64,25 @@ class MlflowServer:
         self._process = None
 
 
-def open_run(tracking: TrackingConfig, fingerprint: str = "f00d", **params: object) -> TrackedRun:
+OUTBOX = Path("outbox")  # every test has a folder of its own
+
+
+def open_run(
+    tracking: TrackingConfig, fingerprint: str = "f00d", outbox: Path = OUTBOX, insist: bool = True, **params: object
+) -> TrackedRun:
     data = DataSet("digits", "ab" * 32, "data", {"resolution": 8, "count": 1797})
-    return TrackedRun.open(tracking, fingerprint, f"digits-{fingerprint}", params, {"recipe": "tests"}, data)
+    name = f"digits-{fingerprint}"
+    return TrackedRun.open(tracking, outbox, fingerprint, name, params, {"recipe": "tests"}, data, insist)
+
+
+def curve(tracking: TrackingConfig, run_id: str, key: str) -> list[tuple[int, float]]:
+    """All that the server has of a curve, by step; what it has twice stands there twice."""
+    history = server.connect(tracking).get_metric_history(run_id, key)
+    return [(metric.step, metric.value) for metric in sorted(history, key=lambda m: (m.step, m.timestamp))]
+
+
+def run_of(tracking: TrackingConfig, run_id: str) -> Any:
+    return server.connect(tracking).get_run(run_id)
 
 
 SPEC = generator.GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 3, ["a", "b", "c"])

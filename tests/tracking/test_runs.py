@@ -1,24 +1,13 @@
 import sqlite3
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from mlflow_help import EXPERIMENT, MlflowServer, config_for, open_run, wait_until, write_model
+from mlflow_help import EXPERIMENT, OUTBOX, MlflowServer, config_for, curve, open_run, run_of, wait_until, write_model
 
 from ganflow.errors import GanflowError
 from ganflow.schema import TrackingConfig
 from ganflow.tracking import registry, runs, server
-
-
-def curve(tracking: TrackingConfig, run_id: str, key: str) -> list[tuple[int, float]]:
-    history = server.connect(tracking).get_metric_history(run_id, key)
-    return [(metric.step, metric.value) for metric in sorted(history, key=lambda m: (m.step, m.timestamp))]
-
-
-def run_of(tracking: TrackingConfig, run_id: str) -> Any:
-    return server.connect(tracking).get_run(run_id)
 
 
 def test_a_run_keeps_params_curves_grids_data_and_load(tracking: TrackingConfig) -> None:
@@ -90,44 +79,35 @@ def test_logging_does_not_wait(tracking: TrackingConfig) -> None:
     assert [step for step, _ in curve(tracking, run.run_id, "loss")] == list(range(5000))
 
 
-def test_an_outage_of_the_server_costs_nothing(mlflow_server: MlflowServer, capfd: pytest.CaptureFixture[str]) -> None:
-    tracking = TrackingConfig(uri=mlflow_server.uri, experiment=EXPERIMENT)
-    with open_run(tracking, "0ff") as run:
-        run.metrics({"loss": 0.0}, 0)
-        wait_until(lambda: run_of(tracking, run.run_id).data.metrics.get("loss") == 0.0, "the first point")
-        mlflow_server.stop()
-        for step in range(1, 2001):
-            run.metrics({"loss": float(step)}, step)
-        run.image(b"drawn meanwhile", "outage.png")
-        told: list[str] = []
-        wait_until(_collect(capfd, told, "does not answer"), "the outage is told")
-        mlflow_server.start()
-        run.metrics({"loss": 2001.0}, 2001)
-    _collect(capfd, told, "")()
-    assert curve(tracking, run.run_id, "loss") == [(step, float(step)) for step in range(2002)]
-    assert [f.path for f in server.connect(tracking).list_artifacts(run.run_id, "samples")] == ["samples/outage.png"]
-    lines = [line for line in "".join(told).splitlines() if line.strip()]
-    assert sum("does not answer: " in line and "training goes on" in line for line in lines) == 1, lines
-
-
-def _collect(capfd: pytest.CaptureFixture[str], told: list[str], what: str) -> Callable[[], bool]:
-    def found() -> bool:
-        told.append(capfd.readouterr().err)
-        return what in "".join(told)
-
-    return found
-
-
-def test_a_server_that_is_gone_at_the_end_is_an_error(
-    tracking: TrackingConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_server_that_is_gone_at_the_end_is_an_error_and_the_same_command_delivers(
+    tracking: TrackingConfig, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(runs, "PATIENCE_S", 0.5)
+    tracking.patience_s = 1
     run = open_run(tracking)
-    with sqlite3.connect(tmp_path / "mlflow.db") as store:
-        store.execute("ALTER TABLE metrics RENAME TO gone")
     run.metrics({"loss": 1.0}, 1)
-    with pytest.raises(GanflowError, match=f"run {run.run_id}: .* did not arrive: MLflow at sqlite"):
+    wait_until(lambda: curve(tracking, run.run_id, "loss") != [], "the first point")
+    rename(tmp_path, "metrics", "gone")
+    run.metrics({"loss": 2.0}, 2)
+    run.image(b"a grid", "000000002.png")
+    with pytest.raises(GanflowError) as told:
         run.finish()
+    assert str(told.value).startswith(f"run {run.run_id}: ")
+    assert " did not reach MLflow: MLflow at sqlite" in str(told.value)
+    end = f"kept in {OUTBOX}/{run.run_id}; the same command delivers it, and does not train again"
+    assert str(told.value).endswith(end)
+    rename(tmp_path, "gone", "metrics")
+    with open_run(tracking) as again:
+        again.metrics({"loss": 3.0}, 3)
+    assert again.run_id == run.run_id
+    assert curve(tracking, run.run_id, "loss") == [(1, 1.0), (2, 2.0), (3, 3.0)]
+    assert len(server.connect(tracking).list_artifacts(run.run_id, runs.SAMPLES)) == 1
+    assert run_of(tracking, run.run_id).info.status == "FINISHED"
+    assert list(OUTBOX.iterdir()) == []
+
+
+def rename(folder: Path, table: str, to: str) -> None:
+    with sqlite3.connect(folder / "mlflow.db") as store:
+        store.execute(f"ALTER TABLE {table} RENAME TO {to}")
 
 
 def test_no_server_is_one_line_within_seconds() -> None:

@@ -10,7 +10,7 @@ from ganflow import conf, distributed
 from ganflow.data.dataset import Dataset
 from ganflow.schema import Config
 from ganflow.training.build import build_trainer
-from ganflow.training.events import Event, Report, Snapshot
+from ganflow.training.events import Event, Paused, Report, Snapshot
 from ganflow.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -27,9 +27,15 @@ def config(*overrides: str) -> Config:
     return conf.compose([*small, *overrides])
 
 
-def trainer(cfg: Config, data: Path, folder: Path | None = None, cut_at: int | None = None) -> Trainer:
-    """A trainer at image 0 whose feed fails once it is asked for image ``cut_at``."""
+def trainer(
+    cfg: Config, data: Path, folder: Path | None = None, cut_at: int | None = None, pause_at: int | None = None
+) -> Trainer:
+    """A trainer at image 0 whose feed fails once it is asked for image ``cut_at``; its last rank is asked to pause."""
     made = build_trainer(cfg, Dataset.open(data), CPU, folder)
+    if pause_at is not None:
+        made._agree_on_heed = lambda rate: None  # type: ignore[method-assign]  # a look at every step
+    if pause_at is not None and distributed.rank() == distributed.world_size() - 1:
+        made.asked = lambda: "a notice" if made.state.nimg >= pause_at else None
     if cut_at is not None:
         real = made.feed.real
 
@@ -42,9 +48,11 @@ def trainer(cfg: Config, data: Path, folder: Path | None = None, cut_at: int | N
     return made
 
 
-def run(cfg: Config, data: Path, folder: Path | None = None, cut_at: int | None = None) -> dict[str, Any]:
+def run(
+    cfg: Config, data: Path, folder: Path | None = None, cut_at: int | None = None, pause_at: int | None = None
+) -> dict[str, Any]:
     """Resume, train, and tell what came out: the whole state, and what was reported when."""
-    made = trainer(cfg, data, folder, cut_at)
+    made = trainer(cfg, data, folder, cut_at, pause_at)
     told: list[Event] = []
     made.listener = told.append
     made.resume()
@@ -52,8 +60,10 @@ def run(cfg: Config, data: Path, folder: Path | None = None, cut_at: int | None 
     try:
         made.fit()
     except CutOffError:
+        made.writer.flush()
         distributed.barrier()
-    return {"start": start, "state": made.state.state_dict(), "told": figures(told)}
+    paused = [event for event in told if isinstance(event, Paused)]
+    return {"start": start, "state": made.state.state_dict(), "told": figures(told), "paused": paused}
 
 
 def figures(events: list[Event]) -> dict[tuple[str, int], Any]:

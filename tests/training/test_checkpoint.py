@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganflow.training.checkpoint import CheckpointStore
+from ganflow.training.checkpoint import CheckpointStore, copied
 
 
 def state(value: float) -> dict[str, object]:
@@ -32,7 +32,7 @@ def test_only_the_last_ones_stay(tmp_path: Path) -> None:
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, damage: str) -> None:
     store = CheckpointStore(tmp_path / "run")
     store.save(state(1), 1)
-    newest = store.save(state(2), 2)
+    newest = tmp_path / "run" / store.save(state(2), 2)
     raw = bytearray(newest.read_bytes())
     raw[len(raw) // 2] ^= 1
     newest.write_bytes({"torn": raw[: len(raw) // 2], "flipped": raw, "empty": b""}[damage])
@@ -44,10 +44,12 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, damage: str) -> Non
 
 def test_what_was_not_finished_is_no_checkpoint(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path / "run")
-    path = store.save(state(1), 1)
-    (tmp_path / "run" / ".checkpoint-99.partial").write_bytes(path.read_bytes())
-    path.unlink()
+    path = tmp_path / "run" / store.save(state(1), 1)
+    unfinished = tmp_path / "run" / f".{path.name}.99.partial"
+    path.rename(unfinished)
     assert store.latest() is None
+    store.storage.tidy()
+    assert not unfinished.exists()
 
 
 def test_code_in_a_checkpoint_is_never_run(tmp_path: Path) -> None:
@@ -69,7 +71,17 @@ def test_a_finished_run_is_set_aside(tmp_path: Path) -> None:
     assert store.latest() is None
     assert CheckpointStore(aside).latest() is not None
     store.save(state(2), 2)
-    assert store.retire() == aside
+    assert store.retire().uri == aside.uri
     again = CheckpointStore(aside).latest()
     assert again is not None
     assert again["nimg"] == 2
+
+
+def test_a_copy_keeps_what_was_there_then() -> None:
+    weights = torch.zeros(2, 3).t()
+    kept = copied({"nimg": 1, "rows": [weights, (weights, "text")]})
+    weights += 1
+    assert kept["nimg"] == 1
+    assert kept["rows"][0].abs().sum() == 0
+    assert kept["rows"][0].stride() == weights.stride()
+    assert kept["rows"][1][1] == "text"

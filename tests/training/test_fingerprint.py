@@ -22,7 +22,7 @@ BESIDE = (
     "images.py",
     "metrics",
     "schema.py",
-    "storage.py",
+    "storage",
 )
 
 
@@ -36,7 +36,8 @@ def test_what_is_computed_makes_the_name() -> None:
 
 def test_where_it_is_computed_does_not() -> None:
     one = fingerprint(conf.compose(), "data")
-    for override in ("cluster.workers=1", "tracking.uri=http://127.0.0.1:5000", "register.name=other", "tune.trials=0"):
+    elsewhere = ("cluster.workers=1", "tracking.uri=http://127.0.0.1:5000", "register.name=other", "tune.trials=0")
+    for override in (*elsewhere, "promotion.metric=kid"):
         assert fingerprint(conf.compose([override]), "data") == one, override
 
 
@@ -53,3 +54,8 @@ def test_dvc_trains_again_for_the_same_files() -> None:
     for stage in ("tune", "train"):
         named = {dep.removeprefix("ganflow/") for dep in stages[stage]["deps"] if dep.startswith("ganflow/")}
         assert set(SOURCES) <= named, stage
+
+
+def test_no_stage_is_run_again_for_where_work_runs_or_who_becomes_champion() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert not {"cluster", "tracking", "promotion"} & {name for stage in stages.values() for name in stage["params"]}

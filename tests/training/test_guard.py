@@ -273,7 +273,7 @@ def test_the_figures_are_those_of_the_whole_batch(digits: Path) -> None:
     made = trainer(config(), digits)
     made.step()
     assert isinstance(made.method, GAN)
-    seen = made.method._seen
+    (seen,) = made.method._seen
     assert seen is not None
     assert seen.size == len(seen.real) == 32
 

@@ -21,15 +21,15 @@ def batches(data: Path) -> list[dict[str, Any]]:
     """What this rank feeds in three steps."""
     made = trainer(config(*NO_BATCH_NORM), data)
     fed: list[dict[str, Any]] = []
-    made_batch = made._batch
+    made_batch = made.turns.batch
 
-    def watched(turn: Turn) -> Batch:
-        batch = made_batch(turn)
+    def watched(turn: Turn, index: int) -> Batch:
+        batch = made_batch(turn, index)
         noise = {"noise": batch.draw.normal("any", 2)}
         fed.append({name: getattr(batch, name) for name in ("real", "labels", "z", "z_labels")} | noise)
         return batch
 
-    made._batch = watched  # type: ignore[method-assign]
+    made.turns.batch = watched  # type: ignore[method-assign]
     for _ in range(3):
         made.step()
     return fed
@@ -62,13 +62,13 @@ def losses(data: Path, dtype: torch.dtype) -> list[dict[str, float]]:
 
 def compute_in(dtype: torch.dtype, made: Trainer) -> None:
     """The same numbers, in another precision."""
-    made_batch = made._batch
+    made_batch = made.turns.batch
 
-    def cast(turn: Turn) -> Batch:
-        batch = made_batch(turn)
+    def cast(turn: Turn, index: int) -> Batch:
+        batch = made_batch(turn, index)
         return replace(batch, real=batch.real.to(dtype), z=batch.z.to(dtype))
 
-    made._batch = cast  # type: ignore[method-assign]
+    made.turns.batch = cast  # type: ignore[method-assign]
 
 
 # In float32 sums in another order differ in the last bit; float64 shows that nothing else does.

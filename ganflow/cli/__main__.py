@@ -1,0 +1,5 @@
+"""`python -m ganflow.cli` is `ganflow`."""
+
+from ganflow.cli import main
+
+main()

@@ -1,0 +1,109 @@
+"""Registered models: where they come from, and which is champion."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganflow.cli.options import Reference
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("lineage")
+def lineage(
+    model: Annotated[str | None, typer.Argument(help="models:/NAME/3 or models:/NAME@ALIAS.")] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", help="DVC's md5 of data, or its beginning: the versions trained on them.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs, with all parameters.")] = False,
+) -> None:
+    """Say where a registered version comes from: run, commit, data, search, environment. Or which versions data led to.
+
+    \b
+    Examples:
+      ganflow lineage models:/ganflow-digits@challenger
+      ganflow lineage --data 2d3e4f
+    """
+    from ganflow.commands.lineage import lineage as tell
+
+    for line in tell(model, data, as_json=as_json):
+        typer.echo(line)
+
+
+@app.command("reproduce")
+def reproduce(
+    model: Annotated[str, typer.Argument(help="models:/NAME/3 or models:/NAME@ALIAS.")],
+    into: Annotated[
+        Path | None, typer.Option(help="A folder that is not there. Else below .ganflow/reproduced.")
+    ] = None,
+) -> None:
+    """Make a registered version again and compare: its commit in a git worktree, its parameters, its data from DVC.
+
+    Trains and evaluates on this machine; nothing is registered. Ends with status 1 if the weights or a figure differ,
+    and says which.
+
+    \b
+    Example:
+      ganflow reproduce models:/ganflow-digits/3
+    """
+    from ganflow.commands.reproduce import reproduce as again
+
+    differences = again(model, into, lambda line: typer.echo(f"reproduce: {line}", err=True))
+    for one in differences:
+        typer.echo(f"{one.what}: {one.then} then, {one.now} now")
+    if differences:
+        raise typer.Exit(1)
+    typer.echo(f"{model}: the same weights to the bit, and the same figures")
+
+
+Name = Annotated[str | None, typer.Argument(help="The registered model. None: register.name of params.yaml.")]
+
+
+@app.command("promote")
+def promote(
+    challenger: Annotated[
+        str | None, typer.Argument(help="NAME, NAME@ALIAS or NAME/VERSION. None: register.name and its alias.")
+    ] = None,
+    reference: Reference = "data",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure and decide, write nothing.")] = False,
+) -> None:
+    """Measure challenger and champion side by side; the challenger becomes champion if the gate in params.yaml holds.
+
+    The gate is `promotion`: better by more than noise on `metric`, no other figure worse than by its `limits`, no
+    slower than `latency` times the champion. Where there is no champion yet, the thresholds in `first` take its place.
+    The decision goes to the version's tags and, with all figures, to `promotion/` of the challenger's run. Ends with
+    status 0 if the challenger is champion, 1 if it was refused.
+
+    \b
+    Examples:
+      ganflow promote --dry-run
+      ganflow promote ganflow-digits@challenger
+      ganflow promote ganflow-digits/3 --reference data
+    """
+    from ganflow.commands import promote as command
+
+    if not command.promote(challenger, reference, dry_run=dry_run, tell=typer.echo):
+        raise typer.Exit(1)
+
+
+@app.command("rollback")
+def rollback(name: Name = None) -> None:
+    """Set the champion before this one back. Again goes further back; `ganflow champions` shows what happened.
+
+    \b
+    Examples:
+      ganflow rollback
+      ganflow rollback ganflow-digits
+    """
+    from ganflow.commands import promote as command
+
+    command.rollback(name, typer.echo)
+
+
+@app.command("champions")
+def champions(name: Name = None) -> None:
+    """List every change of champion: when, by promotion or rollback, from and to which version, by whom."""
+    from ganflow.commands import promote as command
+
+    command.champions(name, typer.echo)

@@ -1,0 +1,39 @@
+"""SIGTERM and Ctrl-C while workers work: they save first."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+HEEDED = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextmanager
+def signalled(ask: Callable[[str], object]) -> Iterator[Callable[[], str | None]]:
+    """In the block the first signal calls ``ask`` with its name; a second one acts as it did before.
+
+    Gives a function that names the signal, once there was one. Outside of the main thread signals stay as they are.
+    """
+    came: list[str] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    before = {number: signal.getsignal(number) for number in HEEDED}
+
+    def heed(number: int, frame: FrameType | None) -> None:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+        name = signal.Signals(number).name
+        came.append(name)
+        print(f"ganflow: {name}: saving, then stopping; once more ends at once", file=sys.stderr)
+        ask(name)
+
+    for number in HEEDED:
+        signal.signal(number, heed)
+    try:
+        yield lambda: came[0] if came else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

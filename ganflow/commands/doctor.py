@@ -1,0 +1,78 @@
+"""`ganflow doctor`: a cluster, its storage and MLflow, examined before a run is paid for."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from ganflow import conf, config
+from ganflow.cluster.doctor import FAULT, NOTE, OK, Check, Examination, NodeReport, examine
+from ganflow.errors import GanflowError
+from ganflow.schema import Config, TrackingConfig
+from ganflow.tracking import server
+from ganflow.tracking.params import redact
+
+HEADS = ("node", "answers", "Python", "Ray", "torch", "CPUs", "GPUs", "cache", "clock", "storage")
+
+
+def doctor(params: Path, say: Callable[[str], None], *, bandwidth: bool = True) -> Examination:
+    """Examine what ``params.yaml`` names; what the recipe names, where there is none."""
+    settings = config.load(params) if params != config.PARAMS or params.is_file() else conf.compose()
+    found = _examined(settings, say, bandwidth)
+    say("asking MLflow")
+    found.checks.append(_mlflow(settings.tracking))
+    return found
+
+
+def _examined(settings: Config, say: Callable[[str], None], bandwidth: bool) -> Examination:
+    try:
+        return examine(settings, say, bandwidth=bandwidth)
+    except GanflowError as error:
+        return Examination("no cluster", checks=[Check("cluster", FAULT, str(error))])
+
+
+def _mlflow(tracking: TrackingConfig) -> Check:
+    uri = server.uri_of(tracking)
+    try:
+        server.connect(tracking, create=False)
+    except GanflowError as error:
+        made_later = uri.startswith("sqlite:") and "no MLflow store" in str(error)
+        return Check("MLflow", NOTE if made_later else FAULT, str(error))
+    return Check("MLflow", OK, f"{redact(uri)} answers")
+
+
+def faults(found: Examination) -> int:
+    """How many faults there are."""
+    return sum(check.status == FAULT for check in found.checks)
+
+
+def as_json(found: Examination) -> str:
+    """All that was found, for programs."""
+    return json.dumps({**dataclasses.asdict(found), "faults": faults(found)}, indent=2)
+
+
+def lines(found: Examination) -> list[str]:
+    """For people: a row for each node, a line for each check, faults last."""
+    rows = [HEADS, *(_row(node, found) for node in found.nodes)] if found.nodes else []
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADS))] if rows else []
+    table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    ordered = sorted(found.checks, key=lambda check: (OK, NOTE, FAULT).index(check.status))
+    wide = max(len(check.name) for check in ordered)
+    told = [f"{check.status:5s}  {check.name:{wide}s}  {check.text}" for check in ordered]
+    count = faults(found)
+    verdict = "no fault" if not count else f"{count} fault{'s' if count > 1 else ''}"
+    legend = ["* the driver's connection", ""] if table else []
+    return [f"{found.address}", *table, *legend, *told, "", verdict]
+
+
+def _row(node: NodeReport, found: Examination) -> tuple[str, ...]:
+    name = f"{node.ip}{'*' if node.driver else ''}"
+    its = node.facts
+    answers = "no" if node.answer_s is None else f"{node.answer_s:.1f} s"
+    if its is None:
+        return (name, answers, *"----", str(node.gpus or "-"), *"---")[: len(HEADS)]
+    gpus = f"{len(its.gpus)} {its.gpus[0]}, {its.gpu_driver}" if its.gpus else "-"
+    clock = "-" if node.clock_s is None else f"{node.clock_s * 1000:+.0f} ms"
+    storage = "-" if node.storage_s is None else f"{node.storage_s * 1000:.0f} ms"
+    free = f"{its.free / 2**30:,.0f} GB"
+    return (name, answers, its.python, its.ray, its.torch, str(node.cpus), gpus, free, clock, storage)

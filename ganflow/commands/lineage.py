@@ -1,0 +1,58 @@
+"""`ganflow lineage`: where a registered version comes from, and which versions some data led to."""
+
+import json
+from typing import Any
+
+from ganflow import config
+from ganflow.errors import GanflowError
+from ganflow.schema import TrackingConfig
+from ganflow.tracking import server
+from ganflow.tracking.trace import trace, trained_on
+
+
+def tracking() -> TrackingConfig:
+    """Where MLflow is: as ``params.yaml`` says, where there is one."""
+    return config.load().tracking if config.PARAMS.is_file() else TrackingConfig(experiment="")
+
+
+def lineage(model: str | None, data: str | None, *, as_json: bool) -> list[str]:
+    """Lines that tell of a version, or of the versions of some data.
+
+    Raises:
+        GanflowError: neither or both were named; no such version; no answer.
+    """
+    if (model is None) == (data is None):
+        raise GanflowError("name a version, as models:/NAME/3, or --data and an md5")
+    settings = tracking()
+    client = server.connect(settings, create=False)
+    if data is not None:
+        rows = [_row(version) for version in trained_on(client, data, settings)]
+        return [json.dumps(rows, indent=2)] if as_json else _listed(rows, data)
+    found = trace(client, str(model), settings)
+    sections = found.sections()
+    if as_json:
+        return [json.dumps(sections | {"parameters": found.origin.params}, indent=2)]
+    return [line for title, facts in sections.items() for line in _section(title, facts)]
+
+
+def _section(title: str, facts: dict[str, Any]) -> list[str]:
+    width = max(map(len, facts))
+    return [title, *(f"  {name:{width}s}  {value}" for name, value in facts.items())]
+
+
+def _row(version: Any) -> dict[str, str]:
+    return {
+        "model": f"models:/{version.name}/{version.version}",
+        "aliases": ", ".join(sorted(version.aliases)),
+        "recipe": version.tags.get("recipe", ""),
+        "commit": version.tags.get("git_commit", "")[:12],
+        "data": version.tags.get("data_md5", ""),
+    }
+
+
+def _listed(rows: list[dict[str, str]], data: str) -> list[str]:
+    if not rows:
+        return [f"no version was trained on data {data}"]
+    table = [{name: name for name in rows[0]}, *rows]
+    widths = {name: max(len(row[name]) for row in table) for name in rows[0]}
+    return ["  ".join(row[name].ljust(width) for name, width in widths.items()).rstrip() for row in table]

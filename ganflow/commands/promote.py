@@ -1,0 +1,123 @@
+"""`ganflow promote`, `rollback` and `champions`: who is champion, by the gate in ``params.yaml``."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ganflow import config
+from ganflow.config import LATENCY
+from ganflow.evaluation import gate
+from ganflow.evaluation.bars import Bars
+from ganflow.evaluation.build import evaluator_here
+from ganflow.evaluation.evaluator import Evaluator
+from ganflow.evaluation.latency import BATCH, alone, latency
+from ganflow.generator import Generator
+from ganflow.report import decision as report
+from ganflow.report import measured, sides
+from ganflow.schema import Config
+from ganflow.tracking.promotion import Contest, Promoter
+from ganflow.tracking.source import load_generator
+
+Tell = Callable[[str], None]
+
+
+def promote(address: str | None, reference: str, *, dry_run: bool, tell: Tell) -> bool:
+    """Measure challenger and champion side by side and promote the challenger if the gate holds.
+
+    Args:
+        address: of the challenger; None: what ``register`` of ``params.yaml`` names.
+        reference: a prepared data set, or images.
+        dry_run: write nothing.
+        tell: takes every line for people.
+
+    Returns:
+        Whether the challenger is champion now; of a dry run, whether it would be.
+
+    Raises:
+        GanflowError: nothing to compare, a gate that asks for what is not measured, no answer.
+    """
+    settings = config.load()
+    promoter = Promoter(settings, address)
+    if not dry_run:
+        promoter.settle()
+    contest = promoter.contest()
+    if contest.challenger == contest.standing.champion:
+        tell(f"{contest.name} version {contest.challenger} is {settings.promotion.alias} already")
+        return True
+    record = _judged(settings, contest, reference)
+    if not dry_run:
+        record = promoter.conclude(contest, record)
+    for line in report.lines(record):
+        tell(line)
+    tell(f"dry run, nothing written; would be {record.verdict}" if dry_run else record.verdict)
+    return record.decision.promoted
+
+
+def rollback(name: str | None, tell: Tell) -> None:
+    """Set the champion before this one back.
+
+    Raises:
+        GanflowError: there is none, or no answer.
+    """
+    settings = config.load()
+    promoter = Promoter(settings, name)
+    change = promoter.rollback()
+    tell(f"rolled back: {promoter.name} version {change.to} is {settings.promotion.alias}, no longer {change.left}")
+
+
+def champions(name: str | None, tell: Tell) -> None:
+    """Every change of champion in order, the latest last."""
+    promoter = Promoter(config.load(), name)
+    changes = promoter.history()
+    if not changes:
+        tell(f"{promoter.name} has had no promotion")
+        return
+    rows = [(c.when, c.kind, "–" if c.left is None else str(c.left), str(c.to), c.by) for c in changes]
+    for line in sides.columns([("when", "what", "from", "to", "by"), *rows]):
+        tell(line)
+
+
+def _judged(settings: Config, contest: Contest, reference: str) -> report.Record:
+    """The gate's decision, from one evaluator for both."""
+    first = contest.standing.champion is None
+    gate.check_measured(settings.promotion, settings.evaluation, first=first)
+    with tempfile.TemporaryDirectory() as scratch, Bars() as bars:
+        evaluator = evaluator_here(settings, reference, Path(scratch), bars)
+        generators = [
+            load_generator(uri, settings.tracking, str(evaluator.device)) for uri in contest.uris if uri is not None
+        ]
+        values = [_values(evaluator, generator) for generator in generators]
+    ratio = _time(generators, values)
+    champion = None if first else values[1]
+    decision = gate.judge(settings.promotion, values[0], champion, ratio)
+    return report.Record(
+        contest.name,
+        contest.challenger,
+        contest.standing.champion,
+        decision,
+        settings.promotion,
+        values[0],
+        champion,
+    )
+
+
+def _values(evaluator: Evaluator, generator: Generator) -> dict[str, Any]:
+    evaluator.check_enough(evaluator.config.samples, list(evaluator.config.metrics), "evaluation.samples")
+    samples = evaluator.drawn(generator, evaluator.config.samples)
+    found = measured.alone(evaluator, samples)
+    return found.values | {"data": evaluator.splits.train.digest[:12]}
+
+
+def _time(generators: list[Generator], values: list[dict[str, Any]]) -> float | None:
+    """Add the time per batch to the values; the ratio of the two, if there are two."""
+    times: tuple[float, ...]
+    if len(generators) == 1:
+        times, ratio = (alone(generators[0]),), None
+    else:
+        challenger, champion = generators
+        found = latency(challenger, champion)
+        times, ratio = (found.a_ms, found.b_ms), found.ratio
+    for side, ms in zip(values, times, strict=True):
+        side |= {LATENCY: ms, "latency_batch": BATCH}
+    return ratio

@@ -1,0 +1,171 @@
+"""`ganflow reproduce`: a registered version made again, from its commit, parameters and data, and held against it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ganflow.commands.lineage import tracking
+from ganflow.errors import GanflowError
+from ganflow.files import write_whole
+from ganflow.generator import FILE
+from ganflow.tracking import lineage, origin, server
+from ganflow.tracking.params import loggable
+from ganflow.tracking.registry import DIGEST, METRIC
+from ganflow.tracking.trace import Trace, trace
+
+PLACE = Path(".ganflow/reproduced")
+STAGES = ("train", "evaluate")
+ELSEWHERE = ("RAY_ADDRESS", "MLFLOW_TRACKING_URI")  # it runs on this machine, and is tracked in the worktree
+MODEL, METRICS = Path("model"), Path("reports/metrics.json")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that did not come out as it was."""
+
+    what: str
+    then: str | None
+    now: str | None
+
+
+def reproduce(model: str, into: Path | None, say: Say) -> list[Difference]:
+    """Check out what a version was made from into a worktree, train and evaluate there, and compare.
+
+    Args:
+        model: ``models:/NAME/3`` or ``models:/NAME@ALIAS``.
+        into: the worktree's folder, which must not be there; by default below ``.ganflow/reproduced``.
+        say: takes a line about each step.
+
+    Returns:
+        What differs: the weights' digest first, then figures. None if all is the same.
+
+    Raises:
+        GanflowError: the version, its commit or its data are not to be had, or a stage failed.
+    """
+    settings = tracking()
+    found = trace(server.connect(settings, create=False), model, settings)
+    commit = _commit(found, say)
+    folder = into or PLACE / f"{found.name}-{found.version}"
+    if folder.exists():
+        raise GanflowError(
+            f"{folder} is there; `git worktree remove --force {folder}` removes it, --into names another"
+        )
+    say(f"commit {commit[:12]} to {folder}")
+    _run("git", "worktree", "add", "--quiet", "--detach", str(folder), commit)
+    here = folder / _run("git", "rev-parse", "--show-prefix")
+    _parameters(found, here, settings.experiment)
+    _data(found, here, say)
+    for stage in STAGES:
+        say(f"{stage} …")
+        _stage(here, stage)
+    return compared(found, here)
+
+
+def _commit(found: Trace, say: Say) -> str:
+    recorded = found.tags.get("git_commit")
+    if recorded is None or found.origin.params is None or found.origin.lock is None:
+        raise GanflowError(
+            f"{found.uri} keeps no commit, {origin.PARAMS} or {origin.LOCK}: it was trained outside of git and DVC, "
+            "or registered by an earlier ganflow"
+        )
+    commit = recorded.partition("-")[0]
+    if commit != recorded:
+        say(f"note: files that differed from commit {commit[:12]} were used; what they held was not kept")
+    if subprocess.run(["git", "cat-file", "-e", f"{commit}^{{commit}}"], capture_output=True, check=False).returncode:
+        raise GanflowError(f"commit {commit} of {found.uri} is not in this repository; is it pushed, and fetched here?")
+    return commit
+
+
+def _parameters(found: Trace, here: Path, experiment: str) -> None:
+    node: dict[str, Any] = {**(found.origin.params or {}), "tracking": {"experiment": experiment}}
+    write_whole(here / origin.PARAMS, yaml.safe_dump(node, sort_keys=False))
+    write_whole(here / origin.TUNE / origin.BEST, yaml.safe_dump(found.origin.best or {"overrides": []}))
+
+
+def _data(found: Trace, here: Path, say: Say) -> None:
+    """The very data of then: from DVC's cache, from its remote, or prepared anew."""
+    write_whole(here / origin.LOCK, yaml.safe_dump(found.origin.lock, sort_keys=False))
+    path, md5 = found.tags.get("data_path", "data"), found.tags.get("data_md5")
+    _dvc(here, "config", "--local", "cache.dir", str(Path(_dvc(Path(), "cache", "dir")).absolute()))
+    for way in (("checkout", path), ("pull", path)):
+        if _try(here, *way):
+            say(f"data {md5} by dvc {way[0]}")
+            return
+    say("data are in no cache; preparing them …")
+    _stage(here, "prepare")
+    made = lineage.data_md5(path, here / origin.LOCK)
+    if made != md5:
+        raise GanflowError(
+            f"the data are not those of {found.uri}: md5 {made}, and {md5} then; has their source changed?"
+        )
+
+
+def compared(found: Trace, here: Path) -> list[Difference]:
+    """What in a project is not as it was when a version was registered."""
+    weights = lineage.file_digest(here / MODEL / FILE)
+    metrics = json.loads((here / METRICS).read_text(encoding="utf-8"))
+    record = lineage.RunRecord.read(here / MODEL / lineage.FILE)
+    now = loggable({f"{METRIC}{name}": value for name, value in metrics.items()})
+    then = {f"{METRIC}{name}": value for name, value in found.metrics.items()}
+    figures = [
+        Difference(key.removeprefix(METRIC), then.get(key), now.get(key))
+        for key in sorted({*then, *now})
+        if then.get(key) != now.get(key)
+    ]
+    if weights == found.tags.get(DIGEST):
+        return figures
+    why = {"fingerprint": record.fingerprint, "environment": record.environment}
+    others = [Difference(name, found.tags.get(name), value) for name, value in why.items()]
+    return [
+        Difference("weights", found.tags.get(DIGEST), weights),
+        *(one for one in others if one.then != one.now),
+        *figures,
+    ]
+
+
+def _stage(here: Path, name: str) -> None:
+    """Run a stage, whatever DVC believes to know of its outcome."""
+    done = subprocess.run(
+        _command("repro", "--force", "--single-item", name), cwd=here, env=_environment(here), check=False
+    )
+    if done.returncode:
+        raise GanflowError(f"{name} failed in {here}, with exit status {done.returncode}")
+
+
+def _try(here: Path, *command: str) -> bool:
+    done = subprocess.run(_command(*command), cwd=here, env=_environment(here), capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def _dvc(here: Path, *command: str) -> str:
+    return _run(*_command(*command), cwd=here)
+
+
+def _command(*command: str) -> list[str]:
+    return [sys.executable, "-m", "dvc", *command]
+
+
+def _environment(here: Path) -> dict[str, str]:
+    """The stages import what lies in the worktree."""
+    env = {key: value for key, value in os.environ.items() if key not in ELSEWHERE}
+    paths = [str(here.absolute()), *filter(None, [env.get("PYTHONPATH")])]
+    env["PYTHONPATH"] = os.pathsep.join(paths)
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
+    return env
+
+
+def _run(*command: str, cwd: Path = Path()) -> str:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise GanflowError(f"{' '.join(command)}: {said[-1] if said else done.returncode}")
+    return done.stdout.strip()

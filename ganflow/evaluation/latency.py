@@ -1,0 +1,68 @@
+"""How long two generators take for a batch of images, timed in turns so that what else the machine does hits both."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganflow.generator import Generator
+
+BATCH = 64  # images
+PAIRS = 31
+WARM_UP = 3
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Medians over batches, in milliseconds, and the median of the pairs' ratios."""
+
+    a_ms: float
+    b_ms: float
+    ratio: float  # A's time over B's
+
+
+def latency(a: Generator, b: Generator, pairs: int = PAIRS) -> Latency:
+    """Time both by turns; who begins a pair alternates, so that neither always finds the caches warm."""
+    sides = batch_of(a), batch_of(b)
+    for side in sides * WARM_UP:
+        side()
+    times: list[tuple[float, float]] = []
+    for i in range(pairs):
+        first = i % 2
+        took = {first: _seconds(sides[first]), 1 - first: _seconds(sides[1 - first])}
+        times.append((took[0], took[1]))
+    a_ms, b_ms = (1000 * statistics.median(side) for side in zip(*times, strict=True))
+    return Latency(a_ms, b_ms, statistics.median(a / b for a, b in times))
+
+
+def alone(a: Generator, batches: int = PAIRS) -> float:
+    """The median time of a batch in milliseconds."""
+    batch = batch_of(a)
+    for _ in range(WARM_UP):
+        batch()
+    return 1000 * statistics.median(_seconds(batch) for _ in range(batches))
+
+
+def batch_of(generator: Generator) -> Callable[[], Tensor]:
+    """What makes a batch from latents that are there already, and returns when it is made."""
+    z, labels = generator.latents(SEED, 0, BATCH), generator.labels(0, BATCH, None)
+    device = next(generator.network.parameters()).device
+    z, labels = z.to(device), None if labels is None else labels.to(device)
+
+    def make() -> Tensor:
+        made = generator.draw(z, labels)
+        if made.is_cuda:
+            torch.cuda.synchronize(device)
+        return made
+
+    return make
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start

@@ -1,0 +1,39 @@
+"""What samples were drawn is written beside them first, so that nobody goes on with other ones."""
+
+import json
+from typing import Any
+
+from ganflow.errors import ConfigError, GanflowError
+from ganflow.storage import MissingError, Storage
+
+RECORD = "samples.json"
+
+
+def begun(storage: Storage, record: dict[str, Any], out: str) -> bool:
+    """Whether these same samples were begun there.
+
+    Raises:
+        ConfigError: other ones were.
+    """
+    try:
+        earlier = json.loads(storage.read(RECORD))
+    except MissingError:
+        return False
+    except ValueError:
+        raise GanflowError(f"{storage}/{RECORD} is damaged; name another place, or remove what is there") from None
+    for key, value in record.items():
+        if not isinstance(earlier, dict) or earlier.get(key) != value:
+            raise ConfigError("out", out, _other(key, earlier, value))
+    return True
+
+
+def begin(storage: Storage, record: dict[str, Any]) -> None:
+    """Note what is drawn there."""
+    storage.write(RECORD, (json.dumps(record, indent=2) + "\n").encode())
+
+
+def _other(key: str, earlier: Any, value: Any) -> str:
+    way_out = "name another place, or remove what is there"
+    if key == "model" or not isinstance(earlier, dict):
+        return f"samples of another model were begun there; {way_out}"
+    return f"samples with {key}={json.dumps(earlier.get(key))} were begun there, not {json.dumps(value)}; {way_out}"

@@ -1,0 +1,78 @@
+"""A storage that is waited for while it is away."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from ganflow.storage.base import Storage, StorageError
+
+T = TypeVar("T")
+
+FIRST_S, LONGEST_S = 0.5, 15.0  # between two tries
+
+
+class Patient(Storage):
+    """Tries every call again until it succeeds, for at most ``patience_s``, unless its failure will not pass.
+
+    Args:
+        storage: what is called.
+        patience_s: in seconds.
+        say: takes one line when the storage goes away and one when it is back, from whichever thread calls first.
+        option: what sets ``patience_s``, for that line.
+    """
+
+    def __init__(
+        self, storage: Storage, patience_s: float, say: Callable[[str], None], option: str = "cluster.patience_s"
+    ) -> None:
+        self.storage, self.patience_s, self.say, self.option = storage, patience_s, say, option
+        self._away = False
+        self.uri = storage.uri
+
+    def write(self, name: str, content: bytes) -> None:
+        self._until_done(lambda: self.storage.write(name, content))
+
+    def read(self, name: str) -> bytes:
+        return self._until_done(lambda: self.storage.read(name))
+
+    def names(self, prefix: str = "") -> list[str]:
+        return self._until_done(lambda: self.storage.names(prefix))
+
+    def remove(self, name: str) -> None:
+        self._until_done(lambda: self.storage.remove(name))
+
+    def upload(self, path: Path, name: str) -> None:
+        self._until_done(lambda: self.storage.upload(path, name))
+
+    def download(self, name: str, path: Path) -> None:
+        self._until_done(lambda: self.storage.download(name, path))
+
+    def move(self, to: Storage) -> None:
+        self._until_done(lambda: self.storage.move(to))
+
+    def tidy(self) -> None:
+        self._until_done(self.storage.tidy)
+
+    def below(self, name: str) -> "Patient":
+        return Patient(self.storage.below(name), self.patience_s, self.say, self.option)
+
+    def _until_done(self, call: Callable[[], T]) -> T:
+        start, wait = time.monotonic(), FIRST_S
+        while True:
+            try:
+                result = call()
+            except StorageError as error:
+                left = self.patience_s - (time.monotonic() - start)
+                if not error.passing or left <= 0:
+                    self._away = False
+                    raise
+                if not self._away:
+                    self._away = True
+                    self.say(f"{error}; waiting for it, at most {self.patience_s:.0f} s ({self.option})")
+                time.sleep(min(wait, left))
+                wait = min(2 * wait, LONGEST_S)
+            else:
+                if wait > FIRST_S and self._away:
+                    self._away = False
+                    self.say(f"{self.uri} works again, after {time.monotonic() - start:.0f} s")
+                return result

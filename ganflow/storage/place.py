@@ -1,0 +1,52 @@
+"""From a path or a URI to the storage that it names."""
+
+from pathlib import Path, PurePosixPath
+
+from ganflow.errors import GanflowError
+from ganflow.storage.base import Storage
+from ganflow.storage.folder import Folder
+from ganflow.storage.s3 import SCHEME, Bucket
+
+ATTEMPTS = 12  # at a request for one of many objects that come at once: a busy server turns some away again and again
+
+
+def open_storage(place: "str | Path | Storage", many: bool = False) -> Storage:
+    """The storage at a path or at ``s3://bucket/prefix``; nothing is made or asked for yet.
+
+    Args:
+        place: where.
+        many: many objects will come and go at once, so each is asked for more often before a busy server is away.
+
+    Raises:
+        GanflowError: a URI without a bucket, or of a scheme other than s3.
+    """
+    if isinstance(place, Storage):
+        return place
+    if not isinstance(place, str):
+        return Folder(place)
+    if place.startswith(SCHEME):
+        return Bucket(place, ATTEMPTS) if many else Bucket(place)
+    if "://" in place:
+        raise GanflowError(f"{place}: storage is a path or {SCHEME}bucket/prefix")
+    return Folder(Path(place))
+
+
+def localize(uri: str, scratch: Path) -> Path:
+    """Bring a file or a folder to this machine.
+
+    Args:
+        uri: a local path, returned as it is, or ``s3://bucket/key``: one object, or every object below ``key/``.
+        scratch: where downloads go.
+
+    Returns:
+        The local file or folder.
+
+    Raises:
+        GanflowError: nothing of that name, no credentials, or nobody who answers.
+    """
+    if not uri.startswith(SCHEME):
+        return Path(uri)
+    bucket = Bucket(uri, ATTEMPTS)
+    target = scratch / "s3"
+    alone = bucket.fetch_all(target)
+    return target / PurePosixPath(bucket.key).name if alone else target

@@ -1,0 +1,86 @@
+"""What a run writes, written beside the training: the steps do not wait, an outage of the storage does not end them."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ganflow.storage.base import StorageError
+
+
+@dataclass(frozen=True)
+class _Job:
+    write: Callable[[], object]
+    done: Callable[[], None]
+    kind: str
+
+
+def _nothing() -> None:
+    pass
+
+
+class Writer:
+    """Carries out writes one after the other, from a thread of its own that starts with the first."""
+
+    def __init__(self) -> None:
+        self._jobs: deque[_Job] = deque()
+        self._busy = False
+        self._changed = threading.Condition()
+        self._failure: StorageError | None = None
+        self._thread: threading.Thread | None = None
+
+    def put(self, write: Callable[[], object], done: Callable[[], None] = _nothing, kind: str = "") -> None:
+        """Have something written, then ``done`` called; returns at once.
+
+        A write of a ``kind`` takes the place of one of the same kind that has not begun: while the storage is away
+        only the newest state is kept.
+
+        Raises:
+            StorageError: an earlier write failed for good.
+        """
+        with self._changed:
+            self._check()
+            if kind:
+                self._jobs = deque(job for job in self._jobs if job.kind != kind)
+            self._jobs.append(_Job(write, done, kind))
+            self._changed.notify_all()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="ganflow-writer", daemon=True)
+            self._thread.start()
+
+    def flush(self, wait_s: float | None = None) -> bool:
+        """Wait until all is written, for at most ``wait_s``; whether it is.
+
+        Raises:
+            StorageError: a write failed for good.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._failure or not (self._jobs or self._busy), wait_s)
+            self._check()
+            return not (self._jobs or self._busy)
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._jobs)
+                job, self._busy = self._jobs.popleft(), True
+            failure = self._carry_out(job)
+            with self._changed:
+                self._busy, self._failure = False, failure
+                self._changed.notify_all()
+            if failure:
+                return
+
+    def _carry_out(self, job: _Job) -> StorageError | None:
+        try:
+            job.write()
+            job.done()
+        except StorageError as error:
+            return error
+        except Exception as error:  # told where somebody waits: a thread that dies would be waited for forever
+            return StorageError(f"cannot write: {type(error).__name__}: {error}")
+        return None

@@ -1,0 +1,87 @@
+"""A gang that shrinks and grows on a real cluster, and one that is told to stop: no image is lost, no bit differs."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.test_kill import ready_to_train, sha256
+from tests.support.nodes import Nodes, nodes
+from tests.support.notices import metadata
+from tests.support.project import Project, wait_until
+
+SLOW = ("training.kimg=48", "training.batch=32", "training.checkpoint_kimg=8", "training.snapshot_kimg=48")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Two workers on one machine."""
+    project = ready_to_train(tmp_path_factory.mktemp("undisturbed"), *SLOW, "cluster.workers=2")
+    project.stage("train")
+    return project
+
+
+def starts(project: Project) -> list[tuple[int, int]]:
+    """(images, workers) of every start."""
+    found = re.findall(r"train (?:starts|goes on after ([\d,]+) images): [\d,]+ images, (\d+) worker", project.log())
+    return [(int((nimg or "0").replace(",", "")), int(workers)) for nimg, workers in found]
+
+
+@contextmanager
+def watching(log: Path, cluster: Nodes, ip: str, service: str) -> Iterator[None]:
+    """`ganflow watch` on a node, from when it found the metadata service on."""
+    command = ["watch", "--address", cluster.address, "--node-ip", ip, "--endpoint", service]
+    with log.open("wb") as out:
+        process = subprocess.Popen([sys.executable, "-m", "ganflow.cli", *command], stdout=out, stderr=out)
+    try:
+        wait_until(lambda: "instance metadata at" in log.read_text(), "the metadata service to be found")
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_gang_that_grew_and_was_given_notice_loses_nothing(undisturbed: Project, tmp_path: Path) -> None:
+    with nodes(1) as cluster:
+        place = (f"cluster.address={cluster.address}", f"cluster.storage={tmp_path}/s", f"cluster.cache={tmp_path}/c")
+        project = ready_to_train(tmp_path / "project", *SLOW, "cluster.workers=[1,2]", *place)
+        driver = project.start("python", "-m", "pipelines.train")
+        alive = lambda: driver.poll() is None  # noqa: E731
+        wait_until(lambda: len(starts(project)) == 1 or not alive(), "a start")
+        ip = cluster.add(1)
+        wait_until(lambda: len(starts(project)) == 2 or not alive(), "growth")
+        with metadata() as cloud, watching(project.folder / "watch", cluster, ip, cloud.url):
+            cloud.announce(seconds=120)
+            notice = time.monotonic()
+            wait_until(lambda: project.log().count("paused after") == 2 or not alive(), "a pause")
+            paused_s = time.monotonic() - notice
+        assert driver.wait(480) == 0, project.log()
+    assert paused_s < 10
+    (first, grown, *shrunk) = starts(project)
+    assert (first, grown[1]) == ((0, 1), 2)
+    assert grown[0] > 0, project.log()
+    assert [workers for _, workers in shrunk] == [1], project.log()
+    assert sha256(project) == sha256(undisturbed)
+    assert project.log().count("paused after") == 2
+    for nimg, _ in (grown, *shrunk):
+        assert f"paused after {nimg:,} images" in project.log()
+
+
+def test_a_driver_that_is_told_to_stop_saves_first(undisturbed: Project, tmp_path: Path) -> None:
+    project = ready_to_train(tmp_path / "project", *SLOW, "cluster.workers=2")
+    driver = project.start("python", "-m", "pipelines.train")
+    wait_until(lambda: bool(starts(project)) or driver.poll() is not None, "a start")
+    driver.send_signal(signal.SIGTERM)
+    assert driver.wait(120) == 2, project.log()
+    (told,) = re.findall(
+        r"stopped after ([\d,]+) images by SIGTERM; the same command goes on from there", project.log()
+    )
+    assert "Traceback" not in project.log()
+    assert f"train goes on after {told} images" in project.stage("train")
+    assert sha256(project) == sha256(undisturbed)
