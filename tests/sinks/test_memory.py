@@ -22,6 +22,8 @@ finally:
     print(Path("/proc/self/status").read_text())
 """
 MiB = 2**20
+# What malloc keeps for later varies with how threads meet, by 100 MiB at times: one arena, and large blocks go back.
+PLAIN_MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
 
 
 def peak(folder: Path, n: int, out: str) -> int:
@@ -29,7 +31,8 @@ def peak(folder: Path, n: int, out: str) -> int:
     arguments = ["--model", "model", "-n", str(n), "--batch", "20", "--out", out]
     done = subprocess.run(
         [sys.executable, "-c", RUN, "generate", *arguments],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}, capture_output=True, text=True,
+        cwd=folder, env={**os.environ, **PLAIN_MALLOC, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = re.search(r"VmHWM:\s+(\d+) kB", done.stdout)
@@ -48,4 +51,4 @@ def test_memory_does_not_grow_with_their_number(out: str, tmp_path: Path) -> Non
     few, many = peak(tmp_path, FEW, f"few{out}"), peak(tmp_path, MANY, f"many{out}")
     more = (MANY - FEW) * SIDE**2 * 3
     assert more > 120 * MiB
-    assert many - few < more / 3, "what malloc keeps varies by some 30 MiB"
+    assert many - few < more / 10
