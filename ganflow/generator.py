@@ -167,11 +167,15 @@ class Generator:
     def _pixels(self, made: Tensor) -> Tensor:
         return made if self.spec.points else to_uint8(made)
 
-    def digest(self) -> str:
-        """The sha256 of the file that :func:`save` writes; equal ones make the same samples."""
+    def content(self) -> bytes:
+        """What the file that :func:`save` writes holds."""
         from safetensors.torch import save as serialise
 
-        return hashlib.sha256(serialise(_tensors(self.network), _metadata(self.spec))).hexdigest()
+        return serialise(_tensors(self.network), _metadata(self.spec))
+
+    def digest(self) -> str:
+        """The sha256 of that file; equal ones make the same samples."""
+        return hashlib.sha256(self.content()).hexdigest()
 
 
 def slerp(a: Tensor, b: Tensor, at: Tensor) -> Tensor:

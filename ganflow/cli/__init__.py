@@ -2,7 +2,7 @@
 
 import typer
 
-from ganflow.cli import cluster, config, registry, samples
+from ganflow.cli import cluster, config, registry, samples, serving
 from ganflow.errors import entry_point
 
 # No rich markup: importing rich would take most of the time of `--help`.
@@ -23,7 +23,7 @@ Examples:
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(config.app, name="config")
-for group in (samples, registry, cluster):
+for group in (samples, registry, serving, cluster):
     app.add_typer(group.app)  # without a name: its commands are this one's
 
 

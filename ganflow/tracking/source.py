@@ -35,6 +35,28 @@ def load_generator(uri: str, config: TrackingConfig, device: str = "cpu") -> gen
             return generator.load(_fetch(uri, model, server.uri_of(config), Path(folder)), device)
 
 
+def fixed(uri: str, config: TrackingConfig) -> str:
+    """An address that never means another model: the version behind an alias; anything else as it is.
+
+    Raises:
+        GanflowError: no such model or alias, or no answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    scheme, _, rest = uri.partition(":/")
+    rest = rest.strip("/")
+    if scheme != "models" or "@" not in rest:
+        return uri
+    client = server.connect(config, create=False)
+    with server.telling(server.uri_of(config)):
+        try:
+            version = version_of(client, rest)
+        except MlflowException as error:
+            raise absent(client, uri, rest, server.uri_of(config), error) from None
+    assert version is not None
+    return f"models:/{version.name}/{version.version}"
+
+
 def _local(uri: str) -> Path:
     path = Path(uri)
     if path.is_dir():

@@ -60,8 +60,12 @@ class Field:
 
     def place_of(self, worker: int) -> Host:
         """A host that a worker runs on: the first or the second such host."""
-        wait_until(lambda: len(self.places()) > worker, "workers are on two hosts")
+        self.wait_until(lambda: len(self.places()) > worker, "workers are on two hosts")
         return self.places()[worker]
+
+    def wait_until(self, holds: Callable[[], bool], what: str) -> None:
+        """Wait while Ray's nodes that have ended are started again: a last report may outrun the fault before."""
+        wait_until(lambda: self.nodes.supervise() or holds(), what)
 
     def places(self) -> list[Host]:
         """The hosts that workers run on."""
@@ -234,7 +238,10 @@ def endure(training: Training, data: Path, faults: dict[str, Fault], first: int 
     for number, (name, fault) in enumerate(faults.items()):
         training.until(first + number * every, name, since)
         times[name] = time.time()
-        fault(training.field, training)
+        try:
+            fault(training.field, training)
+        except AssertionError as error:
+            raise AssertionError(f"{name}: {error}\n{training.project.log()}") from error
         since = time.time()
     status = training.wait()
     weights = training.project.folder / WEIGHTS
@@ -300,7 +307,7 @@ def clocks_wrong(seconds: int) -> Fault:
         hosts, seen = field.places(), len(training.project.log())
         for host in hosts:
             clock.step(host, seconds)
-        wait_until(lambda: "clock is wrong" in training.project.log()[seen:], "S3 refuses a request for its time")
+        field.wait_until(lambda: "clock is wrong" in training.project.log()[seen:], "S3 refuses a request for its time")
         for host in hosts:
             clock.step(host, 0)
 
@@ -372,7 +379,7 @@ def disk_full(field: Field, training: Training) -> None:
             file.write(bytes(2**16))
             file.flush()
     seen = len(training.project.log())
-    wait_until(lambda: "No space left" in training.project.log()[seen:], "it is seen that the disk is full")
+    field.wait_until(lambda: "No space left" in training.project.log()[seen:], "it is seen that the disk is full")
     ballast.unlink()
 
 

@@ -1,0 +1,62 @@
+"""`ganflow serve`: the registry's model behind HTTP, drawn by Ray's replicas, followed through promotions."""
+
+import hashlib
+import re
+from collections.abc import Callable
+
+from ganflow import config
+from ganflow.cluster.replicas import AT_ONCE, replicas
+from ganflow.errors import require
+from ganflow.schema import ClusterConfig, TrackingConfig
+from ganflow.serving.app import Limits, Service
+from ganflow.serving.follow import follow
+from ganflow.serving.listen import bind, listen
+from ganflow.serving.model import Backend, Model
+from ganflow.tracking.source import fixed, load_generator
+
+Say = Callable[[str], None]
+
+
+def serve(model: str, *, host: str, port: int, count: int, limits: Limits, every_s: float, say: Say) -> None:
+    """Answer requests until SIGTERM or Ctrl-C; what is under way then is answered first.
+
+    Args:
+        model: where the generator is; an alias is followed.
+        host: the address that is listened on.
+        port: its port.
+        count: of replicas.
+        limits: what one request may cost.
+        every_s: seconds from one look at the alias to the next.
+        say: takes a line for people.
+
+    Raises:
+        GanflowError: no such model, no cluster, or a port that is taken.
+    """
+    require(limits.n <= AT_ONCE, "max-n", limits.n, f"must be at most {AT_ONCE}")
+    listener = bind(host, port)
+    tracking, cluster = _settings(model)
+    address = fixed(model, tracking)
+    name = "ganflow-" + re.sub(r"\W+", "-", model).strip("-")
+    with replicas(cluster, name, count, limits.waiting) as backend:
+        service = Service(_model(address, tracking, backend), backend, limits)
+
+        def look(served: str) -> Model | None:
+            now = fixed(model, tracking)
+            return None if now == served else _model(now, tracking, backend)
+
+        beside = follow(service, look, every_s, say) if address != model else None
+        listen(service.app(beside), listener, limits.seconds, lambda url: say(f"serves {address} on {url}"))
+
+
+def _settings(model: str) -> tuple[TrackingConfig, ClusterConfig]:
+    """As ``params.yaml`` says, where there is one."""
+    if config.PARAMS.is_file():
+        settings = config.load()
+        return settings.tracking, settings.cluster
+    return TrackingConfig(experiment=""), ClusterConfig()
+
+
+def _model(address: str, tracking: TrackingConfig, backend: Backend) -> Model:
+    generator = load_generator(address, tracking)
+    content = generator.content()
+    return Model(address, hashlib.sha256(content).hexdigest(), generator, backend.add(content))

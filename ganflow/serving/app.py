@@ -1,0 +1,199 @@
+"""The HTTP side: limits, time-outs, errors in one line, health, figures. No request reaches a network unchecked."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ganflow.errors import ConfigError, GanflowError
+from ganflow.serving.answer import FORMATS
+from ganflow.serving.meters import MEDIA_TYPE, Meters
+from ganflow.serving.model import Backend, BusyError, Model
+from ganflow.serving.request import Asked, from_query, parse
+
+RETRY_S = 1  # what a client is told to wait
+SOON_S = 2.0  # for a look at the backend
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may cost."""
+
+    n: int = 64  # samples
+    body: int = 2**16  # bytes
+    seconds: float = 30.0  # from request to answer
+    waiting: int = 256  # requests at a time; more are turned away
+
+
+class Service:
+    """Answers requests with samples of one model, which another may replace at any time."""
+
+    def __init__(self, model: Model, backend: Backend, limits: Limits) -> None:
+        self._backend, self._limits, self._meters, self._waiting = backend, limits, Meters(), 0
+        self.serve(model)
+
+    def serve(self, model: Model) -> None:
+        """Answer what comes from now on with this model."""
+        self.model = model
+        self._meters.now_serves(model)
+
+    def app(self, beside: Callable[[], Awaitable[None]] | None = None) -> Starlette:
+        """The ASGI application; ``beside`` runs as long as it does."""
+
+        @contextlib.asynccontextmanager
+        async def lifespan(app: Starlette) -> AsyncIterator[None]:
+            task = asyncio.ensure_future(beside()) if beside else None
+            yield
+            if task:
+                task.cancel()
+
+        routes = [
+            Route("/", self._describe, methods=["GET"]),
+            Route("/generate", self._measured(self._generate), methods=["GET", "POST"]),
+            Route("/health", self._health, methods=["GET"]),
+            Route("/metrics", self._figures, methods=["GET"]),
+        ]
+        handlers: dict[Any, Any] = {HTTPException: _refused, ConfigError: _misfit, Exception: _failed}
+        return Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+
+    async def _describe(self, request: Request) -> Response:
+        model, spec = self.model, self.model.generator.spec
+        truncated = "w, 0 to 1" if model.generator.has_w else "z, more than 0"
+        return _json(
+            200,
+            {
+                "model": model.address,
+                "digest": model.digest,
+                "samples": "points" if spec.points else f"{spec.resolution}x{spec.resolution}x{spec.channels}",
+                "classes": spec.classes or spec.num_classes,
+                "truncation": truncated,
+                "limits": {"n": self._limits.n, "body": self._limits.body, "seconds": self._limits.seconds},
+                "try": f"/generate?n=4&seed=7&format={'|'.join(FORMATS)}",
+            },
+        )
+
+    async def _generate(self, request: Request) -> Response:
+        model = self.model
+        asked = parse(await self._options(request), model.generator, self._limits.n)
+        content = await self._answer(model, asked)
+        self._meters.samples.inc(asked.n)
+        headers = {"x-ganflow-model": model.address, "x-ganflow-digest": model.digest}
+        return Response(content, media_type=FORMATS[asked.format][0], headers=headers)
+
+    async def _options(self, request: Request) -> dict[str, Any]:
+        """Those of the URL, or those of the body."""
+        query = from_query(request.query_params.multi_items())
+        if request.method != "POST":
+            return query
+        if query:
+            raise HTTPException(400, "options belong into the body of a POST, not into its URL")
+        try:
+            async with asyncio.timeout(self._limits.seconds):
+                return _object(await self._body(request))
+        except TimeoutError:
+            raise HTTPException(408, f"the body did not come within {self._limits.seconds:g} s") from None
+        except ClientDisconnect:
+            raise HTTPException(400, "the body did not come to its end") from None
+
+    async def _body(self, request: Request) -> bytes:
+        body, most = bytearray(), self._limits.body
+        async for part in request.stream():
+            body += part
+            if len(body) > most:
+                raise HTTPException(413, f"the body is larger than {most} bytes")
+        return bytes(body)
+
+    async def _answer(self, model: Model, asked: Asked) -> bytes:
+        limits = self._limits
+        if self._waiting >= limits.waiting:
+            raise _later(f"{limits.waiting} requests wait already")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(limits.seconds):
+                return await self._backend.answer(model, asked)
+        except TimeoutError:
+            raise _later(f"no answer within {limits.seconds:g} s") from None
+        except BusyError as error:
+            raise _later(str(error)) from None
+        finally:
+            self._waiting -= 1
+
+    def _measured(self, endpoint: Endpoint) -> Endpoint:
+        """The same endpoint, counted by what came of it."""
+
+        async def counted(request: Request) -> Response:
+            begun, status = time.perf_counter(), 500
+            self._meters.waiting.inc()
+            try:
+                response = await endpoint(request)
+                status = response.status_code
+                return response
+            except HTTPException as error:
+                status = error.status_code
+                raise
+            except ConfigError:
+                status = 400
+                raise
+            finally:
+                self._meters.waiting.dec()
+                self._meters.requests.labels(status).inc()
+                self._meters.seconds.observe(time.perf_counter() - begun)
+
+        return counted
+
+    async def _health(self, request: Request) -> Response:
+        try:
+            async with asyncio.timeout(SOON_S):
+                well = await self._backend.ready()
+        except TimeoutError:
+            well = False
+        if not well:
+            raise _later("nobody is there to draw samples")
+        return _json(200, {"status": "ok", "model": self.model.address})
+
+    async def _figures(self, request: Request) -> Response:
+        return Response(self._meters.text(), media_type=MEDIA_TYPE)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    """The options of a JSON body; none of an empty one."""
+    try:
+        content = json.loads(body) if body else {}
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, f"the body is no JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise HTTPException(400, 'the body must be a JSON object, as {"n": 4, "seed": 7}')
+    return content
+
+
+def _later(line: str) -> HTTPException:
+    return HTTPException(503, line, {"retry-after": str(RETRY_S)})
+
+
+def _json(status: int, content: object, headers: dict[str, str] | None = None) -> Response:
+    """Pure ASCII: somebody's lone surrogate has no bytes in UTF-8."""
+    return Response(json.dumps(content) + "\n", status, headers, "application/json")
+
+
+async def _refused(request: Request, error: HTTPException) -> Response:
+    return _json(error.status_code, {"error": error.detail}, dict(error.headers or {}))
+
+
+async def _misfit(request: Request, error: ConfigError) -> Response:
+    return _json(400, {"error": str(error)})
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """A defect: what the generator does wrong is told, anything else is in the log alone."""
+    return _json(500, {"error": str(error) if isinstance(error, GanflowError) else "the service failed"})

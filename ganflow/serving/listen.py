@@ -1,0 +1,58 @@
+"""The way from a socket to the service, and its end by a signal: what is under way is answered first."""
+
+import contextlib
+import math
+import signal
+import socket
+from collections.abc import Callable
+from typing import NoReturn
+
+import uvicorn
+from starlette.applications import Starlette
+
+from ganflow.errors import require
+
+KEEP_ALIVE_S = 15
+HEADERS = 2**14  # bytes of a request's head
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that nobody else has; port 0 takes a free one.
+
+    Raises:
+        ConfigError: the port is taken, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or error
+        require(False, "host:port", f"{host}:{port}", f"{why}; name another --port or --host")
+        raise
+
+
+def listen(app: Starlette, listener: socket.socket, grace_s: float, begun: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way then get ``grace_s`` to be answered.
+
+    Args:
+        app: the application.
+        listener: of :func:`bind`.
+        grace_s: seconds.
+        begun: gets the address once it listens.
+    """
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, http="h11", lifespan="on", log_level="error", access_log=False, server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=math.ceil(grace_s),
+            h11_max_incomplete_event_size=HEADERS,
+        )
+    )  # fmt: skip
+    signal.signal(signal.SIGTERM, _end)  # uvicorn raises what ended it once more when all is answered
+    host, port = listener.getsockname()[:2]
+    begun(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
+
+
+def _end(number: int, frame: object) -> NoReturn:
+    raise SystemExit(0)

@@ -1,0 +1,38 @@
+"""The model that is served, and who draws its samples."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ganflow.generator import Generator
+from ganflow.serving.request import Asked
+
+
+@dataclass(frozen=True)
+class Model:
+    """One version. Another one takes its place as a whole, so a request is answered by the one it was held against."""
+
+    address: str  # that never changes its meaning: models:/NAME/3, or a path
+    digest: str  # sha256 of the weights' file
+    generator: Generator  # against which requests are held
+    weights: Any  # what the backend finds them by
+
+
+class BusyError(Exception):
+    """No room for another request now; a later one may find some."""
+
+
+class Backend(Protocol):
+    """Draws samples somewhere."""
+
+    def add(self, content: bytes) -> Any:
+        """Take the weights of a model, the bytes of its file; gives what :attr:`Model.weights` holds."""
+
+    async def answer(self, model: Model, asked: Asked) -> bytes:
+        """The answer, encoded as asked.
+
+        Raises:
+            BusyError: too many wait.
+        """
+
+    async def ready(self) -> bool:
+        """Whether somebody is there to draw."""
