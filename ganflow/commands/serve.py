@@ -10,7 +10,7 @@ from ganflow.errors import require
 from ganflow.schema import ClusterConfig, TrackingConfig
 from ganflow.serving.app import Limits, Service
 from ganflow.serving.follow import follow
-from ganflow.serving.listen import bind, listen
+from ganflow.serving.listen import bind, listen, url
 from ganflow.serving.model import Backend, Model
 from ganflow.tracking.source import fixed, load_generator
 
@@ -45,7 +45,8 @@ def serve(model: str, *, host: str, port: int, count: int, limits: Limits, every
             return None if now == served else _model(now, tracking, backend)
 
         beside = follow(service, look, every_s, say) if address != model else None
-        listen(service.app(beside), listener, limits.seconds, lambda url: say(f"serves {address} on {url}"))
+        say(f"serves {address} on {url(listener)}")
+        listen(service.app(beside), listener, limits.seconds)
 
 
 def _settings(model: str) -> tuple[TrackingConfig, ClusterConfig]:

@@ -65,7 +65,9 @@ class Service:
             Route("/metrics", self._figures, methods=["GET"]),
         ]
         handlers: dict[Any, Any] = {HTTPException: _refused, ConfigError: _misfit, Exception: _failed}
-        return Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+        app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+        app.router.redirect_slashes = False
+        return app
 
     async def _describe(self, request: Request) -> Response:
         model, spec = self.model, self.model.generator.spec

@@ -4,7 +4,6 @@ import contextlib
 import math
 import signal
 import socket
-from collections.abc import Callable
 from typing import NoReturn
 
 import uvicorn
@@ -31,27 +30,28 @@ def bind(host: str, port: int) -> socket.socket:
         raise
 
 
-def listen(app: Starlette, listener: socket.socket, grace_s: float, begun: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way then get ``grace_s`` to be answered.
-
-    Args:
-        app: the application.
-        listener: of :func:`bind`.
-        grace_s: seconds.
-        begun: gets the address once it listens.
-    """
-    server = uvicorn.Server(
+def server(app: Starlette, grace_s: float) -> uvicorn.Server:
+    """What answers on a socket; when it is told to end, requests under way get ``grace_s`` seconds."""
+    return uvicorn.Server(
         uvicorn.Config(
             app, http="h11", lifespan="on", log_level="error", access_log=False, server_header=False,
             timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=math.ceil(grace_s),
             h11_max_incomplete_event_size=HEADERS,
         )
     )  # fmt: skip
+
+
+def listen(app: Starlette, listener: socket.socket, grace_s: float) -> None:
+    """Serve on a socket of :func:`bind` until SIGTERM or SIGINT."""
     signal.signal(signal.SIGTERM, _end)  # uvicorn raises what ended it once more when all is answered
-    host, port = listener.getsockname()[:2]
-    begun(f"http://{f'[{host}]' if ':' in host else host}:{port}")
     with contextlib.suppress(KeyboardInterrupt):
-        server.run(sockets=[listener])
+        server(app, grace_s).run(sockets=[listener])
+
+
+def url(listener: socket.socket) -> str:
+    """Where it listens."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _end(number: int, frame: object) -> NoReturn:
