@@ -23,7 +23,11 @@ def bind(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=1024)
+        listener = socket.create_server((host, port), family=family, backlog=1024)
+        # Connections inherit it. asyncio's own way passes a socket of this kind over, and head and body of an answer go
+        # out apart: the body would wait 40 ms for the client's acknowledgement of the head.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or error
         require(False, "host:port", f"{host}:{port}", f"{why}; name another --port or --host")
