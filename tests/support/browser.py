@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 DEADLINE_S = 120
 NOWHERE = "127.0.0.1:9"  # as proxy: nothing leaves this machine, the page's requests no more than Chromium's own
@@ -15,8 +16,10 @@ OPTIONS = (
 )  # fmt: skip
 
 
-def chromium(page: Path, folder: Path, *arguments: str, width: int = 1200, height: int = 2400) -> tuple[str, set[str]]:
-    """Open a page; what Chromium prints, and the addresses that the page asked for.
+def chromium(
+    page: Path | str, folder: Path, *arguments: str, width: int = 1200, height: int = 2400
+) -> tuple[str, set[str]]:
+    """Open a page, a file or an address of a server on this machine; what Chromium prints, and whom the page asked.
 
     Raises:
         AssertionError: no Chromium, or it failed.
@@ -25,7 +28,10 @@ def chromium(page: Path, folder: Path, *arguments: str, width: int = 1200, heigh
     assert found, "this test needs Chromium: apt-get install -y chromium, or say where it is by CHROMIUM=…"
     log = folder / "net.json"
     here = (f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", f"--window-size={width},{height}")
-    command = [found, *OPTIONS, *here, *arguments, page.as_uri()]
+    address = page.as_uri() if isinstance(page, Path) else page
+    if not isinstance(page, Path):
+        here += (f"--proxy-bypass-list={urlsplit(page).hostname}",)  # the last one counts
+    command = [found, *OPTIONS, *here, *arguments, address]
     done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout, _asked(log)

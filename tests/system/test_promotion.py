@@ -13,12 +13,15 @@ from mlflow import MlflowClient
 
 from ganflow import generator
 from ganflow.tracking import lineage
+from tests.support.browser import chromium
 from tests.support.project import Project
 from tests.system.conftest import BUCKET
+from tests.system.faults import BUILD
 from tests.system.mlflow_server import MlflowServer
 from tests.system.postgres import Postgres
 from tests.system.swift import SECRET, Swift
 
+LOADED = "--virtual-time-budget=30000"  # ms of the page's clock, in which it asks for what it shows
 NAME = "contested"  # no other test registers it
 WORSE, BETTER, TWIN = 1, 2, 3  # versions
 SETTINGS = (
@@ -133,6 +136,20 @@ def test_the_gate_promotes_one_refuses_the_other_and_a_rollback_undoes_it(team: 
     assert team.ganflow(0, "rollback") == f"rolled back: {NAME} version 1 is champion, no longer 2"
     assert team.champion() == [(WORSE,)]
     assert team.ganflow(2, "rollback") == f"ganflow: {NAME} has had no champion before version 1"
+
+
+def test_mlflows_own_page_shows_who_is_champion_and_why(team: Team, tmp_path: Path) -> None:
+    page = f"{team.server.uri}/#/models/{NAME}"
+    BUILD.mkdir(exist_ok=True)
+    for name, address in (("registry", page), ("version", f"{page}/versions/{BETTER}")):
+        shot = f"--screenshot={(BUILD / name).resolve()}.png"
+        chromium(address, tmp_path, LOADED, shot, width=1700, height=1100)
+    shown, _ = chromium(page, tmp_path, LOADED, "--dump-dom")
+    assert all(f"Version {version}" in shown for version in (WORSE, BETTER, TWIN))
+    assert "champion" in shown
+    why, _ = chromium(f"{page}/versions/{BETTER}", tmp_path, LOADED, "--dump-dom")
+    assert "promotion.reasons" in why
+    assert "promoted" in why
 
 
 def test_of_promotions_at_once_one_wins(team: Team) -> None:
