@@ -13,7 +13,9 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 lets other machines ask.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
     replicas: Annotated[int, typer.Option(min=1, help="Processes that draw, on any node of the cluster.")] = 1,
-    max_n: Annotated[int, typer.Option(min=1, help="The most samples of one request.")] = 64,
+    max_n: Annotated[
+        int | None, typer.Option(min=1, help="The most samples of one request; 64, fewer of large images.")
+    ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds until a request is given up with 503.")] = 30,
     waiting: Annotated[int, typer.Option(min=1, help="Requests at a time; more get 503 at once.")] = 256,
     poll: Annotated[float, typer.Option(min=0.1, help="Seconds between looks at where the alias points.")] = 5,
@@ -34,7 +36,7 @@ def serve(
     from ganflow.serving.app import Limits
 
     answer(
-        model, host=host, port=port, count=replicas, every_s=poll,
-        limits=Limits(n=max_n, seconds=timeout, waiting=waiting),
+        model, host=host, port=port, count=replicas, every_s=poll, most=max_n,
+        limits=Limits(seconds=timeout, waiting=waiting),
         say=lambda line: typer.echo(f"serve: {line}", err=True),
     )  # fmt: skip

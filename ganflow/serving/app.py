@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -90,7 +91,7 @@ class Service:
         asked = parse(await self._options(request), model.generator, self._limits.n)
         content = await self._answer(model, asked)
         self._meters.samples.inc(asked.n)
-        headers = {"x-ganflow-model": model.address, "x-ganflow-digest": model.digest}
+        headers = {"x-ganflow-model": quote(model.address, safe="/:@"), "x-ganflow-digest": model.digest}
         return Response(content, media_type=FORMATS[asked.format][0], headers=headers)
 
     async def _options(self, request: Request) -> dict[str, Any]:

@@ -51,6 +51,13 @@ def test_samples_by_get_and_post(running: Running) -> None:
     assert running.ask("/generate", b"").body[:4] == b"\x89PNG"
 
 
+def test_a_path_in_any_script(running: Running) -> None:
+    running.service.serve(model_of(model(), "/модель/1", running.backend))
+    assert running.ask("/generate").headers["x-ganflow-model"] == "/%D0%BC%D0%BE%D0%B4%D0%B5%D0%BB%D1%8C/1"
+    assert running.ask("/").json["model"] == "/модель/1"
+    assert running.ask("/metrics").status == 200
+
+
 def test_what_it_is(running: Running) -> None:
     said = running.ask("/").json
     assert (said["model"], said["samples"], said["classes"]) == ("models:/x/1", "8x8x3", ["cat", "dog", "owl"])
