@@ -154,6 +154,8 @@ def replicas(cluster: ClusterConfig, name: str, count: int, most_ongoing: int) -
             yield Replicas(serve.run(deployment.bind(), name=name, route_prefix=None))
         finally:
             serve.delete(name)
+            if not serve.status().applications:  # nobody else's: the controller would outlive this process
+                serve.shutdown()
 
 
 def _batching() -> type:
