@@ -127,7 +127,7 @@ def _program(generator: Generator) -> torch.export.ExportedProgram:
         program = torch.export.export(
             wrapped.eval(), tuple(inputs.values()), dynamic_shapes=_dynamic(inputs), strict=True
         )
-    program.example_inputs = None  # type: ignore[assignment] # torch would pickle them into the file
+    program.example_inputs = None  # torch would pickle them into the file
     for module in program.graph_module.modules():
         for node in module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ():
             for key in ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node"):

@@ -139,7 +139,8 @@ def test_the_signature_names_its_params(tracking: TrackingConfig, run_id: str, t
     write_model(tmp_path / "model", run_id)
     signature = package.signature(generator.load(tmp_path / "model" / generator.FILE).spec)
     assert {p.name: (p.dtype.name, p.default) for p in signature.params.params} == {
-        "n": ("long", 16), "seed": ("long", 0), "label": ("long", -1)
+        "n": ("long", 16), "seed": ("long", 0), "label": ("long", -1), "truncation": ("double", -1.0),
+        "format": ("string", "array"),
     }  # fmt: skip
     assert signature.outputs.inputs[0].shape == (-1, 8, 8, 1)
 
