@@ -50,7 +50,7 @@ def markdown(card: Card, left_out: Mapping[str, str]) -> str:
         card: what is known.
         left_out: files that are not there, with the reason.
     """
-    front = yaml.safe_dump(_front(card), sort_keys=False, allow_unicode=True)
+    front = yaml.safe_dump(_front(card, left_out), sort_keys=False, allow_unicode=True)
     picture = "" if SAMPLES in left_out else f"![samples, not chosen]({SAMPLES})"
     use = "## How to use it\n\n" + "\n\n".join(_ways(card, left_out))
     parts = [f"# {code(card.name)}", _what(card), picture, _figures(card), use, *_made(card), _limits(card)]
@@ -71,7 +71,7 @@ def code(value: object, cell: bool = False) -> str:
     return span.replace("|", r"\|") if cell else span
 
 
-def _front(card: Card) -> dict[str, Any]:
+def _front(card: Card, left_out: Mapping[str, str]) -> dict[str, Any]:
     """What Hugging Face's hub reads."""
     licensed: dict[str, Any] = {}
     if _SPDX.fullmatch(card.license):
@@ -79,7 +79,8 @@ def _front(card: Card) -> dict[str, Any]:
     elif card.license:
         licensed = {"license": "other", "license_name": card.license}
     task = {} if card.spec.points else {"pipeline_tag": "unconditional-image-generation"}
-    return {**licensed, "library_name": "ganflow", **task, "tags": ["gan", "safetensors", "pytorch", "onnx"]}
+    forms = [name for file, name in ((export.PT2, "pytorch"), (export.ONNX, "onnx")) if file not in left_out]
+    return {**licensed, "library_name": "ganflow", **task, "tags": ["gan", "safetensors", *forms]}
 
 
 def _what(card: Card) -> str:

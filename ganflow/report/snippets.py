@@ -1,5 +1,7 @@
 """How a registered model is used, as a reader pastes it; tests run what stands here."""
 
+import torch
+
 from ganflow.export import IMAGES, LABELS, Z
 from ganflow.generator import GeneratorSpec
 
@@ -32,7 +34,7 @@ def with_torch(spec: GeneratorSpec, file: str) -> str:
     names = f"{Z}, {LABELS}" if spec.num_classes else Z
     shown = "points = made[:, :, 0, 0]" if spec.points else (
         "pixels = (made * 127.5 + 128).clamp(0, 255).to(torch.uint8)")  # fmt: skip
-    return f"""With torch alone:
+    return f"""With torch alone (written by {torch.__version__.partition("+")[0]}; load only what you trust):
 
 ```python
 import torch

@@ -54,12 +54,12 @@ def test_the_folder_is_all_that_others_need(tracking: TrackingConfig, tmp_path: 
     for said in ("| FID | 12.5 | 12 to 13 |", "recipe: `tests`", "source: `digits`", "path: `s3://***@bucket/x`"):
         assert said in text
     assert "secret" not in text
-    first = text.index("```python\nimport torch")
-    snippets = re.findall(r"```python\n(.*?)```", text[first:], re.DOTALL)
-    assert len(snippets) == 2
-    for snippet in snippets:
-        alone = f"import sys; sys.modules['ganflow'] = None\n{snippet}\nprint(pixels.dtype, tuple(pixels.shape))"
-        assert run(alone, folder).removeprefix("torch.") == "uint8 (16, 1, 8, 8)"
+    by_mlflow, *alone = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert run(f"{by_mlflow}\nprint(len(samples), samples[0][:5])", folder) == "16 iVBOR"  # PNG in base64
+    assert len(alone) == 2
+    for snippet in alone:
+        program = f"import sys; sys.modules['ganflow'] = None\n{snippet}\nprint(pixels.dtype, tuple(pixels.shape))"
+        assert run(program, folder).removeprefix("torch.") == "uint8 (16, 1, 8, 8)"
 
 
 def test_nothing_in_the_folder_is_pickled_or_names_an_import_path(tracking: TrackingConfig, tmp_path: Path) -> None:
