@@ -1,6 +1,7 @@
 """A registered model without this repository: its folder alone, with torch, onnxruntime or MLflow beside it."""
 
 import json
+import pickle
 import pickletools
 import re
 import shutil
@@ -71,6 +72,7 @@ def test_nothing_in_the_folder_is_pickled_or_names_an_import_path(tracking: Trac
             with zipfile.ZipFile(path) as archive:
                 contents |= {f"{path.name}!{name}": archive.read(name) for name in archive.namelist()}
     assert "generator.pt2!generator/models/model.json" in contents
+    assert is_pickle(pickle.dumps(folder)), "the test sees what it looks for"
     assert [name for name, content in contents.items() if is_pickle(content)] == []
     named = {name for name, content in contents.items() if b"ganflow.networks" in content}
     assert named == set()
