@@ -24,6 +24,7 @@ CONDITIONING = ("none", "projection", "auxiliary")
 PRECISIONS = ("auto", "fp32", "bf16")
 DECAYS = ("constant", "linear", "cosine")
 ON_COLLAPSE = ("stop", "rollback", "warn")
+LONGEST_LICENCE = 200
 LATENCY = "latency_ms"  # of a batch of images: a figure of the gate's alone
 
 
@@ -145,6 +146,7 @@ def _check_values(config: Config) -> None:
     _check_schedule(config)
     _check_guard(t.guard)
     _check_promotion(config)
+    _check_licence(config.register.license)
     check_workers(t.batch, config.cluster.workers)
 
 
@@ -171,6 +173,12 @@ def _check_guard(g: GuardConfig) -> None:
     require(g.rollbacks >= 0, key + "rollbacks", g.rollbacks, "0 (stop at once) or more")
     require(g.on_collapse in ON_COLLAPSE, key + "on_collapse", g.on_collapse, "one of " + ", ".join(ON_COLLAPSE))
     require(0 <= g.min_diversity < 1, key + "min_diversity", g.min_diversity, "0 (never a collapse) to less than 1")
+
+
+def _check_licence(text: str) -> None:
+    one_line = text.isprintable() and text == text.strip() and len(text) <= LONGEST_LICENCE
+    allowed = f"an SPDX id or one line of at most {LONGEST_LICENCE} characters; empty states none"
+    require(one_line, "register.license", text, allowed)
 
 
 def _check_promotion(config: Config) -> None:

@@ -201,6 +201,16 @@ def test_options_that_are_left_out_take_their_default() -> None:
     assert checked.gan.generator == {"name": "dcgan", "width": 64, "kernel": 4, "norm": "batch"}
 
 
+@pytest.mark.parametrize("text", ["", "CC-BY-4.0", "Apache-2.0 WITH LLVM-exception", "Ask the authors."])
+def test_a_licence_is_an_id_or_a_line(text: str) -> None:
+    assert config.check(changed("register.license", text)).register.license == text
+
+
+@pytest.mark.parametrize("text", ["two\nlines", " MIT", "x" * 201, "\x1b[0m"])
+def test_a_licence_of_several_lines_is_refused(text: str) -> None:
+    assert line_of(changed("register.license", text)).endswith("characters; empty states none")
+
+
 @pytest.mark.parametrize("key", ["data", "gan.generator", "gan.loss", "optimizers.discriminator", "register.name"])
 def test_what_has_no_default_must_be_set(key: str) -> None:
     assert line_of(changed(key, ABSENT)) == f"{key}=???: must be set"

@@ -8,55 +8,65 @@ from typing import Any
 
 import ganflow
 from ganflow import generator
+from ganflow.report.card import WEIGHTS as WEIGHTS  # where MLflow puts the artifact inside of a model
+from ganflow.report.card import Card
+from ganflow.tracking import handover
 
 NAME = "generator"  # of the logged model
-WEIGHTS = f"artifacts/{generator.FILE}"  # where MLflow puts the artifact inside of a model
 SCRIPT = Path(__file__).with_name("served.py")
-DEFAULTS = {"n": 16, "seed": 0, "label": -1}  # of a request; label -1 is every class in turn
+# Of a request; label -1 is every class in turn, truncation -1 is none.
+DEFAULTS: dict[str, int | float | str] = {"n": 16, "seed": 0, "label": -1, "truncation": -1.0, "format": "array"}
 
-_CODE = ("__init__.py", "errors.py", "component.py", "draws.py", "generator.py", "networks")
-_REQUIREMENTS = ("mlflow", "torch", "numpy", "safetensors", "omegaconf")
+_CODE = ("__init__.py", "errors.py", "component.py", "draws.py", "images.py", "generator.py", "networks")
+_REQUIREMENTS = ("mlflow", "torch", "numpy", "safetensors", "omegaconf", "pillow")
 
 
-def write(folder: Path, weights: Path, model_id: str, run_id: str) -> None:
-    """Write the MLflow model of a generator.
+def write(folder: Path, weights: Path, model_id: str, run_id: str, card: Card) -> None:
+    """Write the MLflow model of a generator, with exports, samples and its card for those who have no MLflow.
 
     Args:
         folder: new; what is logged.
         weights: the generator's safetensors file.
         model_id: the logged model's id in MLflow.
         run_id: the training's run.
+        card: what its README.md says.
     """
     import numpy as np
     from mlflow import pyfunc
     from mlflow.models import Model
 
+    G = generator.load(weights)
     with tempfile.TemporaryDirectory() as staged:
         pyfunc.save_model(
             path=str(folder),
             python_model=str(SCRIPT),
             artifacts={"generator": str(weights.resolve())},
             code_paths=[str(_stage_code(Path(staged)))],
-            signature=signature(generator.load(weights).spec),
+            signature=signature(G.spec),
             input_example=(np.zeros(1, np.int64), dict(DEFAULTS)),
             pip_requirements=requirements(),
             mlflow_model=Model(model_id=model_id, run_id=run_id),
         )
     for cache in list(folder.rglob("__pycache__")):
         shutil.rmtree(cache)
+    handover.write(folder, G, card)
 
 
 def signature(spec: generator.GeneratorSpec) -> Any:
-    """What the served model takes (``n``, ``seed``, ``label``) and gives: uint8 (n, H, W, C), points float32 (n, 2)."""
+    """What the served model takes (:data:`DEFAULTS`) and gives: uint8 (n, H, W, C), points float32 (n, 2).
+
+    MLflow has no word for an answer of two types, so ``format`` "png" stands in the model card alone.
+    """
     import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
     pixels = TensorSpec(np.dtype(np.uint8), (-1, spec.resolution, spec.resolution, spec.channels))
     points = TensorSpec(np.dtype(np.float32), (-1, spec.channels))
+    types = {int: DataType.long, float: DataType.double, str: DataType.string}
     return ModelSignature(
         outputs=Schema([points if spec.points else pixels]),
-        params=ParamSchema([ParamSpec(name, DataType.long, value) for name, value in DEFAULTS.items()]),
+        params=ParamSchema([ParamSpec(name, types[type(value)], value) for name, value in DEFAULTS.items()]),
     )
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from ganflow import generator
 from ganflow.errors import GanflowError, require
+from ganflow.report.card import Card
 from ganflow.schema import Config
-from ganflow.tracking import lineage, package, server
+from ganflow.tracking import handover, lineage, package, server
 from ganflow.tracking.params import clean_key, loggable, redact
 
 DIGEST = "model_digest"
@@ -66,11 +67,13 @@ def register(
     client = server.connect(config.tracking)
     with server.telling(server.uri_of(config.tracking)):
         run = _run(client, config, record)
+        card = handover.card_of(name, config.register.license, generator.load(weights), record, run, metrics)
         found = _find_version(client, name, record.model_digest)
-        made = None if found else _make_version(client, name, run, record, weights)
+        made = None if found else _make_version(client, run, record, weights, card)
         version = _only(client, name, record.model_digest)
         _link(client, version)
         _describe(client, run, version, _tags(record, metrics), _figures(metrics))
+        handover.describe(client, version, card)
         for file in files:
             client.log_artifact(run.info.run_id, str(file), EVALUATION.rstrip("/"))
         for path, text in (made_from or {}).items():
@@ -141,29 +144,29 @@ def _only(client: Any, name: str, digest: str) -> Any:
     return first
 
 
-def _make_version(client: Any, name: str, run: Any, record: lineage.RunRecord, weights: Path) -> Any | None:
+def _make_version(client: Any, run: Any, record: lineage.RunRecord, weights: Path, card: Card) -> Any | None:
     """A new version; None if another process made one meanwhile, and withdrew the model that this one completed."""
     from mlflow.exceptions import MlflowException
 
     try:
-        return _create_version(client, name, run, record, weights)
+        return _create_version(client, run, record, weights, card)
     except MlflowException:
-        if _find_version(client, name, record.model_digest) is None:
+        if _find_version(client, card.name, record.model_digest) is None:
             raise
         return None
 
 
-def _create_version(client: Any, name: str, run: Any, record: lineage.RunRecord, weights: Path) -> Any:
+def _create_version(client: Any, run: Any, record: lineage.RunRecord, weights: Path, card: Card) -> Any:
     from mlflow.exceptions import MlflowException
 
-    model = _logged_model(client, run, record, weights)
+    model = _logged_model(client, run, record, weights, card)
     try:
-        client.create_registered_model(name)
+        client.create_registered_model(card.name)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     return client.create_model_version(
-        name,
+        card.name,
         source=f"models:/{model.model_id}",
         run_id=run.info.run_id,
         tags={DIGEST: record.model_digest},
@@ -171,7 +174,7 @@ def _create_version(client: Any, name: str, run: Any, record: lineage.RunRecord,
     )
 
 
-def _logged_model(client: Any, run: Any, record: lineage.RunRecord, weights: Path) -> Any:
+def _logged_model(client: Any, run: Any, record: lineage.RunRecord, weights: Path, card: Card) -> Any:
     """The run's logged model of these weights, with its files; one that was begun is completed."""
     begun = client.search_logged_models(
         [run.info.experiment_id],
@@ -182,7 +185,7 @@ def _logged_model(client: Any, run: Any, record: lineage.RunRecord, weights: Pat
     if model.status.value != "READY":
         with tempfile.TemporaryDirectory() as staged:
             folder = Path(staged, "model")
-            package.write(folder, weights, model.model_id, run.info.run_id)
+            package.write(folder, weights, model.model_id, run.info.run_id, card)
             client.log_model_artifacts(model.model_id, str(folder))
         model = client.finalize_logged_model(model.model_id, "READY")
     return model

@@ -74,7 +74,9 @@ def test_again_is_the_same_version_and_other_weights_are_another(
     assert int(client.get_model_version_by_alias(MODEL, "challenger").version) == other.version == 2
 
 
-@pytest.mark.parametrize("dies_in", ["log_model_artifacts", "finalize_logged_model", "create_model_version"])
+@pytest.mark.parametrize(
+    "dies_in", ["log_model_artifacts", "finalize_logged_model", "create_model_version", "update_model_version"]
+)
 def test_what_an_interrupted_try_left_is_made_whole(
     tracking: TrackingConfig, run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies_in: str
 ) -> None:
@@ -90,6 +92,7 @@ def test_what_an_interrupted_try_left_is_made_whole(
     assert [int(v.version) for v in versions(tracking)] == [version.version]
     assert [(m.model_id, m.status.value) for m in logged_models(tracking)] == [(version.model_id, "READY")]
     assert len(server.connect(tracking).get_run(run_id).outputs.model_outputs) == 1
+    assert "| FID | 12.5 |" in versions(tracking)[0].description
     load_generator(f"models:/{MODEL}@challenger", tracking)
 
 
@@ -139,7 +142,8 @@ def test_the_signature_names_its_params(tracking: TrackingConfig, run_id: str, t
     write_model(tmp_path / "model", run_id)
     signature = package.signature(generator.load(tmp_path / "model" / generator.FILE).spec)
     assert {p.name: (p.dtype.name, p.default) for p in signature.params.params} == {
-        "n": ("long", 16), "seed": ("long", 0), "label": ("long", -1)
+        "n": ("long", 16), "seed": ("long", 0), "label": ("long", -1), "truncation": ("double", -1.0),
+        "format": ("string", "array"),
     }  # fmt: skip
     assert signature.outputs.inputs[0].shape == (-1, 8, 8, 1)
 

@@ -1,0 +1,102 @@
+"""What lies beside a registered model's weights, so that others use it without this repository; and its description."""
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ganflow import export
+from ganflow.errors import GanflowError
+from ganflow.files import write_whole
+from ganflow.generator import Generator
+from ganflow.images import picture
+from ganflow.report.card import EXPORTS, SAMPLES, Card, markdown, summary
+from ganflow.tracking.lineage import RunRecord
+
+README = "README.md"
+SHOWN, SHOWN_POINTS, COLUMNS = 64, 2500, 16
+
+LONGEST = 5000  # characters of a description in MLflow's tables
+_MARK = re.compile(r"(?s)(.*)\n\n<!-- ganflow ([0-9a-f]{16}) -->\Z")
+
+
+def card_of(
+    name: str, license: str, generator: Generator, record: RunRecord, run: Any, metrics: Mapping[str, Any]
+) -> Card:
+    """What the records say of a model.
+
+    Args:
+        name: of the registered model.
+        license: SPDX id or a line; empty: none is stated.
+        generator: the model.
+        record: ``run.json``.
+        run: MLflow's entity of the training's run, whose parameters hold no secrets.
+        metrics: ``reports/metrics.json``.
+    """
+    data = {
+        "source": run.data.params.get("data.name"),
+        "path": run.data.params.get("data.path"),
+        "images": _profile(run).get("images"),
+        "sha256": record.data_digest,
+        "md5 in DVC": record.data_md5,
+    }
+    origin = {
+        "recipe": record.recipe,
+        "git commit": record.git_commit,
+        "MLflow run": record.run_id,
+        "environment": record.environment,
+        "sha256 of the weights": record.model_digest,
+    }
+    parameters = sum(p.numel() for p in generator.network.parameters())
+    return Card(name, generator.spec, parameters, _known(data), _known(origin), metrics, license)
+
+
+def write(folder: Path, generator: Generator, card: Card) -> None:
+    """Add the exports, a grid of samples and the model card; what a generator does not allow is left out and told."""
+    left_out = export.write(generator, folder / EXPORTS)
+    try:
+        write_whole(folder / SAMPLES, _samples(generator))
+    except GanflowError as error:  # it makes NaN, or images of which there is no PNG
+        left_out[SAMPLES] = str(error)
+    for name, why in left_out.items():
+        print(f"ganflow: the registered model has no {name}: {why}", file=sys.stderr)
+    write_whole(folder / README, markdown(card, left_out))
+
+
+def describe(client: Any, version: Any, card: Card) -> None:
+    """Show the card on the version's page in MLflow, unless a person wrote something there."""
+    text = summary(card).strip()
+    marked = f"{text}\n\n<!-- ganflow {_digest(text)} -->"
+    if len(marked) <= LONGEST and version.description != marked and _is_ours(version.description):
+        client.update_model_version(version.name, version.version, marked)
+
+
+def _is_ours(description: str | None) -> bool:
+    """Whether nobody changed what :func:`describe` wrote, or nobody wrote anything."""
+    found = _MARK.fullmatch(description or "")
+    return not description or (found is not None and _digest(found[1]) == found[2])
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _samples(generator: Generator) -> bytes:
+    """The first samples as a PNG; of a few classes each column is one."""
+    spec = generator.spec
+    columns = spec.num_classes if 1 < spec.num_classes <= COLUMNS else None
+    n = SHOWN_POINTS if spec.points else min(SHOWN, generator.batch) // (columns or 1) * (columns or 1)
+    return picture(generator.sample(max(n, columns or 1), seed=0), spec.centres, columns)
+
+
+def _profile(run: Any) -> dict[str, Any]:
+    """What the run says of the data it was trained on."""
+    inputs = run.inputs.dataset_inputs if run.inputs else []
+    return next((json.loads(entry.dataset.profile) for entry in inputs if entry.dataset.profile), {})
+
+
+def _known(facts: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in facts.items() if value not in (None, "")}
