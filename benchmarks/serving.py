@@ -101,7 +101,7 @@ def register(folder: Path) -> str:
     run_id = client.create_run(server.experiment(client, tracking)).info.run_id
     digest = lineage.file_digest(folder / generator.FILE)
     lineage.RunRecord(run_id, "e", "f00d", "bench", digest, "ab" * 32).write(folder / lineage.FILE)
-    registry.register(Config(tracking=tracking, register=RegisterConfig(NAME)), folder, {})
+    registry.register(Config(tracking=tracking, register=RegisterConfig(NAME, exports=[])), folder, {})
     return tracking.uri
 
 

@@ -24,6 +24,7 @@ CONDITIONING = ("none", "projection", "auxiliary")
 PRECISIONS = ("auto", "fp32", "bf16")
 DECAYS = ("constant", "linear", "cosine")
 ON_COLLAPSE = ("stop", "rollback", "warn")
+EXPORTS = ("pt2", "onnx")
 LONGEST_LICENCE = 200
 LATENCY = "latency_ms"  # of a batch of images: a figure of the gate's alone
 
@@ -147,6 +148,8 @@ def _check_values(config: Config) -> None:
     _check_guard(t.guard)
     _check_promotion(config)
     _check_licence(config.register.license)
+    for form in config.register.exports:
+        require(form in EXPORTS, "register.exports", form, f"any of {', '.join(EXPORTS)}, or []")
     check_workers(t.batch, config.cluster.workers)
 
 

@@ -9,7 +9,7 @@ import copy
 import logging
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from ganflow.errors import GanflowError
 from ganflow.generator import Generator
 
 PT2, ONNX = "generator.pt2", "generator.onnx"
+FORMS = {"pt2": PT2, "onnx": ONNX}
 Z, LABELS, IMAGES = "z", "labels", "images"
 
 TOLERANCE = 1e-3  # of a value, in units of the largest one or of 1: an eighth of a step of a pixel
@@ -47,25 +48,28 @@ class _Unconditional(_Conditional):
         return images
 
 
-def write(generator: Generator, folder: Path) -> dict[str, str]:
-    """Write both files, each checked against the network and then put in its place, or not at all.
+def write(generator: Generator, folder: Path, forms: Collection[str] = tuple(FORMS)) -> dict[str, str]:
+    """Write the files of some :data:`FORMS`, each checked against the network and then put in its place, or not at all.
 
     ``torch.export.load(folder / PT2).module()`` takes z and labels in this order; ONNX has the inputs ``z`` and
     ``labels`` and the output ``images``.
 
     Returns:
-        why a file is missing, by its name: a network may do what cannot be exported. Empty: both are there.
+        why a file is missing, by its name: a network may do what cannot be exported. Empty: all are there.
     """
+    files = [file for form, file in FORMS.items() if form in forms]
+    if not files:
+        return {}
     try:
         with _quiet():
             program = _program(generator)
     except GanflowError as error:
-        return dict.fromkeys((PT2, ONNX), str(error))
+        return dict.fromkeys(files, str(error))
     left_out = {}
-    for name, save in ((PT2, _save_pt2), (ONNX, _save_onnx)):
+    for name in files:
         try:
             with _staged(folder / name) as part, _quiet():
-                _check(generator, name, save(program, part))
+                _check(generator, name, (_save_pt2 if name == PT2 else _save_onnx)(program, part))
         except GanflowError as error:
             left_out[name] = str(error)
     return left_out

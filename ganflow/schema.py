@@ -137,6 +137,7 @@ class RegisterConfig:
 
     name: str = MISSING
     alias: str = "challenger"
+    exports: list[str] = field(default_factory=lambda: ["pt2", "onnx"])  # for those without ganflow; []: none
     license: str = ""  # of the weights, for the model card: an SPDX id such as CC-BY-4.0, or a line of text
 
 

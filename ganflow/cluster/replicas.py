@@ -155,7 +155,7 @@ def replicas(cluster: ClusterConfig, name: str, count: int, most_ongoing: int) -
         finally:
             serve.delete(name)
             if not serve.status().applications:  # nobody else's: the controller would outlive this process
-                serve.shutdown()
+                serve.shutdown()  # type: ignore[no-untyped-call, unused-ignore]
 
 
 def _batching() -> type:

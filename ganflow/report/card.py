@@ -4,7 +4,7 @@ Names of classes, paths and recipes are anybody's text, so they stand in code sp
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
@@ -41,6 +41,7 @@ class Card:
     origin: Mapping[str, str] = field(default_factory=dict)  # recipe, commit, run, environment
     metrics: Mapping[str, Any] = field(default_factory=dict)  # figures and protocol, as in reports/metrics.json
     license: str = ""  # SPDX id or a line of text
+    exports: Collection[str] = tuple(export.FORMS)  # that it is handed over in
 
 
 def markdown(card: Card, left_out: Mapping[str, str]) -> str:

@@ -14,9 +14,11 @@ from ganflow.files import write_whole
 from ganflow.generator import Generator
 from ganflow.images import picture
 from ganflow.report.card import EXPORTS, SAMPLES, Card, markdown, summary
+from ganflow.schema import RegisterConfig
 from ganflow.tracking.lineage import RunRecord
 
 README = "README.md"
+UNASKED = "register.exports did not ask for it"
 SHOWN, SHOWN_POINTS, COLUMNS = 64, 2500, 16
 
 LONGEST = 5000  # characters of a description in MLflow's tables
@@ -24,13 +26,12 @@ _MARK = re.compile(r"(?s)(.*)\n\n<!-- ganflow ([0-9a-f]{16}) -->\Z")
 
 
 def card_of(
-    name: str, license: str, generator: Generator, record: RunRecord, run: Any, metrics: Mapping[str, Any]
+    config: RegisterConfig, generator: Generator, record: RunRecord, run: Any, metrics: Mapping[str, Any]
 ) -> Card:
     """What the records say of a model.
 
     Args:
-        name: of the registered model.
-        license: SPDX id or a line; empty: none is stated.
+        config: names the registered model, its licence and its exports.
         generator: the model.
         record: ``run.json``.
         run: MLflow's entity of the training's run, whose parameters hold no secrets.
@@ -51,19 +52,21 @@ def card_of(
         "sha256 of the weights": record.model_digest,
     }
     parameters = sum(p.numel() for p in generator.network.parameters())
-    return Card(name, generator.spec, parameters, _known(data), _known(origin), metrics, license)
+    facts = (_known(data), _known(origin), metrics)
+    return Card(config.name, generator.spec, parameters, *facts, config.license, tuple(config.exports))
 
 
 def write(folder: Path, generator: Generator, card: Card) -> None:
     """Add the exports, a grid of samples and the model card; what a generator does not allow is left out and told."""
-    left_out = export.write(generator, folder / EXPORTS)
+    unasked = {file: UNASKED for form, file in export.FORMS.items() if form not in card.exports}
+    left_out = export.write(generator, folder / EXPORTS, card.exports)
     try:
         write_whole(folder / SAMPLES, _samples(generator))
     except GanflowError as error:  # it makes NaN, or images of which there is no PNG
         left_out[SAMPLES] = str(error)
     for name, why in left_out.items():
         print(f"ganflow: the registered model has no {name}: {why}", file=sys.stderr)
-    write_whole(folder / README, markdown(card, left_out))
+    write_whole(folder / README, markdown(card, left_out | unasked))
 
 
 def describe(client: Any, version: Any, card: Card) -> None:

@@ -67,7 +67,7 @@ def register(
     client = server.connect(config.tracking)
     with server.telling(server.uri_of(config.tracking)):
         run = _run(client, config, record)
-        card = handover.card_of(name, config.register.license, generator.load(weights), record, run, metrics)
+        card = handover.card_of(config.register, generator.load(weights), record, run, metrics)
         found = _find_version(client, name, record.model_digest)
         made = None if found else _make_version(client, run, record, weights, card)
         version = _only(client, name, record.model_digest)

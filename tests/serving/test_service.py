@@ -72,7 +72,8 @@ def two_versions(folder: Path) -> TrackingConfig:
         run_id = client.create_run(server.experiment(client, tracking)).info.run_id
         record = lineage.RunRecord(run_id, "e", "f00d", "tests", drawn.digest(), "ab" * 32)
         record.write(made / lineage.FILE)
-        assert registry.register(Config(tracking=tracking, register=RegisterConfig(NAME)), made, {}).version == version
+        config = Config(tracking=tracking, register=RegisterConfig(NAME, exports=[]))
+        assert registry.register(config, made, {}).version == version
     return tracking
 
 

@@ -100,5 +100,6 @@ def write_model(folder: Path, run_id: str, seed: int = 0, spec: generator.Genera
     return record
 
 
-def config_for(tracking: TrackingConfig) -> Config:
-    return Config(tracking=tracking, register=RegisterConfig(name=MODEL))
+def config_for(tracking: TrackingConfig, *exports: str) -> Config:
+    """Exports take seconds, so the tests that are about them ask for them."""
+    return Config(tracking=tracking, register=RegisterConfig(name=MODEL, exports=list(exports)))

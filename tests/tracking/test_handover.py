@@ -19,7 +19,7 @@ from mlflow_help import MODEL, SPEC, config_for, open_run, write_model
 
 import ganflow
 from ganflow import generator
-from ganflow.schema import TrackingConfig
+from ganflow.schema import RegisterConfig, TrackingConfig
 from ganflow.tracking import package, registry, server
 from ganflow.tracking.handover import card_of, describe
 
@@ -30,7 +30,7 @@ STRANGE = replace(SPEC, classes=["`<b>", "a\n# b", "c|d"])
 def register(tracking: TrackingConfig, folder: Path, **metrics: Any) -> registry.Version:
     with open_run(tracking, **{"data.name": "digits", "data.path": "s3://me:secret@bucket/x"}) as run:
         write_model(folder / "model", run.run_id, spec=STRANGE)
-    return registry.register(config_for(tracking), folder / "model", METRICS | metrics)
+    return registry.register(config_for(tracking, "pt2", "onnx"), folder / "model", METRICS | metrics)
 
 
 def folder_of(tracking: TrackingConfig, version: registry.Version) -> Path:
@@ -111,7 +111,7 @@ def test_what_mlflow_has_no_room_for_is_no_description(tracking: TrackingConfig,
     version = register(tracking, tmp_path)
     client, record = server.connect(tracking), registry.lineage.RunRecord.read(tmp_path / "model/run.json")
     G = generator.load(tmp_path / "model" / generator.FILE)
-    card = card_of(MODEL, "", G, record, client.get_run(version.run_id), {})
+    card = card_of(RegisterConfig(MODEL), G, record, client.get_run(version.run_id), {})
     known = client.get_model_version(MODEL, "1")
     describe(client, known, replace(card, spec=replace(SPEC, num_classes=80, classes=["x" * 99] * 80)))
     assert client.get_model_version(MODEL, "1").description == known.description
