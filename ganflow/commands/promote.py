@@ -87,9 +87,7 @@ def _write(page: Path, record: report.Record) -> None:
     try:
         write_whole(page, report.page(record))
     except OSError as error:
-        raise GanflowError(
-            f"cannot write {page}: {error.strerror or error}; the decision stands all the same"
-        ) from None
+        raise GanflowError(f"cannot write {page}: {error.strerror or error}; the decision stands") from None
 
 
 def _judged(settings: Config, contest: Contest, reference: str) -> report.Record:
