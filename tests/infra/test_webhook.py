@@ -1,6 +1,9 @@
 """`infra/webhook/deploy.py`: what it takes, what it refuses, and what it runs."""
 
+import ast
+import inspect
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,7 +11,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from mlflow import MlflowClient, environment_variables
 
+from tests.infra.files import ROOT
 from tests.support.webhook import SCRIPT, SECRET, Receiver, body_of, signed
 
 MODEL = "ganflow-digits"
@@ -147,3 +152,17 @@ def test_without_a_secret_it_does_not_start(secret: str) -> None:
     done = subprocess.run(asked, env=env, capture_output=True, text=True)
     assert done.returncode == 2
     assert "GANFLOW_WEBHOOK_SECRET must hold the webhook's secret" in done.stderr
+
+
+def test_the_page_says_commands_that_there_are() -> None:
+    page = (ROOT / "docs" / "registry.md").read_text()
+    section = page.partition("## After a promotion")[2].partition("\n## ")[0]
+    (block,) = re.findall(r"^```\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    subprocess.run(["bash", "-n"], input=block, text=True, check=True)
+    (code,) = re.findall(r'python -c "(.*?)"', block, re.DOTALL)
+    (call,) = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call) and node.args]
+    inspect.signature(MlflowClient.create_webhook).bind(None, *call.args, **{word.arg: 0 for word in call.keywords})
+    for name in re.findall(r"MLFLOW_WEBHOOK_\w+", section):
+        assert hasattr(environment_variables, name) or hasattr(environment_variables, f"_{name}"), name
+    for path in re.findall(r"\binfra/[\w./]+\w", section):
+        assert (ROOT / path).is_file(), path
