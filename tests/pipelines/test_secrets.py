@@ -29,7 +29,7 @@ PLANTED = {  # by the variable that holds it
 REMOTE = "planted-in-the-remote"
 TINY = (
     "training.kimg=2", "training.checkpoint_kimg=1", "training.snapshot_kimg=1", "training.report_kimg=1",
-    "training.batch=128", "evaluation.samples=100", "evaluation.snapshot_samples=60", "tune.trials=0",
+    "training.batch=128", "evaluation.samples=100", "evaluation.snapshot_samples=60", "tune.trials=1", "tune.kimg=1",
     "cluster.workers=1",
 )  # fmt: skip
 MODEL = "ganflow-digits"
