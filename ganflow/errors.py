@@ -6,6 +6,8 @@ import traceback
 from collections.abc import Callable
 from typing import ParamSpec
 
+from ganflow.redaction import redact
+
 P = ParamSpec("P")
 
 
@@ -45,7 +47,7 @@ def require(holds: bool, key: str, value: object, allowed: str) -> None:
 
 
 def entry_point(main: Callable[P, None]) -> Callable[P, None]:
-    """Let ``main`` end a :class:`GanflowError` as one line on stderr and exit status 2."""
+    """Let ``main`` end a :class:`GanflowError` as one line on stderr, without secrets, and exit status 2."""
 
     @functools.wraps(main)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -54,7 +56,7 @@ def entry_point(main: Callable[P, None]) -> Callable[P, None]:
         except GanflowError as error:
             if error.__cause__ is not None:  # a defect below, that its line alone would not explain
                 traceback.print_exception(error.__cause__)
-            print(f"ganflow: {error}", file=sys.stderr)
+            print(f"ganflow: {redact(str(error))}", file=sys.stderr)
             raise SystemExit(2) from None
 
     return run

@@ -80,11 +80,12 @@ def test_from_the_first_champion_to_a_rollback(settings: Config) -> None:
     assert champion(settings) is None
 
     before = Path("mlflow.db").read_bytes()
-    dry = ganflow("promote", f"{NAME}/{FAIR}", "--dry-run")
+    dry = ganflow("promote", f"{NAME}/{FAIR}", "--dry-run", "--page", "pages/dry.html")
     assert dry.exit_code == 0, dry.stdout
     said = f"dry run, nothing written; would be promoted: {NAME} version 2 is champion"
     assert dry.stdout.splitlines()[-1] == said
     assert Path("mlflow.db").read_bytes() == before
+    assert f"<h1>{NAME} version 2 is champion</h1>" in Path("pages/dry.html").read_text()
 
     assert ganflow("promote", f"{NAME}/{FAIR}").exit_code == 0
     assert champion(settings) == FAIR

@@ -35,6 +35,16 @@ def test_entry_point_ends_a_ganflow_error_in_one_line(capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == "ganflow: data is missing; `dvc repro prepare` makes it\n"
 
 
+def test_entry_point_tells_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    @entry_point
+    def main() -> None:
+        raise ConfigError("tracking.uri", "http://me:hunter2@host:5000", "does not answer")
+
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err == "ganflow: tracking.uri=http://***@host:5000: does not answer\n"
+
+
 def test_entry_point_leaves_programming_errors_alone() -> None:
     @entry_point
     def main() -> None:

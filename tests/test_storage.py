@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 import pytest
 
 from ganflow.errors import GanflowError
-from ganflow.storage import localize
+from ganflow.storage import localize, open_storage
 
 OBJECTS = {
     "set/a/1.png": b"one",
@@ -172,3 +172,10 @@ def test_no_credentials(tmp_path: Path) -> None:
 def test_nobody_answers(credentials: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     assert "http://127.0.0.1:9 does not answer" in refused("s3://gan/set", tmp_path)
+
+
+def test_keys_in_an_address_are_refused_and_not_told() -> None:
+    with pytest.raises(GanflowError) as told:
+        open_storage("s3://me:hush-hush@gan/set")
+    keys = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+    assert str(told.value) == f"s3://***@gan/set: no keys belong into an address; set {keys}"

@@ -67,6 +67,7 @@ def promote(
     ] = None,
     reference: Reference = "data",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure and decide, write nothing.")] = False,
+    page: Annotated[Path | None, typer.Option(help="An .html file that gets the decision, too.")] = None,
 ) -> None:
     """Measure challenger and champion side by side; the challenger becomes champion if the gate in params.yaml holds.
 
@@ -79,11 +80,11 @@ def promote(
     Examples:
       ganflow promote --dry-run
       ganflow promote ganflow-digits@challenger
-      ganflow promote ganflow-digits/3 --reference data
+      ganflow promote ganflow-digits/3 --reference data --page decision.html
     """
     from ganflow.commands import promote as command
 
-    if not command.promote(challenger, reference, dry_run=dry_run, tell=typer.echo):
+    if not command.promote(challenger, reference, dry_run=dry_run, tell=typer.echo, page=page):
         raise typer.Exit(1)
 
 

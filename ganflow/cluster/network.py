@@ -93,7 +93,7 @@ class Listener:
     """Tells everyone who connects who is there, until it is closed."""
 
     def __init__(self, rank: int, interface: str, addresses: Iterable[str]) -> None:
-        self._socket = _server(any(":" in address for address in addresses))
+        self._socket = _server(set(addresses))
         port = self._socket.getsockname()[1]
         self.place = Place(rank, interface, tuple(dict.fromkeys(addresses)), port, secrets.token_bytes(16))
         threading.Thread(target=self._answer, name="ganflow-listener", daemon=True).start()
@@ -113,9 +113,12 @@ class Listener:
         self._socket.close()
 
 
-def _server(six: bool) -> socket.socket:
+def _server(addresses: set[str]) -> socket.socket:
+    six = any(":" in address for address in addresses)
     family = socket.AF_INET6 if six else socket.AF_INET
-    return socket.create_server(("", 0), family=family, backlog=BACKLOG, dualstack_ipv6=six)
+    # One machine alone stays unseen; among several, peers come by the interface's address or by Ray's.
+    host = "127.0.0.1" if addresses == {"127.0.0.1"} else ""
+    return socket.create_server((host, 0), family=family, backlog=BACKLOG, dualstack_ipv6=six)
 
 
 def call_all(own: Place, places: Sequence[Place], seconds: float = CONNECT_S) -> str | None:

@@ -60,14 +60,30 @@ def session(cluster: ClusterConfig, *, here: bool = False) -> Iterator[None]:
 
 @contextmanager
 def _own() -> Iterator[None]:
-    """A cluster of this process's own."""
+    """A cluster of this process's own, which no other machine sees: who reaches Ray's ports can run code there."""
     import ray
 
-    _init(address="local", include_dashboard=False)
+    with _on_loopback():
+        _init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1")
     try:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Let Ray take 127.0.0.1 for its node: it would put the first outward address in its place and listen on all.
+
+    That is what it does on Windows and macOS by itself; its processes get the address handed on.
+    """
+    from ray._private import ray_constants
+
+    before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 @contextmanager

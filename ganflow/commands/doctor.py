@@ -8,9 +8,9 @@ from pathlib import Path
 from ganflow import conf, config
 from ganflow.cluster.doctor import FAULT, NOTE, OK, Check, Examination, NodeReport, examine
 from ganflow.errors import GanflowError
+from ganflow.redaction import redact
 from ganflow.schema import Config, TrackingConfig
 from ganflow.tracking import server
-from ganflow.tracking.params import redact
 
 HEADS = ("node", "answers", "Python", "Ray", "torch", "CPUs", "GPUs", "cache", "clock", "storage")
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from ganflow import config
 from ganflow.config import LATENCY
+from ganflow.errors import GanflowError
 from ganflow.evaluation import gate
 from ganflow.evaluation.bars import Bars
 from ganflow.evaluation.build import evaluator_here
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.latency import BATCH, alone, latency
+from ganflow.files import write_whole
 from ganflow.generator import Generator
 from ganflow.report import decision as report
 from ganflow.report import measured, sides
@@ -22,7 +24,7 @@ from ganflow.tracking.source import load_generator
 Tell = Callable[[str], None]
 
 
-def promote(address: str | None, reference: str, *, dry_run: bool, tell: Tell) -> bool:
+def promote(address: str | None, reference: str, *, dry_run: bool, tell: Tell, page: Path | None = None) -> bool:
     """Measure challenger and champion side by side and promote the challenger if the gate holds.
 
     Args:
@@ -30,6 +32,7 @@ def promote(address: str | None, reference: str, *, dry_run: bool, tell: Tell) -
         reference: a prepared data set, or images.
         dry_run: write nothing.
         tell: takes every line for people.
+        page: a file that gets the decision's page, if something was decided.
 
     Returns:
         Whether the challenger is champion now; of a dry run, whether it would be.
@@ -51,6 +54,8 @@ def promote(address: str | None, reference: str, *, dry_run: bool, tell: Tell) -
     for line in report.lines(record):
         tell(line)
     tell(f"dry run, nothing written; would be {record.verdict}" if dry_run else record.verdict)
+    if page is not None:
+        _write(page, record)
     return record.decision.promoted
 
 
@@ -76,6 +81,13 @@ def champions(name: str | None, tell: Tell) -> None:
     rows = [(c.when, c.kind, "–" if c.left is None else str(c.left), str(c.to), c.by) for c in changes]
     for line in sides.columns([("when", "what", "from", "to", "by"), *rows]):
         tell(line)
+
+
+def _write(page: Path, record: report.Record) -> None:
+    try:
+        write_whole(page, report.page(record))
+    except OSError as error:
+        raise GanflowError(f"cannot write {page}: {error.strerror or error}; the decision stands") from None
 
 
 def _judged(settings: Config, contest: Contest, reference: str) -> report.Record:

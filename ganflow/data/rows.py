@@ -107,7 +107,7 @@ class _Files:
         """The k-th file's rows."""
         path = self.paths[k]
         try:
-            array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+            array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")  # refuses pickles, and anything but .npy
             replaced = path.stat().st_ino != self.inodes[k]
         except ValueError:
             raise self._unreadable(path) from None

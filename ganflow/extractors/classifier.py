@@ -7,6 +7,7 @@ of 8×8 digits. Data without labels get a classifier of four rotations instead (
 import contextlib
 import hashlib
 import io
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,11 +131,9 @@ def load_or_train(
     """
     path = _kept(train, choice, cache)
     network = _fresh(train, choice).to(device)
-    if path.exists():
-        saved = torch.load(path, map_location=device, weights_only=True)
-        network.load_state_dict(saved["weights"])
-        accuracy = float(saved["accuracy"])
-    else:
+    accuracy = _recall(network, path) if path.exists() else None
+    if accuracy is None:
+        network = _fresh(train, choice).to(device)
         _fit(network, train, choice)
         accuracy = _accuracy(network, test or train)
         stream = io.BytesIO()
@@ -142,6 +141,17 @@ def load_or_train(
         write_whole(path, stream.getvalue())
     network.eval().requires_grad_(False)
     return Classifier(network, f"classifier-{_digest(network)}", accuracy, train.facts.num_classes > 1)
+
+
+def _recall(network: nn.Module, path: Path) -> float | None:
+    """Give a network the weights that are kept; its accuracy. None: the file is damaged, or holds something else."""
+    try:
+        saved = torch.load(path, map_location=_device(network), weights_only=True)
+        network.load_state_dict(saved["weights"])
+        return float(saved["accuracy"])
+    except Exception as error:  # what a damaged file raises has no common base
+        warnings.warn(f"{path} is no extractor ({type(error).__name__}); training it anew", stacklevel=2)
+        return None
 
 
 def _digest(network: nn.Module) -> str:

@@ -60,7 +60,7 @@ def page(record: Record) -> str:
     title = record.verdict.partition(": ")[2].partition(":")[0]
     head, *rows = _rows(record)
     figures = table(_row(head, "th"), "".join(_row(row, "td") for row in rows), "Figures")
-    facts = f'<p class="soft">{escape(f"{record.when}, {record.by}")}</p>'
+    facts = f'<p class="soft">{escape(", ".join(filter(None, (record.when, record.by))))}</p>'
     checks = marked((check.holds, check.why) for check in record.decision.checks)
     return document(title, f"<h1>{escape(title)}</h1>\n{facts}\n{checks}\n{section('Figures', card(figures))}")
 

@@ -14,9 +14,11 @@ from typing import Any
 
 from ganflow.data.progress import progress
 from ganflow.errors import GanflowError
+from ganflow.redaction import redact
 from ganflow.storage.base import MissingError, Storage, StorageError
 
 SCHEME = "s3://"
+KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
 AT_A_TIME = 16  # transfers
 PART = 64 * 2**20  # of a multipart upload: S3 takes 10,000 of them, so 640 GB
 MISSING = ("NoSuchKey", "404", "NotFound")
@@ -50,6 +52,8 @@ class Bucket(Storage):
         bucket, _, key = uri.removeprefix(SCHEME).partition("/")
         if not bucket:
             raise GanflowError(f"{uri} names no bucket; {SCHEME}bucket/key does")
+        if "@" in bucket:  # it would stand in messages, logs and in dvc.lock
+            raise GanflowError(f"{redact(uri)}: no keys belong into an address; set {KEYS}")
         self.bucket, self.key, self.uri, self.attempts = bucket, key.strip("/"), uri.rstrip("/"), attempts
 
     @cached_property
@@ -182,8 +186,7 @@ def _explained(uri: str) -> Iterator[None]:
     try:
         yield
     except (aws.NoCredentialsError, aws.PartialCredentialsError, aws.ProfileNotFound):
-        keys = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
-        raise StorageError(f"{uri}: no credentials; set {keys}") from None
+        raise StorageError(f"{uri}: no credentials; set {KEYS}") from None
     except aws.ClientError as error:
         raise _refused(uri, error.response) from None
     except (aws.HTTPClientError, aws.ConnectionError) as error:

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ganflow.redaction import redact
 from ganflow.schema import TrackingConfig
 from ganflow.tracking import server
 from ganflow.tracking.delivery import Delivery
 from ganflow.tracking.outbox import Outbox
-from ganflow.tracking.params import redact
 from ganflow.tracking.spool import Spool, spools
 
 PATIENCE_S = 60.0

@@ -9,9 +9,9 @@ import yaml
 
 from ganflow import config
 from ganflow.errors import GanflowError
+from ganflow.redaction import hidden
 from ganflow.schema import Config
 from ganflow.tracking import server
-from ganflow.tracking.params import hidden
 
 FOLDER = "origin"  # among the run's artifacts
 PARAMS, LOCK, BEST = "params.yaml", "dvc.lock", "best.yaml"

@@ -15,12 +15,13 @@ from typing import Any
 
 from ganflow.errors import GanflowError
 from ganflow.evaluation.gate import MOVED, Check, Decision
+from ganflow.redaction import redact
 from ganflow.report import decision as report
 from ganflow.report.decision import Record
 from ganflow.schema import Config
 from ganflow.tracking import server
 from ganflow.tracking.ledger import PROMOTION, ROLLBACK, Change, Ledger, Standing, ancestors
-from ganflow.tracking.params import loggable, redact
+from ganflow.tracking.params import loggable
 from ganflow.tracking.registry import DECISION
 
 FOLDER = "promotion"  # of a run's artifacts

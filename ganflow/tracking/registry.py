@@ -13,10 +13,11 @@ from typing import Any
 
 from ganflow import generator
 from ganflow.errors import GanflowError, require
+from ganflow.redaction import redact
 from ganflow.report.card import Card
 from ganflow.schema import Config
 from ganflow.tracking import handover, lineage, package, server
-from ganflow.tracking.params import clean_key, loggable, redact
+from ganflow.tracking.params import clean_key, loggable
 
 DIGEST = "model_digest"
 DECISION = "promotion"  # tag of a version: what the gate said last; prefix of those that say more

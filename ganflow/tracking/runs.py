@@ -12,12 +12,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from ganflow.errors import GanflowError, StoppedError
+from ganflow.redaction import redact
 from ganflow.schema import TrackingConfig
 from ganflow.tracking import leftovers, server
 from ganflow.tracking.delivery import Delivery
 from ganflow.tracking.entries import Artifact, Point
 from ganflow.tracking.outbox import Outbox
-from ganflow.tracking.params import clean_key, loggable, redact
+from ganflow.tracking.params import clean_key, loggable
 from ganflow.tracking.spool import About, Spool
 from ganflow.tracking.system import SystemSampler
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ganflow.errors import GanflowError
+from ganflow.redaction import redact
 from ganflow.schema import TrackingConfig
-from ganflow.tracking.params import redact
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "ENDPOINT_NOT_FOUND")

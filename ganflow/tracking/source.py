@@ -6,9 +6,9 @@ from typing import Any
 
 from ganflow import generator
 from ganflow.errors import GanflowError
+from ganflow.redaction import redact
 from ganflow.schema import TrackingConfig
 from ganflow.tracking import lineage, package, registry, server
-from ganflow.tracking.params import redact
 
 FORMS = "models:/NAME@ALIAS, models:/NAME/3, models:/m-ID, runs:/RUN_ID, or a file"
 

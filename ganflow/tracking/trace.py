@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganflow.errors import GanflowError
+from ganflow.redaction import redact
 from ganflow.schema import TrackingConfig
 from ganflow.tracking import origin, server
 from ganflow.tracking.origin import Origin
-from ganflow.tracking.params import redact
 from ganflow.tracking.registry import DIGEST, METRIC
 from ganflow.tracking.source import absent, version_of
 

@@ -41,7 +41,7 @@ class CheckpointStore:
         return name
 
     def newest(self, warn: Callable[[str], None] = warnings.warn) -> bytes | None:
-        """The newest checkpoint whose checksum holds, or None. A torn or changed one is passed over with a warning."""
+        """The newest checkpoint that is whole and holds a state alone, or None; a warning for others."""
         for name in self._names():
             match = _NAME.fullmatch(name)
             assert match
@@ -49,9 +49,12 @@ class CheckpointStore:
                 content = self.storage.read(name)
             except MissingError:  # another process has just written a newer one
                 continue
+            wrong = "is damaged (its checksum does not hold)"
             if hashlib.sha256(content).hexdigest()[:32] == match[2]:
-                return content
-            warn(f"{self.storage}/{name} is damaged (its checksum does not hold); passing it over")
+                if _is_state(content):
+                    return content
+                wrong = "holds more than tensors and plain values (code in it is not run)"
+            warn(f"{self.storage}/{name} {wrong}; passing it over")
         return None
 
     def latest(self, device: torch.device | str = "cpu") -> dict[str, Any] | None:
@@ -74,6 +77,14 @@ def load(content: bytes, device: torch.device | str) -> dict[str, Any]:
     """A state out of a checkpoint's bytes. No code in it is run."""
     state: dict[str, Any] = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
     return state
+
+
+def _is_state(content: bytes) -> bool:
+    """Whether :func:`load` gives a state; "meta" spares the copy of its tensors."""
+    try:
+        return isinstance(load(content, "meta"), dict)
+    except Exception:  # what a pickle of something else raises has no common base
+        return False
 
 
 def copied(node: Any) -> Any:

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import yaml
+
 from ganflow import generator
 from ganflow.config import dump
 from ganflow.data.dataset import Dataset
 from ganflow.errors import GanflowError
 from ganflow.files import write_whole
+from ganflow.redaction import hidden
 from ganflow.schema import Config
 from ganflow.storage.base import Storage
 from ganflow.training.build import generator_spec
@@ -19,6 +22,8 @@ CONFIG = "config.yaml"
 def export_model(config: Config, dataset: Dataset, run: Storage, out: Path) -> None:
     """Write ``generator.safetensors`` (the averaged weights) and ``config.yaml`` (what they were trained with).
 
+    A model is copied to wherever DVC's remote is, so no secret of the configuration goes with it.
+
     Raises:
         GanflowError: the run has no good checkpoint.
     """
@@ -30,7 +35,7 @@ def export_model(config: Config, dataset: Dataset, run: Storage, out: Path) -> N
     network.load_state_dict(state["ema"])
     out.mkdir(parents=True, exist_ok=True)
     generator.save(out / generator.FILE, network, spec)
-    write_whole(out / CONFIG, dump(config))
+    write_whole(out / CONFIG, yaml.safe_dump(hidden(yaml.safe_load(dump(config))), sort_keys=False))
 
 
 def export_reports(history: History, reports: Path) -> None:

@@ -52,18 +52,6 @@ def test_what_was_not_finished_is_no_checkpoint(tmp_path: Path) -> None:
     assert not unfinished.exists()
 
 
-def test_code_in_a_checkpoint_is_never_run(tmp_path: Path) -> None:
-    class Bomb:
-        def __reduce__(self) -> tuple[object, tuple[str, ...]]:
-            return Path.touch, (tmp_path / "ran",)  # type: ignore[return-value]
-
-    store = CheckpointStore(tmp_path / "run")
-    store.save({"nimg": 1, "bomb": Bomb()}, 1)
-    with pytest.raises(Exception, match="Weights only load failed"):
-        store.latest()
-    assert not (tmp_path / "ran").exists()
-
-
 def test_a_finished_run_is_set_aside(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path / "run")
     store.save(state(1), 1)
