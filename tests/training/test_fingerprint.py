@@ -16,6 +16,7 @@ BESIDE = (
     "config.py",
     "data",
     "errors.py",
+    "redaction.py",
     "evaluation",
     "extractors",
     "files.py",
