@@ -16,12 +16,12 @@ BESIDE = (
     "config.py",
     "data",
     "errors.py",
-    "redaction.py",
     "evaluation",
     "extractors",
     "files.py",
     "images.py",
     "metrics",
+    "redaction.py",
     "schema.py",
     "storage",
 )
