@@ -1,12 +1,13 @@
 """A gang that shrinks and grows on a real cluster, and one that is told to stop: no image is lost, no bit differs."""
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from tests.cluster.test_kill import ready_to_train, sha256
 from tests.support.nodes import Nodes, nodes
 from tests.support.notices import metadata
-from tests.support.project import Project, wait_until
+from tests.support.project import Project, wait_until, workers_of
 
 SLOW = ("training.kimg=48", "training.batch=32", "training.checkpoint_kimg=8", "training.snapshot_kimg=48")
 
@@ -47,6 +48,19 @@ def watching(log: Path, cluster: Nodes, ip: str, service: str) -> Iterator[None]
         process.wait()
 
 
+@contextmanager
+def held(cluster: Nodes) -> Iterator[None]:
+    """Workers stand still meanwhile: a start of Ray's processes may take longer than the training has left."""
+    stopped = [pid for node in cluster.processes for pid in workers_of(node.pid)]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+
+
 def test_a_gang_that_grew_and_was_given_notice_loses_nothing(undisturbed: Project, tmp_path: Path) -> None:
     with nodes(1) as cluster:
         place = (f"cluster.address={cluster.address}", f"cluster.storage={tmp_path}/s", f"cluster.cache={tmp_path}/c")
@@ -54,9 +68,13 @@ def test_a_gang_that_grew_and_was_given_notice_loses_nothing(undisturbed: Projec
         driver = project.start("python", "-m", "pipelines.train")
         alive = lambda: driver.poll() is None  # noqa: E731
         wait_until(lambda: len(starts(project)) == 1 or not alive(), "a start")
-        ip = cluster.add(1)
+        with held(cluster):
+            ip = cluster.add(1)
         wait_until(lambda: len(starts(project)) == 2 or not alive(), "growth")
-        with metadata() as cloud, watching(project.folder / "watch", cluster, ip, cloud.url):
+        with ExitStack() as stack:
+            with held(cluster):
+                cloud = stack.enter_context(metadata())
+                stack.enter_context(watching(project.folder / "watch", cluster, ip, cloud.url))
             cloud.announce(seconds=120)
             notice = time.monotonic()
             wait_until(lambda: project.log().count("paused after") == 2 or not alive(), "a pause")

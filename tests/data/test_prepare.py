@@ -118,7 +118,8 @@ def test_only_what_was_asked_for_differs_between_two_runs(tmp_path: Path) -> Non
 
 
 KILLED = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it runs in the background ignore it
 from pathlib import Path
 from ganflow import component
 from ganflow.schema import ClusterConfig
