@@ -93,7 +93,11 @@ def _ask(address: Address) -> dict[str, Any]:
     from ray._raylet import GcsClient  # type: ignore[attr-defined]
 
     client = GcsClient(address=address.value)
-    _check_versions(address, get_cluster_metadata(client) or {})
+    try:
+        known = get_cluster_metadata(client)
+    except AttributeError:  # what Ray raises where a head has not said yet what it runs
+        raise address.refused("its head is still starting; try again in a few seconds") from None
+    _check_versions(address, known or {})
     nodes = client.get_all_node_info(timeout=CONTACT_S).values()
     return {node.node_id.hex(): node for node in nodes if node.state == 0}  # GcsNodeState.ALIVE
 

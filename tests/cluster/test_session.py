@@ -119,6 +119,22 @@ def test_nobody_there_is_one_line_within_seconds(monkeypatch: pytest.MonkeyPatch
         web.shutdown()
 
 
+def test_a_head_that_is_still_starting_is_one_line(cluster: Nodes) -> None:
+    from ray._common.usage.usage_constants import CLUSTER_METADATA_KEY
+    from ray._private.ray_constants import KV_NAMESPACE_CLUSTER as SPACE
+    from ray._raylet import GcsClient
+
+    client = GcsClient(address=cluster.address)
+    said = client.internal_kv_get(CLUSTER_METADATA_KEY, SPACE)
+    client.internal_kv_del(CLUSTER_METADATA_KEY, False, SPACE)
+    try:
+        with pytest.raises(GanflowError, match="its head is still starting; try again in a few seconds"):
+            alive_nodes(Address("cluster.address", cluster.address))
+    finally:
+        client.internal_kv_put(CLUSTER_METADATA_KEY, said, True, SPACE)
+    assert len(alive_nodes(Address("cluster.address", cluster.address))) == 2
+
+
 def test_a_cluster_with_a_token_refuses_without_it_and_the_token_is_not_told(tmp_path: Path) -> None:
     secret = "0123456789abcdef0123456789abcdef"
     ask = "import sys; from ganflow.cluster.directory import *; print(len(alive_nodes(Address('k', sys.argv[1]))))"

@@ -141,9 +141,9 @@ def test_the_gate_promotes_one_refuses_the_other_and_a_rollback_undoes_it(team: 
 def test_mlflows_own_page_shows_who_is_champion_and_why(team: Team, tmp_path: Path) -> None:
     page = f"{team.server.uri}/#/models/{NAME}"
     BUILD.mkdir(exist_ok=True)
-    for name, address in (("registry", page), ("version", f"{page}/versions/{BETTER}")):
+    for name, address, height in (("registry", page, 1400), ("version", f"{page}/versions/{BETTER}", 2400)):
         shot = f"--screenshot={(BUILD / name).resolve()}.png"
-        chromium(address, tmp_path, LOADED, shot, width=1700, height=1100)
+        chromium(address, tmp_path, LOADED, shot, width=1700, height=height)
     shown, _ = chromium(page, tmp_path, LOADED, "--dump-dom")
     assert all(f"Version {version}" in shown for version in (WORSE, BETTER, TWIN))
     assert "champion" in shown
