@@ -75,7 +75,7 @@ def test_logging_does_not_wait(tracking: TrackingConfig) -> None:
         begin = time.perf_counter()
         for step in range(5000):
             run.metrics({"loss": 0.0}, step)
-        assert time.perf_counter() - begin < 2.0
+        assert time.perf_counter() - begin < 15.0, "5,000 requests would take longer, on a busy machine too"
     assert [step for step, _ in curve(tracking, run.run_id, "loss")] == list(range(5000))
 
 
