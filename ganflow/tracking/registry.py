@@ -59,12 +59,7 @@ def register(
     """
     name = config.register.name
     require(re.fullmatch(r"[\w.-]+", name) is not None, "register.name", name, "letters, digits, '.', '_' and '-'")
-    record = lineage.RunRecord.read(model_dir / lineage.FILE)
-    weights = model_dir / generator.FILE
-    if lineage.file_digest(weights) != record.model_digest:
-        raise GanflowError(
-            f"{weights} is not the model that {lineage.FILE} describes; `dvc repro -f train` writes both"
-        )
+    record, weights = _trained(model_dir)
     client = server.connect(config.tracking)
     with server.telling(server.uri_of(config.tracking)):
         run = _run(client, config, record)
@@ -99,6 +94,16 @@ def model_id(version: Any) -> str:
     scheme, _, name = str(version.source).partition(":/")
     name = name.strip("/")
     return name if scheme == "models" and name.startswith("m-") and "/" not in name else ""
+
+
+def _trained(model_dir: Path) -> tuple[lineage.RunRecord, Path]:
+    """Where a model comes from, and its weights."""
+    record, weights = lineage.RunRecord.read(model_dir / lineage.FILE), model_dir / generator.FILE
+    if lineage.file_digest(weights) != record.model_digest:
+        raise GanflowError(
+            f"{weights} is not the model that {lineage.FILE} describes; `dvc repro -f train` writes both"
+        )
+    return record, weights
 
 
 def _run(client: Any, config: Config, record: lineage.RunRecord) -> Any:

@@ -197,7 +197,7 @@ def test_a_slow_and_busy_server_keeps_nobody_waiting(mlflow: MlflowServer, capfd
             for step in range(3000):
                 run.metrics({"loss": float(step)}, step)
             run.image(b"grid", "last.png")
-            assert time.perf_counter() - begin < 6.0, "two requests of points take longer"
+            assert time.perf_counter() - begin < 3.0
         assert time.perf_counter() - begin > 12.0  # three requests of points and at least one of a file
         assert proxy.refused > 0
         proxy.heal()

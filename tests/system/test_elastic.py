@@ -80,7 +80,7 @@ def test_a_gang_that_grew_and_was_given_notice_loses_nothing(undisturbed: Projec
             wait_until(lambda: project.log().count("paused after") == 2 or not alive(), "a pause")
             paused_s = time.monotonic() - notice
         assert driver.wait(480) == 0, project.log()
-    assert paused_s < 30, "less than 10 s on a machine that does nothing else; other tests run beside this one"
+    assert paused_s < 10
     (first, grown, *shrunk) = starts(project)
     assert (first, grown[1]) == ((0, 1), 2)
     assert grown[0] > 0, project.log()
