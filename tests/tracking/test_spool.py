@@ -121,21 +121,23 @@ def test_spools_are_found_latest_first_with_how_they_end(tmp_path: Path) -> None
 
 
 WRITER = """
-import itertools, sys
+import itertools, os, sys
 from pathlib import Path
 from ganflow.tracking.spool import About, Spool
 from ganflow.tracking.entries import Artifact, Point
+def tell(word, step):
+    os.write(1, b"%s %d\\n" % (word.encode(), step))  # whole or not at all
 spool = Spool(Path(sys.argv[1]), About("r1", "f00d", "s", 0))
 spool.open()
 first = int(sys.argv[2])
 for i in itertools.count(first):
     more = [Artifact(f"{i}", b"%d" % i * 1000)] if i % 5 == 0 else []
     spool.append([Point("loss", float(i), i, i), *more])
-    print("put", i, flush=True)
+    tell("put", i)
     if i % 7 == 0:
         taken = [event.step for event in spool.read(3) if isinstance(event, Point)]
         if taken:
-            print("took", taken[-1], flush=True)
+            tell("took", taken[-1])
         spool.acknowledge()
 """
 
@@ -151,13 +153,15 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_put(tmp_path: Path) -> None
         told += [line.split() for line in writer.stdout.read().splitlines()]
         writer.wait()
         put, took = ([int(i) for word, i in told if word == which] for which in ("put", "took"))
+        taken = max(took, default=first - 1)
         spool = opened(tmp_path / "r1")
         steps = [event.step for event in drain(spool) if isinstance(event, Point)]
         spool.close()
-        assert steps == list(range(steps[0], steps[-1] + 1))
-        assert steps[0] <= max(took, default=first - 1) + 1
-        assert put[-1] <= steps[-1] <= put[-1] + 1  # one more when it was killed before it could say so
-        first = steps[-1] + 1
+        last = max([taken, *steps])  # nothing is left where it was killed after it had taken all
+        assert steps == list(range(steps[0] if steps else last + 1, last + 1))
+        assert last + 1 - len(steps) <= taken + 1
+        assert put[-1] <= last <= put[-1] + 1  # one more when it was killed before it could say so
+        first = last + 1
 
 
 REFUSED = """
