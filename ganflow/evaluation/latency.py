@@ -1,9 +1,9 @@
 """How long two generators take for a batch of images, timed in turns so that what else the machine does hits both."""
 
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 
 import torch
 from torch import Tensor
@@ -63,6 +63,6 @@ def batch_of(generator: Generator) -> Callable[[], Tensor]:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+    start = perf_counter()
     work()
-    return time.perf_counter() - start
+    return perf_counter() - start

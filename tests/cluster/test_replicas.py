@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from tests.support.nodes import nodes
-from tests.support.project import Project, wait_until
+from tests.support.project import Project, title, wait_until
 
 ASK = """
 import asyncio, hashlib, sys
@@ -39,22 +39,14 @@ with replicas(ClusterConfig(address=sys.argv[1]), "asked", 2, 16) as backend:
 """
 
 
-def titles(what: str) -> list[psutil.Process]:
-    """Ray writes into a process's title what it is."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if what in " ".join(process.cmdline()):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
+def titled(what: str) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if what in title(process)]
 
 
 def test_on_a_cluster(tmp_path: Path) -> None:
     project = Project(tmp_path)
     (tmp_path / "ask.py").write_text(ASK)
-    before = {process.pid for process in titles("ServeReplica:asked")}
+    before = {process.pid for process in titled("ServeReplica:asked")}
     with nodes(1, 1) as cluster:
         env = {**os.environ, "PYTHONPATH": str(project.folder), "OMP_NUM_THREADS": "1", "RAY_AUTH_MODE": "disabled"}
         asking = subprocess.Popen(
@@ -63,7 +55,7 @@ def test_on_a_cluster(tmp_path: Path) -> None:
         )  # fmt: skip
         assert asking.stdout is not None
         said = asking.stdout.readline()
-        running = [process for process in titles("ServeReplica:asked") if process.pid not in before]
+        running = [process for process in titled("ServeReplica:asked") if process.pid not in before]
         homes = {process.ppid() for process in running}  # the nodes' raylets
         _, errors = asking.communicate("\n", timeout=120)
         assert said == "answered\n", errors
@@ -71,4 +63,4 @@ def test_on_a_cluster(tmp_path: Path) -> None:
         assert len(running) == len(homes) == 2, "one on each node"
         below = [child for node in cluster.processes for child in psutil.Process(node.pid).children(recursive=True)]
         assert len(below) > 2, "the nodes still run"
-        wait_until(lambda: not {p.pid for p in titles("Serve")} & {p.pid for p in below}, "all of Serve has ended")
+        wait_until(lambda: not {p.pid for p in titled("Serve")} & {p.pid for p in below}, "all of Serve has ended")

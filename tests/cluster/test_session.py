@@ -3,7 +3,6 @@
 import http.server
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from ganflow.cluster.directory import Address, address_of, alive_nodes
 from ganflow.cluster.local import local_nodes, split_address
 from ganflow.errors import GanflowError
 from tests.support.nodes import Nodes, nodes
+from tests.support.ports import free_port
 from tests.support.project import Project, wait_until
 
 # What every node of the cluster imports; SPREAD so that each gets one.
@@ -107,8 +107,7 @@ def refused(address: str) -> str:
 
 def test_nobody_there_is_one_line_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(directory, "CONTACT_S", 0.5)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     assert refused(f"127.0.0.1:{port}").startswith(
         f"cluster.address=127.0.0.1:{port}: no Ray cluster there (connection refused)"
     )

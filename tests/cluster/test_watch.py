@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from ganflow.cluster.watch import Watch
 from ganflow.errors import ConfigError
 from tests.support.nodes import Nodes, nodes
 from tests.support.notices import INTERRUPTION, Service, metadata
+from tests.support.ports import free_port
 from tests.support.project import wait_until
 
 # Occupies the second node, and leaves it when it hears that the node is drained, as training does.
@@ -217,10 +217,8 @@ def test_a_service_that_is_none(service: Service, monkeypatch: pytest.MonkeyPatc
     service.hangs_s = 1
     with pytest.raises(MetadataError, match="timed out"):
         Metadata(service.url).notices()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     with pytest.raises(MetadataError, match="connection refused"):
-        Metadata(f"http://127.0.0.1:{port}").notices()
+        Metadata(f"http://127.0.0.1:{free_port()}").notices()
 
 
 def test_time_that_is_left() -> None:

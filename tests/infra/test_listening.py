@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -15,6 +14,7 @@ import psutil
 
 from ganflow.cluster.network import Listener
 from tests.infra.files import INFRA
+from tests.support.ports import free_port
 from tests.support.project import wait_until
 
 OWN = "127.0.0.1"
@@ -51,8 +51,7 @@ def running(folder: Path, *command: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_mlflow(tmp_path: Path) -> None:
-    with socket.create_server((OWN, 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     stores = ["--backend", f"sqlite:///{tmp_path}/mlflow.db", "--artifacts", str(tmp_path / "files")]
 
     def answers() -> bool:

@@ -1,5 +1,6 @@
 """The application on a real socket: answers, limits, and one line for whatever is wrong."""
 
+import contextlib
 import io
 import json
 import socket
@@ -17,7 +18,8 @@ from ganflow.serving.request import Asked
 from tests.serving.here import Here, Reply, ask, listening, model_of
 from tests.sinks.made import model
 
-LIMITS = Limits(n=8, body=1000, seconds=2, waiting=2)
+LIMITS = Limits(n=8, body=1000, seconds=30, waiting=2)
+HASTY = Limits(seconds=0.5)
 
 
 @dataclass
@@ -30,13 +32,25 @@ class Running:
         return ask(self.port, path, body, method, **headers)
 
 
-@pytest.fixture
-def running() -> Iterator[Running]:
+@contextlib.contextmanager
+def within(limits: Limits) -> Iterator[Running]:
     backend = Here()
-    service = Service(model_of(model(), "models:/x/1", backend), backend, LIMITS)
-    with listening(service, LIMITS) as port:
+    service = Service(model_of(model(), "models:/x/1", backend), backend, limits)
+    with listening(service, limits) as port:
         yield Running(service, backend, port)
         backend.gate.set()
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    with within(LIMITS) as one:
+        yield one
+
+
+@pytest.fixture
+def hasty() -> Iterator[Running]:
+    with within(HASTY) as one:
+        yield one
 
 
 def test_samples_by_get_and_post(running: Running) -> None:
@@ -61,7 +75,7 @@ def test_a_path_in_any_script(running: Running) -> None:
 def test_what_it_is(running: Running) -> None:
     said = running.ask("/").json
     assert (said["model"], said["samples"], said["classes"]) == ("models:/x/1", "8x8x3", ["cat", "dog", "owl"])
-    assert said["limits"] == {"n": 8, "body": 1000, "seconds": 2}
+    assert said["limits"] == {"n": 8, "body": 1000, "seconds": 30}
 
 
 @pytest.mark.parametrize(
@@ -90,17 +104,17 @@ def test_another_method(running: Running) -> None:
     assert (reply.status, set(reply.headers["allow"].split(", "))) == (405, {"GET", "HEAD", "POST"})
 
 
-def test_a_body_that_does_not_come(running: Running) -> None:
-    with socket.create_connection(("127.0.0.1", running.port), timeout=20) as client:
+def test_a_body_that_does_not_come(hasty: Running) -> None:
+    with socket.create_connection(("127.0.0.1", hasty.port), timeout=20) as client:
         client.sendall(b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
         assert client.recv(1000).startswith(b"HTTP/1.1 408")
 
 
-def test_no_answer_in_time(running: Running) -> None:
-    running.backend.gate.clear()
-    reply = running.ask("/generate")
+def test_no_answer_in_time(hasty: Running) -> None:
+    hasty.backend.gate.clear()
+    reply = hasty.ask("/generate")
     assert (reply.status, reply.headers["retry-after"]) == (503, "1")
-    assert reply.error == "no answer within 2 s"
+    assert reply.error == "no answer within 0.5 s"
 
 
 def test_too_many_at_a_time(running: Running) -> None:

@@ -31,6 +31,7 @@ from ganflow.schema import Config, RegisterConfig, TrackingConfig
 from ganflow.tracking import lineage, registry, server
 from tests.serving.here import Reply, ask
 from tests.sinks.made import model
+from tests.support.project import title
 
 NAME, DEADLINE_S = "drawn", 120.0
 ROOT = Path(__file__).parents[2]
@@ -51,8 +52,7 @@ class Running:
         server.connect(self.tracking).set_registered_model_alias(NAME, "champion", str(version))
 
     def replicas(self) -> list[psutil.Process]:
-        """Ray writes into a process's title what it is."""
-        return [p for p in self.process.children(recursive=True) if "ServeReplica" in " ".join(p.cmdline())]
+        return [p for p in self.process.children(recursive=True) if "ServeReplica" in title(p)]
 
     def until(self, holds: Callable[[], bool], what: str) -> None:
         end = time.monotonic() + DEADLINE_S

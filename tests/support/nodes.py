@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ganflow.cluster.directory import Address, alive_nodes
+from tests.support.ports import free_port
 from tests.support.project import wait_until
 
 BIN = Path(sys.executable).parent
@@ -26,8 +26,7 @@ class Nodes:
     """A cluster: its head is at 127.0.0.2, the next node at 127.0.0.3, and so on."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
-        with socket.create_server(("127.0.0.2", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port = free_port("127.0.0.2")
         self.address = f"127.0.0.2:{self.port}"
         self.folder = folder
         self.settings = settings

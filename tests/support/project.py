@@ -92,10 +92,11 @@ def wait_until(holds: Callable[[], bool], what: str) -> None:
 def workers_of(driver: int) -> list[int]:
     """Process ids of the training workers below a driver, rank 0's first."""
     below = psutil.Process(driver).children(recursive=True)
-    return [p.pid for p in below if _title(p).startswith("ray::RayTrainWorker")]
+    return [p.pid for p in below if title(p).startswith("ray::RayTrainWorker")]
 
 
-def _title(process: psutil.Process) -> str:
+def title(process: psutil.Process) -> str:
+    """Its command line, into which Ray writes what a process is; empty when it has ended."""
     with contextlib.suppress(psutil.Error):
         return " ".join(process.cmdline())
     return ""

@@ -16,7 +16,7 @@ from typing import Self
 
 import psutil
 
-from tests.support.project import ROOT
+from tests.support.project import ROOT, title
 from tests.system.process import TIED, wait_until
 
 GATEWAY = 254  # this machine, at the end of the hosts' subnet
@@ -183,13 +183,13 @@ class Host:
         assert done.returncode == 0, f"{self.name}: {shlex.join(command)}: {done.returncode}\n{said}"
         return done.stdout
 
-    def processes(self, title: str = "") -> list[psutil.Process]:
-        """Its processes whose command line begins with ``title``, but the first one."""
+    def processes(self, start: str = "") -> list[psutil.Process]:
+        """Its processes whose command line begins with ``start``, but the first one."""
         if self._first is None:
             return []
         mine = _pid_namespace(self._first.pid)
         found = [p for p in psutil.process_iter() if p.pid != self._first.pid and _pid_namespace(p.pid) == mine]
-        return [p for p in found if _title(p).startswith(title)]
+        return [p for p in found if title(p).startswith(start)]
 
     def reaches(self, other: "Host | str", port: int) -> bool:
         """Whether a connection to a port of another host, or of an address, comes about in two seconds."""
@@ -229,10 +229,4 @@ def _free_subnet() -> str:
 def _pid_namespace(pid: int) -> str:
     with suppress(OSError):
         return os.readlink(f"/proc/{pid}/ns/pid")
-    return ""
-
-
-def _title(process: psutil.Process) -> str:
-    with suppress(psutil.Error):
-        return " ".join(process.cmdline())
     return ""

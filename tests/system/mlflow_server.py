@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from tests.support.ports import free_port
 from tests.support.project import ROOT
-from tests.system.process import Server, free_port
+from tests.system.process import Server
 
 SCRIPT = ROOT / "infra/mlflow/serve.sh"
 

@@ -7,7 +7,8 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from tests.system.process import Server, free_port
+from tests.support.ports import free_port
+from tests.system.process import Server
 
 OWNER = "ganflow"  # of the databases
 

@@ -1,4 +1,4 @@
-"""Processes that tests start: a free port, waiting with a deadline, and a server that is ended by its pid alone."""
+"""Processes that tests start: waiting with a deadline, and a server that is ended by its pid alone."""
 
 import os
 import signal
@@ -10,13 +10,6 @@ from pathlib import Path
 
 DEADLINE_S = 120.0
 TIED = ("setpriv", "--pdeathsig", "KILL")  # what is started by it ends with this process, however that ends
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 def reachable(host: str, port: int, timeout_s: float = 2.0) -> bool:

@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tests.support.ports import free_port
 from tests.support.project import ROOT
-from tests.system.process import Server, free_port
+from tests.system.process import Server
 
 BIN = ROOT / ".venv/swift/bin"
 ACCOUNT, USER, SECRET = "gan", "admin", "a-secret-of-these-tests"

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from ganflow import generator
 from ganflow.schema import Config, RegisterConfig, TrackingConfig
 from ganflow.tracking import lineage, server
 from ganflow.tracking.runs import DataSet, TrackedRun
+from tests.support.ports import free_port
 
 EXPERIMENT, MODEL = "ganflow-tests", "ganflow-tests"
 DEADLINE_S = 180.0
@@ -33,9 +33,7 @@ class MlflowServer:
     """A real `mlflow server` on loopback that can be stopped and started again on the same port and store."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
         self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None
