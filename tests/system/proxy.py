@@ -11,6 +11,8 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.support.ports import free_port
+
 BUSY = b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>'
 HOP = {"connection", "keep-alive", "transfer-encoding", "expect", "te", "upgrade", "content-length"}
 TIMEOUT_S = 600
@@ -35,7 +37,7 @@ class FaultProxy:
         self.every, self.delay_s = 0, 0.0
         self.seen: list[str] = []
         self.refused = 0
-        self.port = 0
+        self.port = free_port(host)
         self._lock = threading.Lock()
         self._server: _Listener | None = None
 
@@ -53,7 +55,6 @@ class FaultProxy:
             faults = proxy
 
         self._server = _Listener((self.host, self.port), Bound)
-        self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.05,), name="fault-proxy", daemon=True).start()
 
     def refuse(self) -> None:
