@@ -50,7 +50,7 @@ test-system: setup ## the tests against real servers, hosts and browsers; as roo
 	$(IN_VENV) export PYTHONPATH="$(CURDIR):$(CURDIR)/$(FIDELITY)"; pytest tests/system $(ARGS)
 
 soak: ## random faults, one a minute, seeded (MINUTES=30 SEED=0); says what each cost
-	@SOAK_MINUTES=$(MINUTES) SOAK_SEED=$(SEED) $(MAKE) test-system ARGS='-s tests/system/test_soak.py -k soak'
+	@SOAK_MINUTES=$(MINUTES) SOAK_SEED=$(SEED) $(MAKE) test-system ARGS='-s -o faulthandler_timeout=0 tests/system/test_soak.py -k soak'
 
 lint: setup ## ruff, mypy --strict and the layers
 	@$(IN_VENV) ruff check .

@@ -20,14 +20,13 @@ def _nothing() -> None:
 
 
 class Writer:
-    """Carries out writes one after the other, from a thread of its own that starts with the first."""
+    """Carries out writes one after the other, from a thread of its own that is there while something is left to do."""
 
     def __init__(self) -> None:
         self._jobs: deque[_Job] = deque()
-        self._busy = False
+        self._busy = False  # the thread is there
         self._changed = threading.Condition()
         self._failure: StorageError | None = None
-        self._thread: threading.Thread | None = None
 
     def put(self, write: Callable[[], object], done: Callable[[], None] = _nothing, kind: str = "") -> None:
         """Have something written, then ``done`` called; returns at once.
@@ -43,10 +42,9 @@ class Writer:
             if kind:
                 self._jobs = deque(job for job in self._jobs if job.kind != kind)
             self._jobs.append(_Job(write, done, kind))
-            self._changed.notify_all()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="ganflow-writer", daemon=True)
-            self._thread.start()
+            if not self._busy:
+                self._busy = True
+                threading.Thread(target=self._work, name="ganflow-writer", daemon=True).start()
 
     def flush(self, wait_s: float | None = None) -> bool:
         """Wait until all is written, for at most ``wait_s``; whether it is.
@@ -55,25 +53,25 @@ class Writer:
             StorageError: a write failed for good.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._failure or not (self._jobs or self._busy), wait_s)
+            self._changed.wait_for(lambda: not self._busy, wait_s)
             self._check()
-            return not (self._jobs or self._busy)
+            return not self._busy
 
     def _check(self) -> None:
         if self._failure is not None:
             raise self._failure
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._jobs)
-                job, self._busy = self._jobs.popleft(), True
-            failure = self._carry_out(job)
-            with self._changed:
-                self._busy, self._failure = False, failure
-                self._changed.notify_all()
-            if failure:
-                return
+        while job := self._next():
+            self._failure = self._carry_out(job)
+
+    def _next(self) -> _Job | None:
+        with self._changed:
+            if self._jobs and self._failure is None:
+                return self._jobs.popleft()
+            self._busy = False
+            self._changed.notify_all()
+            return None
 
     def _carry_out(self, job: _Job) -> StorageError | None:
         try:

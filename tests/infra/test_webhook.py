@@ -14,16 +14,18 @@ import pytest
 from mlflow import MlflowClient, environment_variables
 
 from tests.infra.files import ROOT
+from tests.support.project import wait_until
 from tests.support.webhook import SCRIPT, SECRET, Receiver, body_of, signed
 
 MODEL = "ganflow-digits"
-# Notes what it was told, then waits until somebody opens the gate.
-COMMAND = 'echo "$MODEL $VERSION ${GANFLOW_WEBHOOK_SECRET-none}" >> "$0/told"; read -r how < "$0/gate"; exit "$how"'
+# Notes what it was told, then waits until somebody opens its gate.
+COMMAND = 'echo "$MODEL $VERSION ${GANFLOW_WEBHOOK_SECRET-none}" >> "$0/told"; read -r how < "$0/$VERSION"; exit "$how"'
 
 
 @pytest.fixture
 def receiver(tmp_path: Path) -> Iterator[Receiver]:
-    os.mkfifo(tmp_path / "gate")
+    for version in "123":
+        os.mkfifo(tmp_path / version)
     running = Receiver(MODEL, ["bash", "-c", COMMAND, str(tmp_path)])
     yield running
     running.kill()
@@ -34,8 +36,19 @@ def told(folder: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def let_go(folder: Path, status: int = 0) -> None:
-    (folder / "gate").write_text(f"{status}\n")  # returns when the command reads it
+def let_go(folder: Path, version: str, status: int = 0) -> None:
+    """The command of a version ends, once it is there."""
+
+    def opened() -> bool:
+        try:
+            gate = os.open(folder / version, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # nobody reads
+            return False
+        os.write(gate, b"%d\n" % status)
+        os.close(gate)
+        return True
+
+    wait_until(opened, f"the command of version {version}")
 
 
 def send(receiver: Receiver, version: str, second: int = 0, delivery: str = "") -> tuple[int, str]:
@@ -49,10 +62,10 @@ def test_one_at_a_time_and_the_latest_wins(receiver: Receiver, tmp_path: Path) -
     assert send(receiver, "2", 2) == (202, "version 2 taken")
     assert send(receiver, "3", 3) == (202, "version 3 taken in place of version 2")
     assert send(receiver, "2", 2, "late") == (200, "version 2 ignored: a newer one came before")
-    let_go(tmp_path)
+    let_go(tmp_path, "1")
     receiver.wait_for("version 1: bash is done")
     receiver.wait_for("version 3: bash begins")
-    let_go(tmp_path, 7)
+    let_go(tmp_path, "3", 7)
     receiver.wait_for("version 3: bash FAILED with status 7")
     assert told(tmp_path) == [f"{MODEL} 1 none", f"{MODEL} 3 none"]
 
@@ -62,7 +75,7 @@ def test_a_delivery_that_came_before_runs_nothing(receiver: Receiver, tmp_path: 
     headers = signed(body, "once")
     assert receiver.post(body, headers)[0] == 202
     assert receiver.post(body, headers) == (200, "version 1 ignored: came before")
-    let_go(tmp_path)
+    let_go(tmp_path, "1")
     receiver.wait_for("is done")
     assert receiver.post(body, headers) == (200, "version 1 ignored: came before")
     assert receiver.stop() == 0
@@ -74,9 +87,9 @@ def test_what_was_taken_is_finished_before_the_end(receiver: Receiver, tmp_path:
     receiver.wait_for("begins")
     send(receiver, "2", 2)
     receiver.process.terminate()
-    let_go(tmp_path)
+    let_go(tmp_path, "1")
     receiver.wait_for("version 2: bash begins")
-    let_go(tmp_path)
+    let_go(tmp_path, "2")
     receiver.wait_for("ended")
     assert receiver.process.wait(60) == 0
 

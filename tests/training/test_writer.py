@@ -1,6 +1,7 @@
 """Writes beside the training: in order, without waiting, and what fails is told where somebody waits."""
 
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from ganflow.storage.base import StorageError
 from ganflow.storage.folder import Folder
 from ganflow.storage.patience import Patient
 from ganflow.training.writer import Writer
+from tests.support.project import wait_until
 
 DEADLINE_S = 30.0
 
@@ -35,6 +37,20 @@ def test_the_newest_of_a_kind_takes_the_place_of_those_that_wait() -> None:
     gate.set()
     assert writer.flush(DEADLINE_S)
     assert done == ["first", "picture 0", "picture 1", 2, "picture 2"]
+
+
+class State:
+    """What is written may be large."""
+
+
+def test_nothing_stays_of_what_was_written() -> None:
+    writer, state = Writer(), State()
+    kept = weakref.ref(state)
+    for _ in range(2):
+        writer.put(lambda state=state: str(state))
+        assert writer.flush(DEADLINE_S)
+    del state
+    wait_until(lambda: kept() is None, "it is let go")
 
 
 @pytest.mark.parametrize("error", [StorageError("s3://b/x: no"), ZeroDivisionError("a defect")])
