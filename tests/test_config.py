@@ -274,7 +274,7 @@ DEEP = ["gan.generator.width", "gan.discriminator.widths", "gan.regularizers.r1"
 
 
 @given(st.lists(st.tuples(st.sampled_from(PLACES + DEEP), VALUES), min_size=1, max_size=2))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_is_changed_in_a_file_ends_well_or_in_one_line(changes: list[tuple[str, Any]]) -> None:
     node = copy.deepcopy(WHOLE)
     for key, value in sorted(changes, key=lambda change: -change[0].count(".")):  # deep first: a parent may go
@@ -292,7 +292,7 @@ def test_whatever_is_changed_in_a_file_ends_well_or_in_one_line(changes: list[tu
 
 
 @given(st.dictionaries(st.one_of(KEYS, st.sampled_from(SECTIONS)), VALUES, max_size=4))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_mapping_of_anything_is_refused_in_one_line(node: dict[Any, Any]) -> None:
     with pytest.raises(GanflowError) as refused:
         config.check(node)

@@ -54,7 +54,7 @@ STREAMS = {
 
 @pytest.mark.parametrize("name", STREAMS)
 @given(first=st.integers(0, 1 << 40), sizes=st.lists(st.integers(0, 50), min_size=1, max_size=6))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_any_split_into_batches_gives_the_same_rows(name: str, first: int, sizes: list[int]) -> None:
     draw = STREAMS[name]
     starts = itertools.accumulate(sizes, initial=first)
@@ -128,7 +128,7 @@ def test_every_epoch_is_a_permutation(n: int) -> None:
 
 
 @given(n=st.integers(1, 300), first=st.integers(0, 10_000), count=st.integers(1, 900))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_batch_that_straddles_epochs_takes_each_epoch_s_own_order(n: int, first: int, count: int) -> None:
     expected = [int(draws.permute(4, i // n, n, np.array([i % n]))[0]) for i in range(first, first + count)[:20]]
     assert draws.sample_order(4, first, count, n)[:20].tolist() == expected

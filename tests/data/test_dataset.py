@@ -55,7 +55,7 @@ def test_what_was_written_is_read(root: Path) -> None:
     assert len(list((root / "train").glob("images-*"))) == 6
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(indices=st.lists(st.integers(0, N - 1), max_size=40))
 def test_images_is_plain_fancy_indexing(root: Path, indices: list[int]) -> None:
     got = Dataset.open(root, verify=False).images(np.array(indices, dtype=np.int64))

@@ -95,18 +95,24 @@ def test_what_was_taken_is_finished_before_the_end(receiver: Receiver, tmp_path:
 
 
 GOOD = body_of(MODEL, "1")
-FORGED = [
-    ({}, 400, "no signature"),
-    (signed(GOOD, "d") | {"X-MLflow-Signature": "v1,"}, 401, "wrong signature"),
-    (signed(GOOD, "d") | {"X-MLflow-Signature": "v1,\xff"}, 401, "wrong signature"),
-    (signed(GOOD, "d", secret=SECRET[::-1]), 401, "wrong signature"),
-    (signed(GOOD, "d") | {"X-MLflow-Delivery-Id": "other"}, 401, "wrong signature"),
-    (signed(GOOD, "d", age_s=60) | {"X-MLflow-Timestamp": "1"}, 401, "wrong signature"),
-    (signed(body_of(MODEL, "2"), "d"), 401, "wrong signature"),
-    (signed(GOOD, "d", age_s=400), 401, "signed too long ago, or a clock is wrong"),
-    (signed(GOOD, "d", age_s=-400), 401, "signed too long ago, or a clock is wrong"),
-    (signed(GOOD, "d", stamp="yesterday"), 401, "signed too long ago, or a clock is wrong"),
-]
+
+
+def forged() -> list[tuple[dict[str, str], int, str]]:
+    """Headers signed now, the status that they get, and why."""
+    return [
+        ({}, 400, "no signature"),
+        (signed(GOOD, "d") | {"X-MLflow-Signature": "v1,"}, 401, "wrong signature"),
+        (signed(GOOD, "d") | {"X-MLflow-Signature": "v1,\xff"}, 401, "wrong signature"),
+        (signed(GOOD, "d", secret=SECRET[::-1]), 401, "wrong signature"),
+        (signed(GOOD, "d") | {"X-MLflow-Delivery-Id": "other"}, 401, "wrong signature"),
+        (signed(GOOD, "d", age_s=60) | {"X-MLflow-Timestamp": "1"}, 401, "wrong signature"),
+        (signed(body_of(MODEL, "2"), "d"), 401, "wrong signature"),
+        (signed(GOOD, "d", age_s=400), 401, "signed too long ago, or a clock is wrong"),
+        (signed(GOOD, "d", age_s=-400), 401, "signed too long ago, or a clock is wrong"),
+        (signed(GOOD, "d", stamp="yesterday"), 401, "signed too long ago, or a clock is wrong"),
+    ]
+
+
 NO_EVENTS = [
     b"", b"hello", b"[]", b"{}", b"\xff\xfe", body_of(MODEL, "1; touch ran"), body_of(MODEL, "-1"), body_of(MODEL, ""),
     body_of(MODEL, "1", timestamp="soon"), body_of(MODEL, "1", timestamp="2026-01-01T00:00:00"),
@@ -119,7 +125,7 @@ OF_OTHERS = [
 
 
 def test_nothing_else_runs_anything(receiver: Receiver, tmp_path: Path) -> None:
-    for headers, status, why in FORGED:
+    for headers, status, why in forged():
         assert receiver.post(GOOD, headers) == (status, f"refused: {why}")
         receiver.wait_for(f"127.0.0.1: refused: {why}")
     for number, body in enumerate(NO_EVENTS):

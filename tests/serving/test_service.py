@@ -236,7 +236,7 @@ def statuses(port: int, request: bytes, whole: bool) -> list[int]:
 def test_fuzzed_requests_get_an_answer_and_never_a_5xx(running: Running) -> None:
     count = Counter[int]()
 
-    @settings(max_examples=FUZZED, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=FUZZED, suppress_health_check=list(HealthCheck))
     @given(st.one_of(*[requests] * 9, garbage))
     def fuzz(request: tuple[bytes, bool]) -> None:
         content, whole = request
