@@ -8,6 +8,7 @@ from importlib.metadata import requires
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from packaging.requirements import Requirement
 
 from tests.infra.files import INFRA, ROOT, documents, locked
@@ -108,6 +109,15 @@ def test_secrets_come_from_the_environment() -> None:
     assert not any(value for key, value in example.items() if secret.search(key))
     asked = subprocess.run(["git", "check-ignore", "-q", "infra/docker/.env"], cwd=ROOT, check=False)
     assert asked.returncode == 0, "git would take infra/docker/.env"
+
+
+def test_a_webhook_s_key_is_made_as_the_example_says() -> None:
+    (command,) = re.findall(
+        r"^# .*: (.*)\nWEBHOOK_KEY=$", (INFRA / "docker" / ".env.example").read_text(), re.MULTILINE
+    )
+    key = subprocess.run(["bash", "-c", command], capture_output=True, check=True).stdout
+    cipher = Fernet(key.strip())
+    assert cipher.decrypt(cipher.encrypt(b"a secret")) == b"a secret"
 
 
 @pytest.mark.parametrize("name", SERVICES)
