@@ -36,7 +36,7 @@ def serve(
     from ganflow.serving.app import Limits
 
     answer(
-        model, host=host, port=port, count=replicas, every_s=poll, most=max_n,
-        limits=Limits(seconds=timeout, waiting=waiting),
+        model, host=host, port=port, count=replicas, every_s=poll,
+        limits=Limits(n=max_n, seconds=timeout, waiting=waiting),
         say=lambda line: typer.echo(f"serve: {line}", err=True),
     )  # fmt: skip

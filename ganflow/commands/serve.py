@@ -3,12 +3,10 @@
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 from ganflow import config
 from ganflow.cluster.replicas import AT_ONCE, replicas
 from ganflow.errors import require
-from ganflow.generator import GeneratorSpec
 from ganflow.schema import ClusterConfig, TrackingConfig
 from ganflow.serving.app import Limits, Service
 from ganflow.serving.follow import follow
@@ -17,12 +15,9 @@ from ganflow.serving.model import Backend, Model
 from ganflow.tracking.source import fixed, load_generator
 
 Say = Callable[[str], None]
-ANSWER = 2**24  # bytes of pixels
 
 
-def serve(
-    model: str, *, host: str, port: int, count: int, most: int | None, limits: Limits, every_s: float, say: Say
-) -> None:
+def serve(model: str, *, host: str, port: int, count: int, limits: Limits, every_s: float, say: Say) -> None:
     """Answer requests until SIGTERM or Ctrl-C; what is under way then is answered first.
 
     Args:
@@ -30,22 +25,20 @@ def serve(
         host: the address that is listened on.
         port: its port.
         count: of replicas.
-        most: samples in a request; None: as many as there is reason for, by their size.
-        limits: what else a request may cost.
+        limits: what a request may cost.
         every_s: seconds from one look at the alias to the next.
         say: takes a line for people.
 
     Raises:
         GanflowError: no such model, no cluster, or a port that is taken.
     """
-    require(most is None or most <= AT_ONCE, "max-n", most, f"must be at most {AT_ONCE}")
+    require(limits.n is None or limits.n <= AT_ONCE, "max-n", limits.n, f"must be at most {AT_ONCE}")
     listener = bind(host, port)
     tracking, cluster = _settings(model)
     address = fixed(model, tracking)
     name = "ganflow-" + re.sub(r"\W+", "-", model).strip("-")
     with replicas(cluster, name, count, limits.waiting) as backend:
         first = _model(address, tracking, backend)
-        limits = replace(limits, n=most or _some(first.generator.spec))
         service = Service(first, backend, limits)
 
         def look(served: str) -> Model | None:
@@ -63,11 +56,6 @@ def _settings(model: str) -> tuple[TrackingConfig, ClusterConfig]:
         settings = config.load()
         return settings.tracking, settings.cluster
     return TrackingConfig(experiment=""), ClusterConfig()
-
-
-def _some(spec: GeneratorSpec) -> int:
-    """So many samples that an answer stays below some 16 MiB: 64, 21 of 512×512 in colour."""
-    return min(64, max(1, ANSWER // (spec.resolution**2 * spec.channels)))
 
 
 def _model(address: str, tracking: TrackingConfig, backend: Backend) -> Model:

@@ -31,7 +31,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Limits:
     """What one request may cost."""
 
-    n: int = 64  # samples
+    n: int | None = None  # samples; None: by their size, as each model has it
     body: int = 2**16  # bytes
     seconds: float = 30.0  # from request to answer
     waiting: int = 256  # requests at a time; more are turned away
@@ -81,18 +81,21 @@ class Service:
                 "samples": "points" if spec.points else f"{spec.resolution}x{spec.resolution}x{spec.channels}",
                 "classes": spec.classes or spec.num_classes,
                 "truncation": truncated,
-                "limits": {"n": self._limits.n, "body": self._limits.body, "seconds": self._limits.seconds},
+                "limits": {"n": self._most(model), "body": self._limits.body, "seconds": self._limits.seconds},
                 "try": f"/generate?n=4&seed=7&format={'|'.join(FORMATS)}",
             },
         )
 
     async def _generate(self, request: Request) -> Response:
         model = self.model
-        asked = parse(await self._options(request), model.generator, self._limits.n)
+        asked = parse(await self._options(request), model.generator, self._most(model))
         content = await self._answer(model, asked)
         self._meters.samples.inc(asked.n)
         headers = {"x-ganflow-model": quote(model.address, safe="/:@"), "x-ganflow-digest": model.digest}
         return Response(content, media_type=FORMATS[asked.format][0], headers=headers)
+
+    def _most(self, model: Model) -> int:
+        return self._limits.n or model.some
 
     async def _options(self, request: Request) -> dict[str, Any]:
         """Those of the URL, or those of the body."""

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 from ganflow.generator import Generator
 from ganflow.serving.request import Asked
 
+ANSWER = 2**24  # bytes of pixels
+
 
 @dataclass(frozen=True)
 class Model:
@@ -15,6 +17,12 @@ class Model:
     digest: str  # sha256 of the weights' file
     generator: Generator  # against which requests are held
     weights: Any  # what the backend finds them by
+
+    @property
+    def some(self) -> int:
+        """Samples of which an answer has some 16 MiB of pixels at most: 64, 21 of 512×512 in colour."""
+        spec = self.generator.spec
+        return min(64, max(1, ANSWER // (spec.resolution**2 * spec.channels)))
 
 
 class BusyError(Exception):

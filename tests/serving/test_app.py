@@ -6,7 +6,7 @@ import json
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from ganflow.serving.app import Limits, Service
 from ganflow.serving.model import BusyError, Model
 from ganflow.serving.request import Asked
 from tests.serving.here import Here, Reply, ask, listening, model_of
-from tests.sinks.made import model
+from tests.sinks.made import SPEC, model
 
 LIMITS = Limits(n=8, body=1000, seconds=30, waiting=2)
 HASTY = Limits(seconds=0.5)
@@ -140,6 +140,19 @@ def test_another_model_takes_over_between_requests(running: Running) -> None:
     assert (old.headers["x-ganflow-model"], new.headers["x-ganflow-model"]) == ("models:/x/1", "models:/x/2")
     for reply, seed in ((old, 0), (new, 1)):
         np.testing.assert_array_equal(np.load(io.BytesIO(reply.body)), model(seed=seed).sample(2, 0))
+
+
+def test_each_model_has_as_many_samples_at_once_as_there_is_reason_for() -> None:
+    backend = Here()
+    small = model_of(model(), "models:/x/1", backend)
+    service = Service(small, backend, Limits())
+    with listening(service, Limits()) as port:
+        assert ask(port, "/").json["limits"]["n"] == 64
+        service.serve(model_of(model(replace(SPEC, resolution=512)), "models:/x/2", backend))
+        assert ask(port, "/").json["limits"]["n"] == 21
+        assert ask(port, "/generate?n=22").error == "n=22: must be a whole number from 1 to 21"
+        service.serve(small)
+        assert ask(port, "/generate?n=64&format=npy").status == 200
 
 
 def test_health(running: Running) -> None:
