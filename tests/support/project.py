@@ -40,7 +40,8 @@ class Project:
         """Put the project under git and DVC, as a clone is."""
         shutil.copytree(ROOT / ".dvc", self.folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
         shutil.copytree(ROOT / "infra", self.folder / "infra")
-        shutil.copy(ROOT / ".gitignore", self.folder)
+        for name in (".gitignore", ".dvcignore"):
+            shutil.copy(ROOT / name, self.folder)
         for command in (["init", "-q"], ["config", "user.email", "tests@localhost"], ["config", "user.name", "tests"]):
             subprocess.run(["git", *command], cwd=self.folder, check=True)
         self.commit("before")
@@ -54,6 +55,7 @@ class Project:
         """Start a command in the folder, in a session of its own; its output goes to ``log``."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         env = {**os.environ, "PATH": path, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
+        env.pop("PYTHONDONTWRITEBYTECODE", None)  # people have none, and DVC looks at what lies beside the code
         with (self.folder / "log").open("a") as log:
             return subprocess.Popen(
                 command, cwd=self.folder, env=env, stdout=log, stderr=log, text=True, start_new_session=True

@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from PIL import Image
 from ganflow import generator
 from ganflow.errors import GanflowError
 from ganflow.storage import localize
-from tests.support.project import ROOT, Project
+from tests.support.project import Project
 from tests.system.conftest import BUCKET
 from tests.system.mlflow_server import MlflowServer
 from tests.system.postgres import Postgres
@@ -96,7 +95,8 @@ def test_prepare_reads_pictures_from_s3(on_s3: Swift, pictures: dict[str, bytes]
 
 
 def test_dvc_brings_data_back_from_s3(on_s3: Swift, tmp_path: Path) -> None:
-    project = with_dvc(Project(tmp_path / "one"))
+    project = Project(tmp_path / "one")
+    project.begin_history()
     project.run("dvc", "remote", "add", "--default", "store", f"s3://{BUCKET}/dvc")
     project.run("dvc", "repro", "prepare")
     project.run("dvc", "push")
@@ -109,14 +109,6 @@ def test_dvc_brings_data_back_from_s3(on_s3: Swift, tmp_path: Path) -> None:
         shutil.rmtree(project.folder / gone)
     project.run("dvc", "pull", "data")
     assert below(project.folder / "data") == before
-
-
-def with_dvc(project: Project) -> Project:
-    shutil.copytree(ROOT / ".dvc", project.folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
-    shutil.copytree(ROOT / "infra", project.folder / "infra")
-    shutil.copy(ROOT / ".gitignore", project.folder)
-    subprocess.run(["git", "init", "-q"], cwd=project.folder, check=True)
-    return project
 
 
 def test_a_model_comes_back_from_the_registry(
