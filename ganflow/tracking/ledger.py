@@ -142,15 +142,15 @@ class Ledger:
 
     def _follow(self, change: Change, changes: Sequence[Change]) -> None:
         with server.absent_is_fine():  # somebody may have deleted the version since
-            self.client.set_registered_model_alias(self.name, self.alias, str(change.to))
+            server.put(self.client.set_registered_model_alias, self.name, self.alias, str(change.to))
             for key, value in change.tags.items():
-                self.client.set_model_version_tag(self.name, str(change.to), key, value)
+                server.put(self.client.set_model_version_tag, self.name, str(change.to), key, value)
         if change.kind == ROLLBACK and change.left is not None:
             with server.absent_is_fine():
                 said = f"at {change.when} by {change.by}, to version {change.to}"
-                self.client.set_model_version_tag(self.name, str(change.left), ROLLED_BACK, said)
-        self.client.set_registered_model_tag(self.name, f"{self.alias}.{HISTORY}", _told(changes))
-        self.client.set_model_version_tag(self.model, str(change.number), _SETTLED, "true")
+                server.put(self.client.set_model_version_tag, self.name, str(change.left), ROLLED_BACK, said)
+        server.put(self.client.set_registered_model_tag, self.name, f"{self.alias}.{HISTORY}", _told(changes))
+        server.put(self.client.set_model_version_tag, self.model, str(change.number), _SETTLED, "true")
 
     def _create(self) -> None:
         from mlflow.exceptions import MlflowException

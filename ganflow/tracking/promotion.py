@@ -99,7 +99,7 @@ class Promoter:
                 self._write(contest, record, file)
             if not record.decision.promoted:
                 for key, value in _tags(contest, record, file).items():
-                    self._client.set_model_version_tag(self.name, str(contest.challenger), key, value)
+                    server.put(self._client.set_model_version_tag, self.name, str(contest.challenger), key, value)
         return record
 
     def rollback(self) -> Change:

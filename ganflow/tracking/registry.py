@@ -74,7 +74,7 @@ def register(
             client.log_artifact(run.info.run_id, str(file), EVALUATION.rstrip("/"))
         for path, text in (made_from or {}).items():
             client.log_text(run.info.run_id, text, path)
-        client.set_registered_model_alias(version.name, config.register.alias, version.version)
+        server.put(client.set_registered_model_alias, version.name, config.register.alias, version.version)
     return Version(
         name=version.name,
         version=int(version.version),
@@ -252,7 +252,7 @@ def _describe(client: Any, run: Any, version: Any, tags: Mapping[str, str], figu
 
     for key, value in tags.items():
         if version.tags.get(key) != value:
-            client.set_model_version_tag(version.name, version.version, key, value)
+            server.put(client.set_model_version_tag, version.name, version.version, key, value)
     now = int(time.time() * 1000)
     new = {key: value for key, value in figures.items() if run.data.metrics.get(key) != value}
     client.log_batch(run.info.run_id, [Metric(key, value, now, 0, model_id(version)) for key, value in new.items()])

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,22 @@ def absent_is_fine() -> Iterator[None]:
     except MlflowException as error:
         if error.error_code not in ABSENT:
             raise
+
+
+def put(write: Callable[..., Any], *values: str) -> None:
+    """Set a tag or an alias through one of the client's methods.
+
+    MLflow's store looks whether it is there, then inserts it: of two processes that set a new one at the same moment
+    one is refused. It is there then, and a second try sets it.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        write(*values)
+    except MlflowException as error:
+        if error.error_code != "BAD_REQUEST":  # what the store makes of its database's refusals
+            raise
+        write(*values)
 
 
 def unreachable(uri: str, error: Exception) -> GanflowError:
