@@ -57,7 +57,8 @@ class Network:
         self.hosts = [Host(self, number) for number in range(1, count + 1)]
 
     def __enter__(self) -> Self:
-        _ip("link", "add", self.bridge, "type", "bridge")
+        # By default a bridge takes the lowest address of its cables, another one whenever a host comes or goes.
+        _ip("link", "add", self.bridge, "address", _mac(GATEWAY), "type", "bridge")
         _ip("address", "add", f"{self.gateway}/24", "dev", self.bridge)
         _ip("link", "set", self.bridge, "up")
         names = "".join(f"{host.address} {host.name}\n" for host in self.hosts)
@@ -116,7 +117,7 @@ class Host:
         _ip("link", "add", self._cable, "type", "veth", "peer", "name", "eth0", "netns", str(self._first.pid))
         _ip("link", "set", self._cable, "master", self.network.bridge, "up")
         # The same card after a power loss: the others know it by its address for minutes.
-        self.run("ip", "link", "set", "eth0", "address", f"02:67:66:00:00:{self.number:02x}")
+        self.run("ip", "link", "set", "eth0", "address", _mac(self.number))
         self.run("ip", "address", "add", f"{self.address}/24", "dev", "eth0")
         self.run("ip", "link", "set", "eth0", "up")
         self.run("ip", "route", "add", "default", "via", self.network.gateway)
@@ -217,6 +218,11 @@ def _ip(*arguments: str) -> None:
 def _call(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{shlex.join(command)}: {done.stderr}"
+
+
+def _mac(number: int) -> str:
+    """The address of a network card, by the last byte of the address of its machine."""
+    return f"02:67:66:00:00:{number:02x}"
 
 
 def _free_subnet() -> str:

@@ -92,6 +92,16 @@ def test_a_host_reaches_this_machine_and_not_its_loopback(hosts: list[Host]) -> 
         assert not hosts[0].reaches("127.0.0.1", closed.getsockname()[1])
 
 
+def test_a_host_reaches_this_machine_whoever_comes_and_goes(hosts: list[Host]) -> None:
+    staying, *others = hosts
+    with socket.create_server((staying.network.gateway, 0)) as server:
+        for host in others:
+            assert staying.reaches(staying.network.gateway, server.getsockname()[1])
+            host.power_off()
+            assert staying.reaches(staying.network.gateway, server.getsockname()[1])
+            host.boot()
+
+
 def test_power_loss_ends_all_at_once_and_closes_no_connection(hosts: list[Host]) -> None:
     host = hosts[0]
     listen(host)
