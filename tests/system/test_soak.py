@@ -13,11 +13,12 @@ from tests.support.project import Project
 from tests.system import faults
 from tests.system.conftest import BUCKET
 from tests.system.faults import WEIGHTS, Fault, Field, Training, endure
-from tests.system.test_faults import ALONE_S, CONFIG, EVERY
+from tests.system.test_faults import ALONE_S, CONFIG
 from tests.system.test_faults import field as field
 
 MINUTES, SEED = int(os.environ.get("SOAK_MINUTES", "3")), int(os.environ.get("SOAK_SEED", "0"))
-QUIET = 6  # faults' worth of images after the last one
+EVERY = 8000  # images from fault to fault: some faults take 20 s, and training goes on meanwhile
+QUIET = 2  # faults' worth of images after the last one
 POOL: dict[str, Fault] = {
     "a worker is killed": faults.worker_killed,
     "a cable is pulled for 5 s": faults.cable(5),
