@@ -47,7 +47,7 @@ HARM: dict[str, tuple[Fault, int]] = {
     "S3 is down for a minute": (faults.s3_down(60), 0),
 }
 ALONE_S = 1800.0  # for all of it without a fault, on a machine that does other things, too
-KIMG = (EVERY * (len(HARM) + 1) + 60 * 1200) / 1000  # while the tracking server is down, training goes on
+KIMG = (EVERY * (len(HARM) + 1) + 70 * 1800) / 1000  # while the tracking server is down, training goes on
 
 
 @pytest.fixture(scope="module")
