@@ -22,7 +22,7 @@ QUIET = 2  # faults' worth of images after the last one
 POOL: dict[str, Fault] = {
     "a worker is killed": faults.worker_killed,
     "a cable is pulled for 5 s": faults.cable(5),
-    "clocks are an hour slow for a while": faults.clocks_wrong(-3600),
+    "clocks are an hour slow for a while": faults.clocks_wrong_and_nodes_restarted,
     "a machine loses its power": faults.node_lost,
     "the driver is killed": faults.driver_killed,
     "a spot machine is taken away": faults.drained,
