@@ -314,15 +314,6 @@ def clocks_wrong(seconds: int) -> Fault:
     return jumped
 
 
-def clocks_wrong_and_nodes_restarted(field: Field, training: Training) -> None:
-    """The clocks are an hour slow; when they are right again, Ray is started again there: its timers would sleep on."""
-    hosts = field.places()
-    clocks_wrong(-3600)(field, training)
-    for host in hosts:
-        field.nodes.stop_node(host)
-        field.nodes.start_node(host)
-
-
 def drained(field: Field, training: Training) -> None:
     """A spot machine is told that it has 20 s, loses its power then, and another takes its place."""
     host = field.place_of(1)

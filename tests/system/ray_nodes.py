@@ -56,14 +56,10 @@ class RayNodes:
     def stop(self) -> None:
         """End every process of every node, by its pid."""
         for host in self.hosts:
-            self.stop_node(host)
-
-    def stop_node(self, host: Host) -> None:
-        """End every process of one host's node, by its pid."""
-        for process in host.processes():
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        self.wait_for_end(host)
+            for process in host.processes():
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            self.wait_for_end(host)
 
     def supervise(self) -> None:
         """Start the node again where it has ended and the host is on, as an init system or a cloud does."""
