@@ -23,6 +23,11 @@ METHODS = ("gan", "vae")
 CONDITIONING = ("none", "projection", "auxiliary")
 PRECISIONS = ("auto", "fp32", "bf16")
 DECAYS = ("constant", "linear", "cosine")
+# What may change while a run goes on, by method: options below these keys, and these themselves.
+MOVING = {
+    "gan": ("gan.loss", "gan.augmentation", "gan.regularizers", "optimizers", "training.ema_kimg"),
+    "vae": ("vae.sigma", "vae.beta", "optimizers.generator", "training.ema_kimg"),
+}
 ON_COLLAPSE = ("stop", "rollback", "warn")
 EXPORTS = ("pt2", "onnx")
 LONGEST_LICENCE = 200
@@ -164,9 +169,76 @@ def _check_schedule(config: Config) -> None:
     require(s.decay in DECAYS, key + "decay", s.decay, "one of " + ", ".join(DECAYS))
     require(0 <= s.floor <= 1, key + "floor", s.floor, "0 to 1")
     require(s.warmup_kimg >= 0, key + "warmup_kimg", s.warmup_kimg, "0 (none) or more")
+    require(s.kimg is None or s.kimg > 0, key + "kimg", s.kimg, "more than 0, or null for training.kimg")
     lengths = {"training.kimg": config.training.kimg} | ({"tune.kimg": config.tune.kimg} if config.tune.trials else {})
+    lengths |= {key + "kimg": s.kimg} if s.kimg is not None else {}
     for name, kimg in lengths.items():
         require(s.warmup_kimg < kimg, key + "warmup_kimg", s.warmup_kimg, f"must be less than {name}={kimg}")
+    for name, end in moving(config).items():
+        _check_move(config, name, end)
+    try:
+        at_the_end(config)
+    except ConfigError as error:
+        raise error.under(key + "to") from None
+
+
+def _check_move(config: Config, name: str, end: Any) -> None:
+    s, key = config.training.schedule, f"training.schedule.to.{name}"
+    require(s.decay != "constant", key, end, "follows the decay; set training.schedule.decay=cosine or linear")
+    movable = MOVING[config.method]
+    below = any(name == place or name.startswith(f"{place}.") for place in movable)
+    require(below, key, end, f"with method={config.method} what may move is in {', '.join(movable)}")
+    option = name.rpartition(".")[2]
+    require(option != "lr", key, end, "both players' rates follow training.schedule.floor")
+    now = value_at(config, name)
+    require(now is not None, key, end, f"no such key in params.yaml; ~{key} drops it")
+    numbers = now if isinstance(now, list | tuple) else [now]
+    require(all(type(n) is float for n in numbers), key, end, f"what is no decimal number cannot move; it is {now}")
+
+
+def moving(config: Config) -> dict[str, Any]:
+    """What ``training.schedule.to`` moves, by dotted keys of ``params.yaml``, without what is switched off by null."""
+    found: dict[str, Any] = {}
+
+    def walk(prefix: str, node: Any) -> None:
+        if isinstance(node, dict):
+            for name, child in node.items():
+                walk(f"{prefix}.{name}".lstrip("."), child)
+        elif node is not None:
+            found[prefix] = node
+
+    walk("", config.training.schedule.to)
+    return found
+
+
+def at_the_end(config: Config) -> Config:
+    """The configuration with the values that ``training.schedule.to`` leads to; itself where nothing moves.
+
+    Raises:
+        ConfigError: values that cannot work, with their keys.
+    """
+    ends = moving(config)
+    if not ends:
+        return config
+    node = asdict(config)
+    node["training"]["schedule"]["to"] = {}
+    for key, end in ends.items():
+        place, _, option = key.rpartition(".")
+        _below(node, place)[option] = end
+    return check(node)
+
+
+def value_at(config: Config, key: str) -> Any:
+    """What stands at a dotted key; None where there is no such key."""
+    place, _, option = key.rpartition(".")
+    node = _below(asdict(config), place)
+    return node.get(option) if isinstance(node, dict) else None
+
+
+def _below(node: Any, key: str) -> Any:
+    for name in key.split("."):
+        node = node.get(name) if isinstance(node, dict) else None
+    return node
 
 
 def _check_guard(g: GuardConfig) -> None:

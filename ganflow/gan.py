@@ -54,6 +54,12 @@ class GAN:
         """Regularisers and augmentation: their buffers are state."""
         return nn.ModuleDict({**self.regularizers, "augmentation": self.augmentation})
 
+    @property
+    def steered(self) -> Mapping[str, object]:
+        """Loss, augmentation and regularisers."""
+        regularizers = {f"gan.regularizers.{name}": regularizer for name, regularizer in self.regularizers.items()}
+        return {"gan.loss": self.loss, "gan.augmentation": self.augmentation, **regularizers}
+
     def discriminator_terms(self, batch: Batch) -> Terms:
         """Terms of D's turn on real images and on as many fakes."""
         due = self._due("discriminator_term", batch.turn)

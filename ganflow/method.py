@@ -4,7 +4,7 @@ A method knows nothing of gradients' averaging, precision, Ray or logging: the s
 optimised, and the same terms are what is logged.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -73,6 +73,11 @@ class Method(Protocol):
 
     @property
     def modules(self) -> nn.ModuleDict: ...
+
+    @property
+    def steered(self) -> Mapping[str, object]:
+        """What keeps options that may change between steps, by its key in ``params.yaml``, under the options' names."""
+        ...
 
     def figures(self) -> Terms:
         """Scalars of the last turns, for the report. All ranks call it together; what differs is averaged."""

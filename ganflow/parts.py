@@ -7,8 +7,9 @@ from torch import nn
 
 from ganflow import component
 from ganflow.augment.base import Augmentation
+from ganflow.config import at_the_end, moving
 from ganflow.data.dataset import IMAGES, POINTS
-from ganflow.errors import require
+from ganflow.errors import ConfigError, require
 from ganflow.losses.base import AdversarialLoss
 from ganflow.regularizers.base import Regularizer
 from ganflow.schema import Config
@@ -64,6 +65,20 @@ def check_fits(config: Config, resolution: int, channels: int, num_classes: int,
     component.build("extractor", config.evaluation.extractor, "evaluation.extractor")
     for name, node in config.evaluation.metrics.items():
         component.build("metric", node, f"evaluation.metrics.{name}")
+    if moving(config):
+        _check_ends(config, resolution, channels, num_classes, kind)
+
+
+def _check_ends(config: Config, resolution: int, channels: int, num_classes: int, kind: str) -> None:
+    augments = [key for key in moving(config) if key.startswith("gan.augmentation.")]
+    if augments:
+        steers, key = build_augmentation(config).follows_logits, f"training.schedule.to.{augments[0]}"
+        allowed = "D's logits steer the augmentation; set gan.augmentation.target=0"
+        require(not steers, key, moving(config)[augments[0]], allowed)
+    try:
+        check_fits(at_the_end(config), resolution, channels, num_classes, kind)
+    except ConfigError as error:
+        raise error.under("training.schedule.to") from None
 
 
 def _check_points(config: Config) -> None:

@@ -38,11 +38,13 @@ class OptimizersConfig:
 
 @dataclass
 class ScheduleConfig:
-    """The learning rates over a run, as a factor of both players'."""
+    """What changes over a run: the learning rates, as a factor of both players', and any other figure."""
 
     warmup_kimg: float = 0.0  # linear from 0; 0 turns it off
-    decay: str = "constant"  # constant | linear | cosine, from the end of the warm-up to training.kimg
+    decay: str = "constant"  # constant | linear | cosine, from the end of the warm-up on
     floor: float = 0.0  # share of the rate that is left at the end of a decay
+    kimg: float | None = None  # where the decay ends; null: training.kimg
+    to: dict[str, Any] = field(default_factory=dict)  # values there, as gan.regularizers.r1.gamma=0.005 below this
 
     @property
     def varies(self) -> bool:

@@ -5,6 +5,7 @@ Shapes: real (N, C, H, W) in [-1, 1]; z, mean, log-variance (N, latent_dim); lab
 """
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,11 @@ class VAE:
     def modules(self) -> nn.ModuleDict:
         """No state beside the network."""
         return nn.ModuleDict()
+
+    @property
+    def steered(self) -> Mapping[str, object]:
+        """σ and β are its own."""
+        return {"vae": self}
 
     def figures(self) -> Terms:
         """None beside the terms."""

@@ -9,6 +9,7 @@ import yaml
 
 from ganflow import component, conf, config, parts
 from ganflow.conf import store
+from ganflow.config import moving
 from ganflow.errors import GanflowError
 from ganflow.schema import Config
 
@@ -95,7 +96,8 @@ def test_any_recipe_takes_any_other_component(recipe: str) -> None:
     for slot, (group, name) in another.items():
         own = json.loads(json.dumps(asdict(component.schema(group, name)())))
         assert at(mixed, slot) == own | DEFAULT.get((slot, name), {})
-    changed = tuple(part for slot in (*another, "gan/regularizers") for part in (slot, slot.replace("/", ".")))
+    slots = [slot.replace("/", ".") for slot in (*another, "gan/regularizers")]
+    changed = (*another, *slots, "gan/regularizers", *(f"training.schedule.to.{slot}" for slot in slots))
     rest = [key for key in itself if not key.startswith(changed)]
     assert [itself[key] for key in rest] == [conf.dotted(mixed)[key] for key in rest]
 
@@ -106,6 +108,21 @@ def test_a_recipe_s_options_return_with_its_choice(default: Config) -> None:
     assert default.gan.regularizers["r1"]["interval"] == 1
     back = conf.override(conf.override(ring, ["gan/generator=dcgan"]), ["gan/generator=mlp"])
     assert back == ring
+
+
+def test_where_an_option_moves_to_goes_with_its_component() -> None:
+    of_r3gan = conf.compose(["experiment=r3gan"])
+    assert sorted(moving(of_r3gan)) == [
+        "gan.augmentation.p", "gan.regularizers.r1.gamma", "gan.regularizers.r2.gamma",
+        "optimizers.discriminator.betas", "optimizers.generator.betas", "training.ema_kimg",
+    ]  # fmt: skip
+    others = ["gan/augmentation=none", "gan/regularizers=[lecam,r2]", "optimizers/generator=rmsprop"]
+    kept = ["gan.regularizers.r2.gamma", "optimizers.discriminator.betas", "training.ema_kimg"]
+    assert sorted(moving(conf.compose(["experiment=r3gan", *others]))) == kept
+    changed = conf.override(of_r3gan, others)
+    assert sorted(moving(changed)) == kept
+    back = conf.override(changed, ["gan/augmentation=ada", "gan/regularizers=[r1,r2]", "optimizers/generator=adam"])
+    assert back == of_r3gan
 
 
 def test_an_option_of_a_component_that_is_set_aside_is_refused() -> None:

@@ -76,6 +76,7 @@ IMPOSSIBLE = [
     ("training.schedule.floor", 1.5, "0 to 1"),
     ("training.schedule.floor", -0.1, "0 to 1"),
     ("training.schedule.warmup_kimg", -1.0, "0 (none) or more"),
+    ("training.schedule.kimg", 0.0, "more than 0, or null for training.kimg"),
     ("training.guard.patience", 0, "must be more than 0"),
     ("training.guard.slow_down", 0.0, "more than 0, at most 1"),
     ("training.guard.slow_down", 1.5, "more than 0, at most 1"),

@@ -9,6 +9,7 @@ from ganflow import distributed
 from ganflow.augment.affine import Affine, blit, deform, warp
 from ganflow.augment.base import Augmentation, in_float32
 from ganflow.augment.colour import recolour
+from ganflow.augment.diffaugment import cutout
 from ganflow.component import component
 from ganflow.draws import Draw
 from ganflow.errors import require
@@ -25,22 +26,30 @@ class ADA(Augmentation):
     [0, 1], where E is over the turns since the last time. With ``target=0``, p stays what it is at the start.
 
     ``pipeline`` names the categories by letter: ``b`` mirrors, turns by 90° and moves by whole pixels, ``g`` scales,
-    turns and moves by parts of pixels, ``c`` changes colours (hue and saturation of three channels only). ``b`` and
-    ``g`` are one bilinear resampling, mirrored at the edges, without the original's wavelet filters: images that are
-    made smaller alias, those that are turned or moved by parts of pixels blur a little.
+    turns and moves by parts of pixels, ``c`` changes colours (hue and saturation of three channels only), each with
+    probability ``colour``·p, ``o`` cuts a square of half the side out. ``b`` and ``g`` are one bilinear resampling,
+    mirrored at the edges, without the original's wavelet filters: images that are made smaller alias, those that are
+    turned or moved by parts of pixels blur a little.
     """
 
     def __init__(
-        self, target: float = 0.6, kimg: float = 500.0, p: float = 0.0, interval: int = 4, pipeline: str = "bgc"
+        self,
+        target: float = 0.6,
+        kimg: float = 500.0,
+        p: float = 0.0,
+        interval: int = 4,
+        pipeline: str = "bgc",
+        colour: float = 1.0,
     ) -> None:
         super().__init__()
         require(0 <= target < 1, "target", target, "0 (p is fixed) to less than 1")
         require(kimg > 0, "kimg", kimg, "must be more than 0")
         require(0 <= p <= 1, "p", p, "from 0 to 1")
         require(interval > 0, "interval", interval, "must be at least 1")
-        sound = 0 < len(pipeline) == len(set(pipeline) & set("bgc"))
-        require(sound, "pipeline", pipeline, "letters of bgc: blitting, geometry, colour")
-        self.target, self.kimg, self.interval, self.pipeline = target, kimg, interval, pipeline
+        sound = 0 < len(pipeline) == len(set(pipeline) & set("bgco"))
+        require(sound, "pipeline", pipeline, "letters of bgco: blitting, geometry, colour, cutout")
+        require(0 <= colour <= 1, "colour", colour, "from 0 to 1")
+        self.target, self.kimg, self.interval, self.pipeline, self.colour = target, kimg, interval, pipeline, colour
         self.follows_logits = target > 0
         self.p: Tensor
         self.register_buffer("p", torch.tensor(p))
@@ -56,7 +65,9 @@ class ADA(Augmentation):
         maps += [_deform(images, self.p, draw)] if "g" in self.pipeline else []
         if maps:
             images = warp(images, maps[0].after(maps[1]) if len(maps) == 2 else maps[0])
-        return _recolour(images, self.p, draw) if "c" in self.pipeline else images
+        if "c" in self.pipeline:
+            images = _recolour(images, self.colour * self.p, draw)
+        return _cut_out(images, self.p, draw) if "o" in self.pipeline else images
 
     @torch.no_grad()
     def observe(self, real_logits: Tensor, batch: int, turn: int) -> None:
@@ -118,3 +129,8 @@ def _recolour(images: Tensor, p: Tensor, draw: Draw) -> Tensor:
         math.pi * (2 * u[:, 6] - 1) * hue,
         (n[:, 2] * SATURATION * saturation).exp2(),
     )
+
+
+def _cut_out(images: Tensor, p: Tensor, draw: Draw) -> Tensor:
+    u = draw.uniform("cutout", 3).to(images.dtype)
+    return torch.where((u[:, 0] < p).view(-1, 1, 1, 1), cutout(images, u[:, 1:]), images)

@@ -75,7 +75,8 @@ def recipe_of(params: Config) -> Config:
 def override(params: Config, overrides: Sequence[str]) -> Config:
     """Change a configuration that is already composed: ``a.b=value`` sets a value, ``group=choice`` takes a component.
 
-    A component comes with the options that the configuration's recipe has for it, as in :func:`compose`.
+    A component comes with the options that the configuration's recipe has for it, and with where they move to, as in
+    :func:`compose`.
 
     Raises:
         GanflowError: no such key or choice.
@@ -96,7 +97,11 @@ def _override_one(node: Any, key: str, value: Any, line: str) -> None:
     if key in several:
         kind, what = (list, "a list of names") if several[key] else (str, "a name")
         require(isinstance(value, kind), key, value, f"must be {what}")
-        value = OmegaConf.select(OmegaConf.create(compose_plain([f"experiment={node.recipe}", line])), path)
+        composed = OmegaConf.create(compose_plain([f"experiment={node.recipe}", line]))
+        value, moves = OmegaConf.select(composed, path), f"training.schedule.to.{path}"
+        ends = OmegaConf.select(composed, moves, default={})
+        if ends or OmegaConf.select(node, moves):
+            OmegaConf.update(node, moves, ends, merge=False)
     missing = object()
     require(OmegaConf.select(node, path, default=missing) is not missing, key, value, "no such key in params.yaml")
     OmegaConf.update(node, path, value, merge=False)

@@ -3,7 +3,8 @@
 A recipe has defaults (its choices), options of those choices, and any other values. Its options go with the choices,
 so that ``experiment=wgan_gp gan/generator=mlp`` leaves the ResNet's width behind: Hydra's store holds the options of
 component c under recipe r as ``options/<slot>/<c>/r``, and c's own entry takes those of the recipe that is chosen.
-What the default recipe says is every recipe's: it stands in c's own entry.
+What the default recipe says is every recipe's: it stands in c's own entry. Where c's options move to in the course of
+a run, below ``training.schedule.to``, goes with c, too: ``moves/<slot>/<c>/r``.
 """
 
 import dataclasses
@@ -29,18 +30,26 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
     chosen = _choices(_read(FOLDER / "config.yaml"))
-    options: dict[str, Options] = {}
+    every: Options = {}
     for recipe in recipes():
         body = _read(FOLDER / "recipes" / f"{recipe}.yaml")
-        options[recipe] = _take_options(body, chosen | _choices(body))
+        its, moves = chosen | _choices(body), body.get("training", {}).get("schedule", {}).get("to", {})
+        for (slot, name), node in _take_options(moves, its).items():
+            nested = _at(("training", "schedule", "to", *slot.split("/")), {name: node} if _several(slot) else node)
+            store.store(group=f"moves/{slot}/{name}", name=recipe, node=nested)
+        options = _take_options(body, its)
         store.store(group="experiment", name=recipe, node=body | {"recipe": recipe}, package="_global_")
-    every = options.pop(BASE)
-    for recipe, its in options.items():
-        for (slot, name), node in its.items():
+        if recipe == BASE:
+            every = options
+            continue
+        for (slot, name), node in options.items():
             store.store(group=f"options/{slot}/{name}", name=recipe, node=node)
     for slot, name, package, schema in _components():
-        of_the_recipe = {f"optional /options/{slot}/{name}@_here_": "${experiment}"}
-        entry = OmegaConf.structured(_with_defaults(schema, ["_self_", of_the_recipe]))
+        of_the_recipe = {
+            f"optional /options/{slot}/{name}@_here_": "${experiment}",
+            f"optional /moves/{slot}/{name}@_global_": "${experiment}",
+        }
+        entry = OmegaConf.structured(_with_defaults(schema, ["_self_", *({k: v} for k, v in of_the_recipe.items())]))
         entry.merge_with(every.get((slot, name), {}))
         store.store(group=slot, name=name, node=entry, package=package)
 
@@ -83,7 +92,7 @@ def _choices(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _take_options(recipe: dict[str, Any], chosen: dict[str, Any]) -> Options:
-    """Take the options of components out of a recipe."""
+    """Take the options of components out of a recipe, or out of a part that mirrors it."""
     taken: Options = {}
     for spec in component.GROUPS.values():
         for slot in spec.slots:
@@ -93,5 +102,14 @@ def _take_options(recipe: dict[str, Any], chosen: dict[str, Any]) -> Options:
                 node = node.get(parent, {})
             options = node.pop(last, {})
             named = options if spec.several else {chosen[slot]: options}
-            taken |= {(slot, name): its for name, its in named.items()}
+            taken |= {(slot, name): its for name, its in named.items() if its}
     return taken
+
+
+def _several(slot: str) -> bool:
+    return any(spec.several for spec in component.GROUPS.values() if slot in spec.slots)
+
+
+def _at(path: tuple[str, ...], node: dict[str, Any]) -> dict[str, Any]:
+    """A mapping with a node at a path."""
+    return {path[0]: _at(path[1:], node)} if path else node

@@ -19,7 +19,10 @@ class LeastSquares(AdversarialLoss):
         require(b > a, "b", b, f"must be more than a={a}")
         require(a < c <= b, "c", c, f"must be more than a={a}, at most b={b}")
         self.a, self.b, self.c = a, b, c
-        self.boundary = (a + b) / 2
+
+    @property
+    def boundary(self) -> float:  # type: ignore[override]  # a and b may move while a run goes on
+        return (self.a + self.b) / 2
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return 0.5 * (real - self.b).square().mean() + 0.5 * (fake - self.a).square().mean()

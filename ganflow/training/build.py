@@ -18,6 +18,7 @@ from ganflow.training.feed import Feed
 from ganflow.training.guard import Guard
 from ganflow.training.means import Means
 from ganflow.training.player import Player
+from ganflow.training.ramps import build_ramps
 from ganflow.training.state import TrainState
 from ganflow.training.trainer import Trainer
 
@@ -56,6 +57,7 @@ def build_trainer(
         seed=config.seed,
         device=device,
         guard=Guard(t.guard, store.storage if store else None, device),
+        ramps=build_ramps(config, method.steered, players, ema),
         bf16=_bf16(t.precision, device),
         store=store,
     )
@@ -124,7 +126,7 @@ def place(network: nn.Module, device: torch.device) -> nn.Module:
 def _player(network: nn.Module, key: str, choice: dict[str, object], lazy: int) -> Player:
     make = component.build("optimizer", choice, key)
     stretch = lazy / (lazy + 1) if lazy > 1 else 1.0
-    return Player(network, make(network.parameters(), stretch))
+    return Player(network, make(network.parameters(), stretch), stretch)
 
 
 def _bf16(precision: str, device: torch.device) -> bool:

@@ -1,4 +1,4 @@
-"""The learning rate over a run, as a factor of what each optimizer starts from."""
+"""The curve of a run: the learning rate, as a factor of what each optimizer starts from, and what goes with it."""
 
 from math import cos, pi
 
@@ -11,12 +11,14 @@ def factor(nimg: int, warmup: float, decay: str, floor: float, total: float) -> 
         warmup: length of the warm-up in images; 0 for none.
         decay: ``constant``, ``linear`` or ``cosine`` (Loshchilov & Hutter, 2017, eq. 5, without restarts).
         floor: share of the rate that is left at the end of a decay.
-        total: length of the run in images.
+        total: images at which a decay ends.
     """
-    if nimg < warmup:
-        return nimg / warmup
-    if decay == "constant":
+    return nimg / warmup if nimg < warmup else floor + (1.0 - floor) * left(nimg, warmup, decay, total)
+
+
+def left(nimg: int, warmup: float, decay: str, total: float) -> float:
+    """How much of a decay is still to come: 1 until the end of the warm-up, 0 from ``total`` images on."""
+    if decay == "constant" or nimg < warmup:
         return 1.0
     done = min(1.0, (nimg - warmup) / (total - warmup)) if total > warmup else 1.0
-    left = 1.0 - done if decay == "linear" else 0.5 * (1.0 + cos(pi * done))
-    return floor + (1.0 - floor) * left
+    return 1.0 - done if decay == "linear" else 0.5 * (1.0 + cos(pi * done))

@@ -1,7 +1,7 @@
 """The loop: turns, reports, snapshots, checkpoints."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ from ganflow.training.checkpoint import CheckpointStore, copied, load
 from ganflow.training.events import Event, Listener, Paused, Report, Saved, Saving, Snapshot, Started, Warned, silent
 from ganflow.training.feed import Feed
 from ganflow.training.guard import Guard, UnhealthyError
-from ganflow.training.schedule import factor
+from ganflow.training.ramps import Ramp
+from ganflow.training.schedule import factor, left
 from ganflow.training.state import TrainState
 from ganflow.training.turns import Turns
 from ganflow.training.writer import Writer
@@ -51,6 +52,7 @@ class Trainer:
     seed: int
     device: torch.device
     guard: Guard
+    ramps: Sequence[Ramp] = ()
     bf16: bool = False
     store: CheckpointStore | None = None
     listener: Listener = silent
@@ -122,8 +124,8 @@ class Trainer:
         Raises:
             UnhealthyError: too many updates in a row were not finite.
         """
-        if self._rates_vary:
-            self._set_rates()
+        if self._varies:
+            self._follow_schedule()
         before = self.state.nimg
         taken = [turn.player for turn in self.method.turns if self._take(turn)]
         if "G" in taken:
@@ -144,14 +146,17 @@ class Trainer:
         return True
 
     @property
-    def _rates_vary(self) -> bool:
+    def _varies(self) -> bool:
         return self.training.schedule.varies or self.guard.rollbacks > 0
 
-    def _set_rates(self) -> None:
-        s = self.training.schedule
-        of_initial = factor(self.state.nimg, s.warmup_kimg * 1000, s.decay, s.floor, self.total) * self.guard.rate
+    def _follow_schedule(self) -> None:
+        s, nimg = self.training.schedule, self.state.nimg
+        warmup, end = s.warmup_kimg * 1000, self.total if s.kimg is None else s.kimg * 1000
+        of_initial = factor(nimg, warmup, s.decay, s.floor, end) * self.guard.rate
         for player in self.state.players.values():
             player.scale_rate(of_initial)
+        for ramp in self.ramps:
+            ramp.move(left(nimg, warmup, s.decay, end))
 
     def _keep_rhythm(self, before: int, now: int) -> None:
         def due(kimg: float) -> bool:
@@ -167,8 +172,10 @@ class Trainer:
 
     def _report(self) -> None:
         metrics = self.state.means.pop() | self._figures()
-        if self._rates_vary:
+        if self._varies:
             metrics |= {f"lr/{name}": player.rate for name, player in self.state.players.items()}
+            for ramp in self.ramps:
+                metrics |= ramp.figures()
         then, nimg = self._clock
         rate = (self.state.nimg - nimg) / (time.perf_counter() - then)
         metrics["images_per_second"] = rate

@@ -10,6 +10,7 @@ from torch import Tensor
 from ganflow import component, distributed
 from ganflow.augment import ada
 from ganflow.augment.ada import ADA
+from ganflow.augment.diffaugment import cutout
 from ganflow.draws import Draw
 from ganflow.errors import ConfigError
 from tests.support.ranks import on_ranks
@@ -22,7 +23,7 @@ def images(*shape: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("pipeline", ["b", "g", "c", "bg", "bgc"])
+@pytest.mark.parametrize("pipeline", ["b", "g", "c", "o", "bg", "bgco"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_at_p_of_nought_no_bit_changes(pipeline: str, channels: int) -> None:
     for side in (4, 9, 32):
@@ -96,11 +97,29 @@ def test_the_share_of_images_that_change_is_what_the_transforms_make_of_p(p: flo
         "b": (1 - p / 2) * (1 - 3 * p / 4) * (1 - 3 * p / 4),  # on 8 pixels a move rounds to none with ½ per axis
         "g": (1 - p) ** 4,
         "c": (1 - p) ** 4 * (1 - p / 2),
+        "o": 1 - p,
     }
     x, n = images(4000, 3, 8, 8), 4000
-    for pipeline, expected in (unchanged | {"bgc": math.prod(unchanged.values())}).items():
+    for pipeline, expected in (unchanged | {"bgco": math.prod(unchanged.values())}).items():
         same = (ADA(p=p, pipeline=pipeline)(x, Draw(1, "D", 0, n, CPU)) == x).flatten(1).all(1)
         assert float(same.float().mean()) == pytest.approx(expected, abs=4 * 0.5 / math.sqrt(n)), pipeline
+
+
+def test_colours_may_change_less_often_than_the_rest() -> None:
+    x, draw = images(64, 3, 8, 8), Draw(0, "D", 0, 64, CPU)
+    assert torch.equal(ADA(p=0.8, pipeline="c", colour=0.5)(x, draw), ADA(p=0.4, pipeline="c")(x, draw))
+    assert torch.equal(ADA(p=0.8, pipeline="bgo", colour=0.5)(x, draw), ADA(p=0.8, pipeline="bgo")(x, draw))
+
+
+def test_what_is_cut_out_is_a_square_of_half_the_side() -> None:
+    x, draw = torch.ones(500, 2, 16, 16), Draw(0, "D", 0, 500, CPU)
+    seen = ADA(p=0.5, pipeline="o")(x, draw)
+    places = draw.uniform("cutout", 3)
+    whole = cutout(x, places[:, 1:].to(x.dtype))
+    cut = places[:, 0] < 0.5
+    assert torch.equal(seen[cut], whole[cut])
+    assert torch.equal(seen[~cut], x[~cut])
+    assert float((seen == 0).flatten(1).sum(1).max()) == 2 * 8 * 8
 
 
 def logits(turn: int, batch: int, shift: float) -> Tensor:
@@ -174,8 +193,9 @@ def test_logits_that_are_no_numbers_leave_p_one() -> None:
         ({"kimg": 0.0}, "kimg=0.0: must be more than 0"),
         ({"p": 1.5}, "p=1.5: from 0 to 1"),
         ({"interval": 0}, "interval=0: must be at least 1"),
-        ({"pipeline": "bgx"}, "pipeline=bgx: letters of bgc: blitting, geometry, colour"),
-        ({"pipeline": ""}, "pipeline=: letters of bgc: blitting, geometry, colour"),
+        ({"pipeline": "bgx"}, "pipeline=bgx: letters of bgco: blitting, geometry, colour, cutout"),
+        ({"colour": 1.5}, "colour=1.5: from 0 to 1"),
+        ({"pipeline": ""}, "pipeline=: letters of bgco: blitting, geometry, colour, cutout"),
     ],
 )
 def test_impossible_options_are_refused(options: dict[str, Any], message: str) -> None:
