@@ -12,9 +12,11 @@ from ganflow import component
 from ganflow.config import at_the_end
 from ganflow.errors import ConfigError
 from ganflow.parts import check_fits
+from ganflow.schema import Config
 from ganflow.training.checkpoint import copied
 from ganflow.training.events import Event, Report
 from ganflow.training.ramps import Ramp
+from tests.support.ranks import on_ranks
 from tests.training.small import config, run, same, trainer
 
 FALLING = ("training.schedule.decay=cosine", "training.schedule.floor=1", "training.report_kimg=0.032")
@@ -134,6 +136,26 @@ def test_a_resumed_run_ends_with_the_bits_of_an_uncut_one(digits: Path, tmp_path
     assert resumed["start"] == cut_at // 64 * 64
     assert same(resumed["state"], whole["state"])
     assert resumed["told"] == {key: told for key, told in whole["told"].items() if key[1] > resumed["start"]}
+
+
+def options_by_step(cfg: Config, data: Path) -> list[tuple[float, ...]]:
+    """What this rank's regulariser, optimizer, average and augmentation have after each step."""
+    made, seen = trainer(cfg, data), []
+    parts: Any = made.method.steered
+    while made.state.nimg < made.total:
+        made.step()
+        betas = made.state.players["G"].optimizer.param_groups[0]["betas"]
+        p = float(parts["gan.augmentation"].p)
+        seen.append((parts["gan.regularizers.r1"].gamma, betas[1], made.state.ema.half_life, p))
+        made.state.reconcile()
+    return seen
+
+
+def test_every_rank_has_what_one_alone_has(digits: Path) -> None:
+    cfg = config(*FALLING, "gan/augmentation=ada", "gan.augmentation.target=0", *MANY)
+    alone = options_by_step(cfg, digits)
+    assert len(set(alone)) == 8
+    assert on_ranks(2, options_by_step, cfg, digits) == [alone, alone]
 
 
 STEERED = ("loss", "augmentation", "regularizer")
