@@ -64,6 +64,7 @@ def fit(made: Trainer) -> dict[str, Any]:
         made.fit()
     except (GanflowError, CutOffError) as ended:
         error = str(ended) or type(ended).__name__
+        made.writer.flush()  # whoever resumes in this process must find what was being written
     return {
         "state": made.state.state_dict(), "told": figures(told), "error": error, "rollbacks": made.guard.rollbacks,
         "warned": [(event.nimg, event.message) for event in told if isinstance(event, Warned)],
