@@ -31,6 +31,7 @@ WEIGHTS = "model/generator.safetensors"
 COMMAND = ("python", "-m", "pipelines.train")
 PATIENCE_S = 900.0  # for a training with a fault, on a machine that others use, too
 CURVE = "D/adversarial"
+START_S = 2.0  # no worker starts faster: it has to load torch
 
 
 @dataclass
@@ -267,8 +268,19 @@ def _repeated(lines: list[tuple[float, str]], reports: list[tuple[float, int]], 
     for at, line in lines:
         if "train goes on after " in line and start < at <= end:
             kept = int(line.partition("goes on after ")[2].split()[0].replace(",", ""))
-            lost += max(0, max((step for when, step in reports if when < at), default=0) - kept)
+            lost += max(0, _reached(reports, at) - kept)
     return lost
+
+
+def _reached(reports: list[tuple[float, int]], at: float) -> int:
+    """How far the workers had come that ended before others went on, whose line was read at this time.
+
+    The others may have reported before anyone read their line, but only after a gap in which workers can start.
+    """
+    before = [report for report in reports if report[0] < at]
+    times = [*(when for when, _ in before), at]
+    gaps = [i for i, (one, next_one) in enumerate(pairwise(times)) if next_one - one > START_S]
+    return max((step for _, step in before[: gaps[-1] + 1 if gaps else None]), default=0)
 
 
 def worker_killed(field: Field, training: Training) -> None:
