@@ -30,13 +30,15 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
     chosen = _choices(_read(FOLDER / "config.yaml"))
+    places = {(slot, name): package for slot, name, package, _ in _components()}
     every: Options = {}
     for recipe in recipes():
         body = _read(FOLDER / "recipes" / f"{recipe}.yaml")
         its, moves = chosen | _choices(body), body.get("training", {}).get("schedule", {}).get("to", {})
         for (slot, name), node in _take_options(moves, its).items():
-            nested = _at(("training", "schedule", "to", *slot.split("/")), {name: node} if _several(slot) else node)
-            store.store(group=f"moves/{slot}/{name}", name=recipe, node=nested)
+            whole = OmegaConf.create()
+            OmegaConf.update(whole, f"training.schedule.to.{places[slot, name]}", node)
+            store.store(group=f"moves/{slot}/{name}", name=recipe, node=whole)
         options = _take_options(body, its)
         store.store(group="experiment", name=recipe, node=body | {"recipe": recipe}, package="_global_")
         if recipe == BASE:
@@ -104,12 +106,3 @@ def _take_options(recipe: dict[str, Any], chosen: dict[str, Any]) -> Options:
             named = options if spec.several else {chosen[slot]: options}
             taken |= {(slot, name): its for name, its in named.items() if its}
     return taken
-
-
-def _several(slot: str) -> bool:
-    return any(spec.several for spec in component.GROUPS.values() if slot in spec.slots)
-
-
-def _at(path: tuple[str, ...], node: dict[str, Any]) -> dict[str, Any]:
-    """A mapping with a node at a path."""
-    return {path[0]: _at(path[1:], node)} if path else node
