@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from tests.support.notices import metadata
 from tests.support.project import Project, wait_until, workers_of
 
 SLOW = ("training.kimg=48", "training.batch=32", "training.checkpoint_kimg=8", "training.snapshot_kimg=48")
+REST_S = 0.1  # between moments of training of about a quarter of that
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +53,28 @@ def watching(log: Path, cluster: Nodes, ip: str, service: str) -> Iterator[None]
 def held(cluster: Nodes) -> Iterator[None]:
     """Workers stand still meanwhile: a start of Ray's processes may take longer than the training has left."""
     stopped = [pid for node in cluster.processes for pid in workers_of(node.pid)]
-    for pid in stopped:
-        os.kill(pid, signal.SIGSTOP)
+    _signal(stopped, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in stopped:
-            os.kill(pid, signal.SIGCONT)
+        _signal(stopped, signal.SIGCONT)
+
+
+def _signal(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # it has ended
+            os.kill(pid, number)
+
+
+def wait_slowly(cluster: Nodes, holds: Callable[[], bool], what: str) -> None:
+    """Wait while workers stand still most of the time: however quick they are, training does not end before."""
+
+    def after_a_rest() -> bool:
+        with held(cluster):
+            time.sleep(REST_S)
+        return holds()
+
+    wait_until(after_a_rest, what)
 
 
 def test_a_gang_that_grew_and_was_given_notice_loses_nothing(undisturbed: Project, tmp_path: Path) -> None:
@@ -70,6 +86,7 @@ def test_a_gang_that_grew_and_was_given_notice_loses_nothing(undisturbed: Projec
         wait_until(lambda: len(starts(project)) == 1 or not alive(), "a start")
         with held(cluster):
             ip = cluster.add(1)
+        wait_slowly(cluster, lambda: project.log().count("paused after") == 1 or not alive(), "a pause to grow")
         wait_until(lambda: len(starts(project)) == 2 or not alive(), "growth")
         with ExitStack() as stack:
             with held(cluster):
@@ -77,7 +94,7 @@ def test_a_gang_that_grew_and_was_given_notice_loses_nothing(undisturbed: Projec
                 stack.enter_context(watching(project.folder / "watch", cluster, ip, cloud.url))
             cloud.announce(seconds=120)
             notice = time.monotonic()
-            wait_until(lambda: project.log().count("paused after") == 2 or not alive(), "a pause")
+            wait_slowly(cluster, lambda: project.log().count("paused after") == 2 or not alive(), "a pause to shrink")
             paused_s = time.monotonic() - notice
         assert driver.wait(480) == 0, project.log()
     assert paused_s < 10
