@@ -1,9 +1,11 @@
-"""What recipes cost: seconds per 1,000 real images on this device, and the hours that each recipe's own length takes.
+"""What recipes cost: seconds per 1,000 real images on this device, memory, and the hours of each recipe's own length.
 
 The networks, batch and turns are the recipe's; the images are digits of 32 pixels, unless overrides say otherwise.
-Each recipe is warmed up by a step and timed for at least half a minute and three steps.
+Each recipe is warmed up by a step and timed for at least half a minute and three steps. Memory is the most that a step
+needed: what the GPU's tensors took, or on a CPU what the process grew by.
 
     python benchmarks/recipes.py sngan,r3gan [overrides…]            a GPU is used where there is one
+    python benchmarks/recipes.py r3gan training.microbatch=64        one that needs more memory than there is
 """
 
 import statistics
@@ -28,6 +30,7 @@ def measured(overrides: list[str], device: torch.device) -> str:
     with tempfile.TemporaryDirectory() as folder:
         prepare(component.build("source", config.data, "data"), Path(folder))
         trainer = build_trainer(config, Dataset.open(Path(folder)), device)
+        memory = Memory(device)
         trainer.step()
         times: list[float] = []
         while len(times) < STEPS or sum(times) < SECONDS:
@@ -42,7 +45,28 @@ def measured(overrides: list[str], device: torch.device) -> str:
     millions = " ".join(f"{name} {count:.2f}" for name, count in size.items())
     kimg = config.training.kimg
     length = f"{pace * kimg / 3600:8.3g} h for {kimg:g} kimg"
-    return f"{config.recipe:20s} {batch:5d} {millions:>17s} M {pace:8.3g} s/kimg {length}"
+    return f"{config.recipe:20s} {batch:5d} {millions:>17s} M {pace:8.3g} s/kimg {memory.most():6.2f} GiB {length}"
+
+
+class Memory:
+    """The most that was in use since this was made."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.cuda = device.type == "cuda"
+        if self.cuda:
+            torch.cuda.reset_peak_memory_stats()
+        else:
+            Path("/proc/self/clear_refs").write_text("5")  # the peak, of Linux's record of this process
+        self.before = 0.0 if self.cuda else self._resident("VmRSS")
+
+    def most(self) -> float:
+        """In GiB."""
+        return (torch.cuda.max_memory_allocated() if self.cuda else self._resident("VmHWM") - self.before) / 2**30
+
+    @staticmethod
+    def _resident(name: str) -> float:
+        lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+        return float(lines[name].split()[0]) * 1024
 
 
 def main() -> None:

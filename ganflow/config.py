@@ -155,7 +155,9 @@ def _check_values(config: Config) -> None:
     _check_licence(config.register.license)
     for form in config.register.exports:
         require(form in EXPORTS, "register.exports", form, f"any of {', '.join(EXPORTS)}, or []")
-    check_workers(t.batch, config.cluster.workers)
+    micro, whole = t.microbatch, f"null (a worker's share), or a divisor of training.batch={t.batch}"
+    require(micro is None or (micro > 0 and t.batch % micro == 0), "training.microbatch", micro, whole)
+    check_workers(t.batch, config.cluster.workers, micro)
 
 
 def figures_of(metrics: Sequence[str]) -> dict[str, str]:
@@ -276,7 +278,7 @@ def _check_promotion(config: Config) -> None:
     require(p.alias != config.register.alias, key + "alias", p.alias, "must not be register.alias")
 
 
-def check_workers(batch: int, workers: Any) -> None:
+def check_workers(batch: int, workers: Any, microbatch: int | None = None) -> None:
     """Refuse a number of workers that the global batch cannot be shared among; ``auto`` passes."""
     if workers == "auto":
         return
@@ -285,13 +287,23 @@ def check_workers(batch: int, workers: Any) -> None:
     sound = sound and (len(several) == 1 or (len(several) == 2 and several[0] <= several[1]))
     require(sound, "cluster.workers", workers, "auto, a number of at least 1, or [least, most]")
     of = "the most of " if len(several) == 2 else ""
-    require(batch % several[-1] == 0, "training.batch", batch, f"must be a multiple of {of}cluster.workers={workers}")
+    of = f"training.microbatch={microbatch} times {of}" if microbatch else of
+    shared = batch % ((microbatch or 1) * several[-1]) == 0
+    require(shared, "training.batch", batch, f"must be a multiple of {of}cluster.workers={workers}")
 
 
 def worker_counts(workers: int | list[int]) -> list[int]:
     """The numbers of workers that training may have, most first: those that can share the parts of a batch equally."""
     least, most = (workers, workers) if isinstance(workers, int) else workers
     return [n for n in range(most, least - 1, -1) if most % n == 0]
+
+
+def parts_of_a_batch(config: Config) -> int:
+    """How many parts a batch is cut into; 0: as many as there are workers."""
+    workers, t = config.cluster.workers, config.training
+    if t.microbatch is not None:
+        return t.batch // t.microbatch
+    return worker_counts(workers)[0] if isinstance(workers, list) else 0
 
 
 def dump(config: Config) -> str:

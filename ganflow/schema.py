@@ -68,6 +68,7 @@ class TrainingConfig:
     """The length and the rhythm of a run. Lengths are in thousands of real images (kimg)."""
 
     batch: int = 128  # real images per discriminator turn, over all workers
+    microbatch: int | None = None  # images that a worker takes at once, to spare memory; null: all of its share
     kimg: float = 240.0
     d_steps: int = 1  # discriminator turns per generator turn
     mirror: bool = False  # flip half of the real images left to right

@@ -136,7 +136,7 @@ def test_an_option_of_a_component_that_is_set_aside_is_refused() -> None:
         ("gan/loss=hinged", f"gan/loss=hinged: one of {', '.join(LOSSES)}; did you mean hinge?"),
         ("gan/regularizers=[r1,r11]", "gan/regularizers=r11: one of "),
         ("gan/loss=1", "Config group override must be a string or a list. Got int"),
-        ("training.bacth=3", "training.bacth: no such key; training has batch, kimg, "),
+        ("training.bacth=3", "training.bacth: no such key; training has batch, microbatch, "),
         ("training.bacth=3", "; did you mean batch?"),
         ("learning_rate=3", "learning_rate: no such key; params.yaml has recipe, seed, data, method, gan, "),
         ("training.batch=many", "training.batch=many; Value 'many' of type 'str' could not be converted to Integer"),

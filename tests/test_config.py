@@ -77,6 +77,9 @@ IMPOSSIBLE = [
     ("training.schedule.floor", -0.1, "0 to 1"),
     ("training.schedule.warmup_kimg", -1.0, "0 (none) or more"),
     ("training.schedule.kimg", 0.0, "more than 0, or null for training.kimg"),
+    ("training.microbatch", 48, "null (a worker's share), or a divisor of training.batch=128"),
+    ("training.microbatch", 0, "null (a worker's share), or a divisor of training.batch=128"),
+    ("training.microbatch", -32, "null (a worker's share), or a divisor of training.batch=128"),
     ("training.guard.patience", 0, "must be more than 0"),
     ("training.guard.slow_down", 0.0, "more than 0, at most 1"),
     ("training.guard.slow_down", 1.5, "more than 0, at most 1"),
@@ -132,6 +135,19 @@ def test_the_batch_must_be_shared_evenly_among_workers() -> None:
     assert config.worker_counts(3) == [3]
     with pytest.raises(ConfigError, match=r"^training\.batch=10: must be a multiple of cluster\.workers=4$"):
         config.check_workers(10, 4)
+
+
+def test_microbatches_must_be_shared_evenly_among_workers() -> None:
+    node = changed("training.microbatch", 32)
+    assert config.parts_of_a_batch(config.check(node)) == 4
+    node["cluster"]["workers"] = [1, 4]
+    assert config.parts_of_a_batch(config.check(node)) == 4
+    node["cluster"]["workers"] = 3
+    told = "training.batch=128: must be a multiple of training.microbatch=32 times cluster.workers=3"
+    assert line_of(node) == told
+    node["cluster"]["workers"] = [2, 8]
+    told = "training.batch=128: must be a multiple of training.microbatch=32 times the most of cluster.workers=[2, 8]"
+    assert line_of(node) == told
 
 
 WRONG_TYPES = [

@@ -94,7 +94,7 @@ def launch(
             checkpoint in between, or a cluster that lacks the nodes for longer than ``cluster.patience_s``.
     """
     with session(config.cluster):
-        places = Places(config.cluster, config.training.batch)
+        places = Places(config.cluster, config.training.batch, config.training.microbatch)
         outcome = Outcome(listener, places)
         with board(outcome) as desk, signalled(desk.ask) as signal:
             losses = 0

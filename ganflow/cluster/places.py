@@ -63,13 +63,14 @@ class Places:
     Args:
         cluster: its ``workers`` and what each needs.
         batch: the global batch, which the workers share; 0: they share none.
+        microbatch: of which each gets a whole number; None: of single images.
     """
 
-    def __init__(self, cluster: ClusterConfig, batch: int = 0) -> None:
+    def __init__(self, cluster: ClusterConfig, batch: int = 0, microbatch: int | None = None) -> None:
         self.cluster, self.named = cluster, address_of(cluster.address) is not None
-        check_workers(batch, cluster.workers)
+        check_workers(batch, cluster.workers, microbatch)
         self._counts: list[int] | None = None if cluster.workers == "auto" else worker_counts(cluster.workers)
-        self._batch = batch
+        self._shares = batch // (microbatch or 1)
         self._trusted = True
         self._seats: list[str] = []  # the node of each worker that runs
         self._reserve = Reserve(self._need)
@@ -141,7 +142,7 @@ class Places:
 
     def _auto(self, room: int, gpu: bool) -> list[int]:
         workers = max(1, room if gpu else min(2, room))
-        while self._batch % workers:
+        while self._shares % workers:
             workers -= 1
         return [workers]
 

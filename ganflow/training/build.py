@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ganflow import component, distributed, draws, gan, parts, vae
-from ganflow.config import worker_counts
+from ganflow.config import parts_of_a_batch
 from ganflow.data.dataset import POINTS, Dataset
 from ganflow.generator import GeneratorSpec
 from ganflow.method import Method
@@ -36,8 +36,6 @@ def build_trainer(
     """
     facts = dataset.facts
     store = None if place is None else CheckpointStore(place)
-    workers = config.cluster.workers
-    slots = worker_counts(workers)[0] if isinstance(workers, list) else 0
     torch.manual_seed(draws.derive(config.seed, "weights"))
     if config.method == "vae":
         method, players, strides = _vae(config, dataset, device)
@@ -50,7 +48,7 @@ def build_trainer(
     ema = EMA(followed, t.ema_kimg * 1000, t.ema_rampup)
     return Trainer(
         method=method,
-        state=TrainState(players, ema, Means(device), method.modules, slots),
+        state=TrainState(players, ema, Means(device), method.modules, parts_of_a_batch(config)),
         feed=Feed(dataset, config.seed, config.gan.latent_dim, classes > 0, t.mirror, device, t.batch, strides),
         spec=generator_spec(config, dataset),
         training=t,

@@ -22,7 +22,7 @@ class TrainState:
     Args:
         players: by name; ``G`` is the one that is averaged.
         modules: of the method; their buffers are state.
-        slots: parts of a batch, of which every rank plays the same number; 0: as many as ranks.
+        slots: parts of a batch, of which every rank plays the same number, one after the other; 0: as many as ranks.
     """
 
     def __init__(

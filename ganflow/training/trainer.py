@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ganflow import distributed
+from ganflow.errors import ConfigError
 from ganflow.generator import Generator, GeneratorSpec
 from ganflow.images import picture
 from ganflow.method import Method, Turn
@@ -89,14 +90,14 @@ class Trainer:
         """Train to the end of the run, then snapshot and save; or until a pause, with the state saved.
 
         Raises:
-            GanflowError: training broke down, and going back to a checkpoint did not help; or nothing could be saved
-                for longer than the storage is waited for.
+            GanflowError: training broke down, and going back to a checkpoint did not help; nothing could be saved for
+                longer than the storage is waited for; or a worker's part of the batch needs more memory than it has.
         """
         self._begin()
         while self.state.nimg < self.total:
             before = self.state.nimg
             try:
-                self.step()
+                self._step_within_memory()
                 self._keep_rhythm(before, self.state.nimg)
             except UnhealthyError as why:
                 self._go_back(str(why))
@@ -117,6 +118,21 @@ class Trainer:
         self.state.load_state_dict(saved)
         self._begin()
         self._warn(f"after {at:,} images: {why}; going back, learning rates from now on times {self.guard.rate:g}")
+
+    def _step_within_memory(self) -> None:
+        try:
+            self.step()
+        except torch.OutOfMemoryError:
+            if self._saved_at >= 0:
+                raise  # it was enough until now: whoever starts the workers again may find as much
+            raise self._too_much_at_once() from None
+
+    def _too_much_at_once(self) -> ConfigError:
+        rows = self.training.batch // self.state.slots
+        fewer = next((n for n in range(rows // 2, 0, -1) if rows % n == 0), None)
+        way_out = f"set training.microbatch={fewer}, or less" if fewer else "use smaller networks"
+        told = f"{rows} images at once need more memory than {self.device} has; {way_out}"
+        return ConfigError("training.microbatch", self.training.microbatch, told)
 
     def step(self) -> None:
         """Every turn of the method in its order, then the average.

@@ -84,3 +84,8 @@ def test_more_workers_than_the_cluster_holds_are_refused() -> None:
 @pytest.mark.parametrize(("batch", "cpus", "workers"), [(128, 1, 2), (127, 1, 1), (128, 2, 1)])
 def test_auto_takes_what_there_is(batch: int, cpus: int, workers: int) -> None:
     assert Places(ClusterConfig(cpus_per_worker=cpus), batch).take() == (workers, False)
+
+
+def test_auto_gives_every_worker_whole_microbatches() -> None:
+    assert Places(ClusterConfig(), 96, 48).take() == (2, False)
+    assert Places(ClusterConfig(), 96, 96).take() == (1, False)
