@@ -7,10 +7,11 @@ from torch import nn
 
 from ganflow import component
 from ganflow.augment.base import Augmentation
-from ganflow.config import at_the_end, moving
+from ganflow.config import at_the_end
 from ganflow.data.dataset import IMAGES, POINTS
 from ganflow.errors import ConfigError, require
 from ganflow.losses.base import AdversarialLoss
+from ganflow.moves import moving
 from ganflow.regularizers.base import Regularizer
 from ganflow.schema import Config
 

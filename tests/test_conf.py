@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from ganflow import component, conf, config, parts
+from ganflow import component, conf, config, parts, rules
 from ganflow.conf import store
-from ganflow.config import moving
 from ganflow.errors import GanflowError
+from ganflow.moves import moving
 from ganflow.schema import Config
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
@@ -67,7 +67,7 @@ def test_every_choice_composes_and_builds(slot: str, group: str, name: str) -> N
 def test_every_choice_of_several_composes_and_builds(slot: str, group: str, name: str) -> None:
     others = []
     if group == "metric":
-        others = [f"evaluation.snapshot_metrics=[{name}]", f"tune.metric={next(iter(config.figures_of([name])))}"]
+        others = [f"evaluation.snapshot_metrics=[{name}]", f"tune.metric={next(iter(rules.figures_of([name])))}"]
     params = conf.compose([f"{slot}=[{name}]", *others])
     assert list(at(params, slot)) == [name]
     component.build(group, at(params, slot)[name], "here")

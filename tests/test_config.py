@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganflow import component, config
+from ganflow import component, config, shares
 from ganflow.errors import ConfigError, GanflowError
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
@@ -131,17 +131,17 @@ def test_the_batch_must_be_shared_evenly_among_workers() -> None:
     assert config.check(changed("cluster.workers", [1, 4])).cluster.workers == [1, 4]
     told = line_of(changed("cluster.workers", [1, 3]))
     assert told == "training.batch=128: must be a multiple of the most of cluster.workers=[1, 3]"
-    assert config.worker_counts([2, 8]) == [8, 4, 2]
-    assert config.worker_counts(3) == [3]
+    assert shares.worker_counts([2, 8]) == [8, 4, 2]
+    assert shares.worker_counts(3) == [3]
     with pytest.raises(ConfigError, match=r"^training\.batch=10: must be a multiple of cluster\.workers=4$"):
-        config.check_workers(10, 4)
+        shares.check_workers(10, 4)
 
 
 def test_microbatches_must_be_shared_evenly_among_workers() -> None:
     node = changed("training.microbatch", 32)
-    assert config.parts_of_a_batch(config.check(node)) == 4
+    assert shares.parts_of_a_batch(config.check(node)) == 4
     node["cluster"]["workers"] = [1, 4]
-    assert config.parts_of_a_batch(config.check(node)) == 4
+    assert shares.parts_of_a_batch(config.check(node)) == 4
     node["cluster"]["workers"] = 3
     told = "training.batch=128: must be a multiple of training.microbatch=32 times cluster.workers=3"
     assert line_of(node) == told

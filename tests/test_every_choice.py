@@ -8,9 +8,9 @@ import torch
 
 from ganflow import component, conf
 from ganflow.conf import store
-from ganflow.config import figures_of
 from ganflow.data.dataset import Dataset
 from ganflow.data.prepare import prepare
+from ganflow.rules import figures_of
 from ganflow.schema import Config
 from ganflow.training.build import build_trainer
 from tests.networks.test_every_network import SMALL, sides

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganflow.cluster.directory import address_of
-from ganflow.config import check_workers, worker_counts
 from ganflow.errors import ConfigError, require
 from ganflow.schema import ClusterConfig
+from ganflow.shares import check_workers, worker_counts
 
 LOOK_S = 2.0
 ANSWER_S = 10.0  # for a node to run a task of nothing

@@ -13,9 +13,9 @@ from ganflow.cluster.places import Places
 from ganflow.cluster.session import RAY_FILES, session
 from ganflow.cluster.supply import Supply
 from ganflow.conf import override
-from ganflow.config import figures_of
 from ganflow.errors import GanflowError
 from ganflow.evaluation.build import build_evaluator
+from ganflow.rules import figures_of
 from ganflow.schema import Config
 
 BROKE_DOWN = "broke_down"

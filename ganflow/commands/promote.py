@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from ganflow import config
-from ganflow.config import LATENCY
 from ganflow.errors import GanflowError
 from ganflow.evaluation import gate
 from ganflow.evaluation.bars import Bars
@@ -17,6 +16,7 @@ from ganflow.files import write_whole
 from ganflow.generator import Generator
 from ganflow.report import decision as report
 from ganflow.report import measured, sides
+from ganflow.rules import LATENCY
 from ganflow.schema import Config
 from ganflow.tracking.promotion import Contest, Promoter
 from ganflow.tracking.source import load_generator

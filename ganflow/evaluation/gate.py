@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ganflow.config import LATENCY, figures_of
 from ganflow.errors import ConfigError
 from ganflow.evaluation.comparison import Difference, compare
 from ganflow.metrics.figure import HIGHER, LOWER, known
+from ganflow.rules import LATENCY, figures_of
 from ganflow.schema import EvaluationConfig, PromotionConfig
 
 BETTER, LIMIT, FIRST, MOVED = "better", "limit", "first", "moved"

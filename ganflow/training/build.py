@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 from ganflow import component, distributed, draws, gan, parts, vae
-from ganflow.config import parts_of_a_batch
 from ganflow.data.dataset import POINTS, Dataset
 from ganflow.generator import GeneratorSpec
 from ganflow.method import Method
 from ganflow.schema import Config
+from ganflow.shares import parts_of_a_batch
 from ganflow.storage.base import Storage
 from ganflow.training.checkpoint import CheckpointStore
 from ganflow.training.ema import EMA

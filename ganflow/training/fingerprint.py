@@ -17,6 +17,8 @@ SOURCES = (
     "gan.py",
     "parts.py",
     "vae.py",
+    "moves.py",
+    "shares.py",
     "draws.py",
     "distributed.py",
     "generator.py",

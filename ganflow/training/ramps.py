@@ -6,7 +6,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from ganflow import component
-from ganflow.config import at_the_end, moving, value_at
+from ganflow.config import at_the_end
+from ganflow.moves import moving, value_at
 from ganflow.schema import Config
 from ganflow.training.ema import EMA
 from ganflow.training.player import Player

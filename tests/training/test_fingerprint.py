@@ -22,6 +22,7 @@ BESIDE = (
     "images.py",
     "metrics",
     "redaction.py",
+    "rules.py",
     "schema.py",
     "storage",
 )
