@@ -1,15 +1,5 @@
 """Errors that a user can act on: one line that names what, the value it has, and the way out."""
 
-import functools
-import sys
-import traceback
-from collections.abc import Callable
-from typing import ParamSpec
-
-from ganflow.redaction import redact
-
-P = ParamSpec("P")
-
 
 class GanflowError(Exception):
     """Bad input or a bad surrounding, told in one line. Entry points print it without a traceback."""
@@ -44,19 +34,3 @@ def require(holds: bool, key: str, value: object, allowed: str) -> None:
     """Raise :class:`ConfigError` unless ``holds``."""
     if not holds:
         raise ConfigError(key, value, allowed)
-
-
-def entry_point(main: Callable[P, None]) -> Callable[P, None]:
-    """Let ``main`` end a :class:`GanflowError` as one line on stderr, without secrets, and exit status 2."""
-
-    @functools.wraps(main)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            main(*args, **kwargs)
-        except GanflowError as error:
-            if error.__cause__ is not None:  # a defect below, that its line alone would not explain
-                traceback.print_exception(error.__cause__)
-            print(f"ganflow: {redact(str(error))}", file=sys.stderr)
-            raise SystemExit(2) from None
-
-    return run

@@ -5,10 +5,10 @@ from pathlib import Path
 from ganflow import config
 from ganflow.cluster.evaluate import evaluate
 from ganflow.cluster.supply import supply
-from ganflow.errors import entry_point
 from ganflow.evaluation.bars import Bars
 from ganflow.generator import FILE
 from ganflow.report import files
+from ganflow.terminal import entry_point
 from ganflow.tracking import lineage
 
 DATA, MODEL, REPORTS = Path("data"), Path("model"), Path("reports")

@@ -7,8 +7,8 @@ from ganflow import component, config, parts, storage
 from ganflow.cluster.decode import ray_map
 from ganflow.data.dataset import Facts
 from ganflow.data.prepare import prepare
-from ganflow.errors import entry_point
 from ganflow.files import write_whole
+from ganflow.terminal import entry_point
 
 DATA, REPORT = Path("data"), Path("reports/prepare.json")
 

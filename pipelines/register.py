@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 
 from ganflow import config
-from ganflow.errors import GanflowError, entry_point
+from ganflow.errors import GanflowError
 from ganflow.files import write_whole
+from ganflow.terminal import entry_point
 from ganflow.tracking import origin, registry
 
 MODEL = Path("model")

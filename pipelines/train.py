@@ -1,6 +1,5 @@
 """Stage ``train``: adversarial training on a gang of workers; writes ``model/`` and the training reports."""
 
-import sys
 from pathlib import Path
 
 from ganflow import config, parts
@@ -8,8 +7,8 @@ from ganflow.cluster.report import read_best
 from ganflow.cluster.supply import supply
 from ganflow.cluster.train import train
 from ganflow.conf import override
-from ganflow.errors import entry_point
 from ganflow.generator import FILE
+from ganflow.terminal import entry_point, tell
 from ganflow.tracking.listener import follow
 from ganflow.tracking.training import record_of, tracked_training
 from ganflow.training.build import open_train
@@ -22,11 +21,6 @@ from ganflow.training.progress import Progress
 
 DATA, TUNE, MODEL, REPORTS = Path("data"), Path("reports/tune"), Path("model"), Path("reports")
 OUTBOX = Path(".ganflow/outbox")  # of this machine, wherever cluster.storage is
-
-
-def tell(line: str) -> None:
-    """What the driver waits for."""
-    print(f"train: {line}", file=sys.stderr)
 
 
 @entry_point

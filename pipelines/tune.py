@@ -7,7 +7,7 @@ from ganflow.cluster.report import write_search
 from ganflow.cluster.search import search
 from ganflow.cluster.supply import supply
 from ganflow.data.dataset import Dataset
-from ganflow.errors import entry_point
+from ganflow.terminal import entry_point
 from ganflow.tracking.search import log_search, tracked_search
 from ganflow.training.fingerprint import fingerprint
 

@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 
-from ganflow.errors import ConfigError, GanflowError, entry_point, require
+from ganflow.errors import ConfigError, require
 
 
 def test_a_config_error_names_key_value_and_way_out() -> None:
@@ -22,33 +22,3 @@ def test_require_raises_only_when_it_does_not_hold() -> None:
     require(True, "k", 1, "never said")
     with pytest.raises(ConfigError, match="k=1: must not"):
         require(False, "k", 1, "must not")
-
-
-def test_entry_point_ends_a_ganflow_error_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    @entry_point
-    def main() -> None:
-        raise GanflowError("data is missing; `dvc repro prepare` makes it")
-
-    with pytest.raises(SystemExit) as stop:
-        main()
-    assert stop.value.code == 2
-    assert capsys.readouterr().err == "ganflow: data is missing; `dvc repro prepare` makes it\n"
-
-
-def test_entry_point_tells_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
-    @entry_point
-    def main() -> None:
-        raise ConfigError("tracking.uri", "http://me:hunter2@host:5000", "does not answer")
-
-    with pytest.raises(SystemExit):
-        main()
-    assert capsys.readouterr().err == "ganflow: tracking.uri=http://***@host:5000: does not answer\n"
-
-
-def test_entry_point_leaves_programming_errors_alone() -> None:
-    @entry_point
-    def main() -> None:
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        main()

@@ -3,7 +3,7 @@
 import typer
 
 from ganflow.cli import cluster, config, registry, samples, serving
-from ganflow.errors import entry_point
+from ganflow.terminal import entry_point
 
 # No rich markup: importing rich would take most of the time of `--help`.
 app = typer.Typer(

@@ -11,6 +11,7 @@ from ganflow.errors import GanflowError
 from ganflow.evaluation.evaluator import Advanced
 from ganflow.report.measured import Measured
 from ganflow.schema import Config
+from ganflow.terminal import tell
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ def _worker(work: Work) -> None:
     from ganflow.report import measured
 
     mine: EvaluateWork = work.payload
-    config, extractors = work.config.evaluation, mine.supply.extractors_here(print)
-    evaluator = build_evaluator(config, mine.supply.data_here(print), extractors, get_device())
+    config, extractors = work.config.evaluation, mine.supply.extractors_here(tell)
+    evaluator = build_evaluator(config, mine.supply.data_here(tell), extractors, get_device())
     evaluator.listener = work.post
     with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
         file.write(mine.generator)

@@ -5,7 +5,6 @@ the next one starts on the nodes that there are by then, from the run's own chec
 a cluster that grew and a new start by the user take the same way, and a gang that is asked to leave loses nothing.
 """
 
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from ganflow.cluster.session import RAY_FILES, session
 from ganflow.cluster.signals import signalled
 from ganflow.errors import GanflowError, StoppedError
 from ganflow.schema import Config
+from ganflow.terminal import tell
 from ganflow.training.events import Paused, Saved
 
 LOOK_S = 0.5  # of a worker, at whether somebody wants a pause
@@ -132,7 +132,7 @@ def _judge(lost: Exception, losses: int, most: int) -> None:
         raise told
     if losses > most:
         raise told or _lost(lost) from lost
-    print(f"ganflow: {told or _reason(lost)}; starting again from the last checkpoint", file=sys.stderr)
+    tell(f"{told or _reason(lost)}; starting again from the last checkpoint")
 
 
 def _attempt(

@@ -1,7 +1,6 @@
 """Where workers fit: the nodes that there are, that answer and that stay."""
 
 import contextlib
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from ganflow.cluster.directory import address_of
 from ganflow.errors import ConfigError, require
 from ganflow.schema import ClusterConfig
 from ganflow.shares import check_workers, worker_counts
+from ganflow.terminal import tell
 
 LOOK_S = 2.0
 ANSWER_S = 10.0  # for a node to run a task of nothing
@@ -106,9 +106,7 @@ class Places:
                 self._refuse(counts, nodes, room, gpu)
             if late < LOOK_S or time.monotonic() - said > SAY_S:
                 said = time.monotonic()
-                print(
-                    f"ganflow: waiting for nodes: {counts[-1]} workers need room, there is for {room}", file=sys.stderr
-                )
+                tell(f"waiting for nodes: {counts[-1]} workers need room, there is for {room}")
             self._reserve.want(counts[0])
             time.sleep(LOOK_S)
 

@@ -17,6 +17,7 @@ from ganflow.errors import GanflowError
 from ganflow.evaluation.build import build_evaluator
 from ganflow.rules import figures_of
 from ganflow.schema import Config
+from ganflow.terminal import tell
 
 BROKE_DOWN = "broke_down"
 REDUCTION = 3  # ASHA keeps a third at every rung (Li et al., 2020)
@@ -59,12 +60,12 @@ def search(config: Config, name: str, supply: Supply) -> SearchResult:
     searched = space.searched(config)
     fixed = [key for key in config.tune.space if key not in searched]
     if fixed:
-        print(f"tune: {', '.join(fixed)} differ from the recipe, so they stay as you set them", file=sys.stderr)
+        tell(f"{', '.join(fixed)} differ from the recipe, so they stay as you set them", "tune")
     if not searched:
         raise GanflowError("tune.space: nothing is left to search; set tune.trials=0 to train as params.yaml stands")
-    extractors = supply.extractors_here(print)
+    extractors = supply.extractors_here(tell)
     # Once, or every trial would train one.
-    build_evaluator(config.evaluation, supply.data_here(print), extractors, torch.device("cpu"))
+    build_evaluator(config.evaluation, supply.data_here(tell), extractors, torch.device("cpu"))
     supply.keep_extractors(extractors, print)
     with session(config.cluster):
         results = _tuner(config, name, searched, supply).fit()
@@ -120,8 +121,8 @@ def _train(values: dict[str, Any], base: Config, supply: Supply) -> None:
 
     config = override(trial_config(base), space.overrides(values, base))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    data = supply.data_here(print)
-    evaluator = build_evaluator(config.evaluation, data, supply.extractors_here(print), device)
+    data = supply.data_here(tell)
+    evaluator = build_evaluator(config.evaluation, data, supply.extractors_here(tell), device)
     trainer = build_trainer(config, open_train(data), device)
 
     def report(event: Event) -> None:

@@ -1,11 +1,12 @@
 """SIGTERM and Ctrl-C while workers work: they save first."""
 
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from ganflow.terminal import tell
 
 HEEDED = (signal.SIGTERM, signal.SIGINT)
 
@@ -27,7 +28,7 @@ def signalled(ask: Callable[[str], object]) -> Iterator[Callable[[], str | None]
             signal.signal(one, handler)
         name = signal.Signals(number).name
         came.append(name)
-        print(f"ganflow: {name}: saving, then stopping; once more ends at once", file=sys.stderr)
+        tell(f"{name}: saving, then stopping; once more ends at once")
         ask(name)
 
     for number in HEEDED:

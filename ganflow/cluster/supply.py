@@ -6,7 +6,6 @@ Without a cluster that is named, all of it lies on this machine and is read ther
 
 import hashlib
 import shutil
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from ganflow.storage.base import Storage
 from ganflow.storage.folder import Folder
 from ganflow.storage.patience import Patient
 from ganflow.storage.place import open_storage
+from ganflow.terminal import tell
 
 AT_A_TIME = 8  # transfers
 RUNS, DATA, EXTRACTORS = "runs", "data", "extractors"
@@ -108,12 +108,8 @@ def supply(cluster: ClusterConfig, data: Path) -> Supply:
     storage, shared = storage_of(cluster), address_of(cluster.address) is not None
     where = str(data.absolute())
     if shared:
-        where = _publish(data, Patient(storage, cluster.patience_s, _tell))
+        where = _publish(data, Patient(storage, cluster.patience_s, tell))
     return Supply(storage, shared, where, Path(cluster.cache), cluster.patience_s)
-
-
-def _tell(line: str) -> None:
-    print(f"ganflow: {line}", file=sys.stderr)
 
 
 def _publish(data: Path, storage: Storage) -> str:

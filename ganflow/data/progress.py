@@ -53,4 +53,5 @@ class _Lines:
         """Print one line."""
         self.shown = time.monotonic()
         rate = (self.done - self.before) / max(self.shown - self.start, 1e-9)
-        print(f"{self.what}: {self.done:,} of {self.total:,} {self.unit}, {rate:,.0f}/s", file=self.out, flush=True)
+        self.out.write(f"{self.what}: {self.done:,} of {self.total:,} {self.unit}, {rate:,.0f}/s\n")
+        self.out.flush()

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from ganflow.generator import Generator
 from ganflow.images import picture
 from ganflow.report.card import EXPORTS, SAMPLES, Card, markdown, summary
 from ganflow.schema import RegisterConfig
+from ganflow.terminal import tell
 from ganflow.tracking.lineage import RunRecord
 
 README = "README.md"
@@ -65,7 +65,7 @@ def write(folder: Path, generator: Generator, card: Card) -> None:
     except GanflowError as error:  # it makes NaN, or images of which there is no PNG
         left_out[SAMPLES] = str(error)
     for name, why in left_out.items():
-        print(f"ganflow: the registered model has no {name}: {why}", file=sys.stderr)
+        tell(f"the registered model has no {name}: {why}")
     write_whole(folder / README, markdown(card, left_out | unasked))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ganflow.redaction import redact
 from ganflow.schema import TrackingConfig
+from ganflow.terminal import tell
 from ganflow.tracking import server
 from ganflow.tracking.delivery import Delivery
 from ganflow.tracking.outbox import Outbox
@@ -49,7 +50,7 @@ def _settle(spool: Spool, config: TrackingConfig, client: Any) -> None:
     try:
         spool.open()
         if _is_gone(client, about.run_id):
-            print(f"ganflow: MLflow run {about.run_id} was deleted; {spool.left:,} metrics and files for it go, too")
+            tell(f"MLflow run {about.run_id} was deleted; {spool.left:,} metrics and files for it go, too")
             spool.remove()
             return
     except (OSError, MlflowException):

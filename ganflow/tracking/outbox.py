@@ -1,13 +1,13 @@
 """Events on their way to MLflow: callers never wait, order is kept, an outage loses nothing."""
 
 import math
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
 
+from ganflow.terminal import tell
 from ganflow.tracking.entries import Artifact, Event
 from ganflow.tracking.spool import Spool
 
@@ -69,7 +69,7 @@ class Outbox:
             self._changed.notify()
         self._thread.join(min(QUIET_S, patience_s, limit_s))
         if self._thread.is_alive() and self._time_left() > 0:
-            _say(f"waiting for MLflow to take {self._rest()}")
+            tell(f"waiting for MLflow to take {self._rest()}")
         while self._thread.is_alive() and self._time_left() > 0:
             self._thread.join(min(self._time_left(), RETRY_S))
         with self._changed:
@@ -131,9 +131,9 @@ class Outbox:
         except OSError as error:
             self._refusal = error
         if self._refusal and not refused_before:
-            _say(f"{self.spool.folder}: {self._refusal.strerror}; training goes on and keeps in memory what it logs")
+            tell(f"{self.spool.folder}: {self._refusal.strerror}; training goes on and keeps in memory what it logs")
         elif refused_before and not self._refusal:
-            _say(f"{self.spool.folder} takes what training logs again")
+            tell(f"{self.spool.folder} takes what training logs again")
 
     def _insist(self, action: Callable[[], None]) -> bool:
         """Try until it does not raise; False when it was given up."""
@@ -152,14 +152,14 @@ class Outbox:
             self._progress = time.monotonic()
             failed, self._failure = self._failure, None
         if failed is not None:
-            _say("MLflow answers again")
+            tell("MLflow answers again")
 
     def _retry_later(self, error: Exception) -> None:
         with self._changed:
             failed, self._failure = self._failure, error
             closing = self._closing
         if failed is None and not self._abandoned:
-            _say(f"{self._describe(error)}; " + ("trying on" if closing else "training goes on and keeps what it logs"))
+            tell(f"{self._describe(error)}; " + ("trying on" if closing else "training goes on and keeps what it logs"))
         with self._changed:
             wait_s = RETRY_S / 4 if closing else RETRY_S
             self._changed.wait_for(lambda: self._abandoned or self._closing != closing, wait_s)
@@ -179,7 +179,3 @@ class Outbox:
         if self._held and self._refusal:
             kept += f" but for the last {len(self._held):,} ({self._refusal.strerror})"
         return f"{self._rest()} did not reach MLflow: {why}; {kept}"
-
-
-def _say(line: str) -> None:
-    print(f"ganflow: {line}", file=sys.stderr)

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import math
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any, Self
 from ganflow.errors import GanflowError, StoppedError
 from ganflow.redaction import redact
 from ganflow.schema import TrackingConfig
+from ganflow.terminal import tell
 from ganflow.tracking import leftovers, server
 from ganflow.tracking.delivery import Delivery
 from ganflow.tracking.entries import Artifact, Point
@@ -91,7 +91,7 @@ class TrackedRun:
             spool = leftovers.continued(outbox, config, fingerprint)
             if spool is None:
                 raise
-            print(f"ganflow: {error}; run {spool.about.run_id} goes on without it", file=sys.stderr)
+            tell(f"{error}; run {spool.about.run_id} goes on without it")
             delivery = Delivery(config, spool.about.run_id, resume=True)
         else:
             where = redact(server.uri_of(config))
@@ -143,7 +143,7 @@ class TrackedRun:
         told = f"run {self.run_id}: {lost}"
         if complete and self._insist:
             raise GanflowError(f"{told}; the same command delivers it, and does not train again")
-        print(f"ganflow: {told}; {'the next run' if complete else 'the same command'} delivers it", file=sys.stderr)
+        tell(f"{told}; {'the next run' if complete else 'the same command'} delivers it")
 
     def __enter__(self) -> Self:
         return self
