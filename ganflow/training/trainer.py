@@ -131,7 +131,8 @@ class Trainer:
         rows = self.training.batch // self.state.slots
         fewer = next((n for n in range(rows // 2, 0, -1) if rows % n == 0), None)
         way_out = f"set training.microbatch={fewer}, or less" if fewer else "use smaller networks"
-        told = f"{rows} images at once need more memory than {self.device} has; {way_out}"
+        what = f"{rows} images at once need" if rows > 1 else "one image needs"
+        told = f"{what} more memory than {self.device} has; {way_out}"
         return ConfigError("training.microbatch", self.training.microbatch, told)
 
     def step(self) -> None:

@@ -101,7 +101,7 @@ def full(*arguments: object) -> None:
         ((), "None: 32 images at once need more memory than cpu has; set training.microbatch=16, or less"),
         (
             ("training.microbatch=1", "gan.generator.norm=none"),
-            "1: 1 images at once need more memory than cpu has; use smaller networks",
+            "1: one image needs more memory than cpu has; use smaller networks",
         ),
     ],
 )
