@@ -9,6 +9,7 @@ opened the data, without what the kernel keeps of files.
 
 import multiprocessing
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ import torch
 
 from ganflow import distributed
 from ganflow.data.dataset import Dataset, Facts
+from ganflow.terminal import entry_point
 from ganflow.training.feed import Feed
 from tests.support.sparse import write_sparse
 
@@ -55,6 +57,7 @@ def measure(root: Path) -> None:
     )
 
 
+@entry_point
 def main() -> None:
     print(f"one rank of {RANKS}, {BATCH // RANKS} images of {BATCH} a turn")
     for count, shards in SIZES.items():
@@ -67,4 +70,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -19,6 +19,7 @@ import torch
 from ganflow import component, conf
 from ganflow.data.dataset import Dataset
 from ganflow.data.prepare import prepare
+from ganflow.terminal import entry_point
 from ganflow.training.build import build_trainer
 from ganflow.training.trainer import Trainer
 
@@ -42,15 +43,16 @@ def block(trainer: Trainer, save: bool) -> float:
     return time.perf_counter() - start
 
 
-def main() -> None:
-    config = conf.compose(sys.argv[1:])
+@entry_point
+def main(*overrides: str) -> None:
+    config = conf.compose(overrides)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     steps = max(2, round(config.training.checkpoint_kimg * 1000 / config.training.batch))
     with tempfile.TemporaryDirectory() as folder:
         prepare(component.build("source", config.data, "data"), Path(folder) / "data")
         trainer = build_trainer(config, Dataset.open(Path(folder) / "data"), device, Path(folder) / "run")
         block(trainer, save=True)
-        stalls, plain, start = [], [], time.monotonic()
+        stalls, plain, start = list[float](), list[float](), time.monotonic()
         while len(stalls) < PAIRS and (len(stalls) < LEAST or time.monotonic() - start < LONGEST_S):
             first = len(stalls) % 2 == 0
             times = {save: block(trainer, save) for save in (first, not first)}
@@ -73,4 +75,4 @@ def interval_of_median(values: list[float]) -> tuple[float, float, float]:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

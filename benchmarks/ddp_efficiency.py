@@ -17,6 +17,8 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
+from ganflow.terminal import entry_point
+
 BLOCKS, BLOCK_S = 15, 4.0
 GLOO_S = 600
 
@@ -58,11 +60,11 @@ def images_per_second(rank: int, together: bool, folder: Path, overrides: list[s
                 results.put((together, rows / (time.perf_counter() - start)))
 
 
-def main() -> None:
+@entry_point
+def main(*overrides: str) -> None:
     from ganflow import component, conf
     from ganflow.data.prepare import prepare
 
-    overrides = sys.argv[1:]
     config = conf.compose(overrides)
     context = multiprocessing.get_context("spawn")
     turn, results = context.Barrier(4), context.Queue()
@@ -93,4 +95,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

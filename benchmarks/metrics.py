@@ -7,6 +7,7 @@ Both ways to the distance run in turn, in one process; the figure is the ratio o
 
 import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable
 
@@ -17,6 +18,7 @@ from scipy.linalg import sqrtm
 from ganflow.metrics.features import Features
 from ganflow.metrics.fid import frechet_distance, moments
 from ganflow.metrics.prdc import PRDC
+from ganflow.terminal import entry_point
 
 WIDTH, ROUNDS = 2048, 3
 
@@ -32,6 +34,7 @@ def by_matrix_root(mean1: torch.Tensor, cov1: torch.Tensor, mean2: torch.Tensor,
     return float((mean1 - mean2).square().sum() + cov1.trace() + cov2.trace() - 2 * np.trace(np.real(root)))
 
 
+@entry_point
 def main() -> None:
     draw = torch.Generator().manual_seed(0)
     fake, real = (Features(torch.randn(10_000, 64, generator=draw), torch.empty(10_000, 0)) for _ in range(2))
@@ -52,4 +55,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -19,6 +19,7 @@ from ganflow.data.prepare import prepare
 from ganflow.extractors.pixels import nearest_mode
 from ganflow.generator import Generator
 from ganflow.metrics.modes import Modes
+from ganflow.terminal import entry_point
 from ganflow.training.build import build_trainer
 
 SAMPLES = 2500
@@ -40,11 +41,12 @@ def measured(overrides: list[str]) -> dict[str, float]:
     return Modes()(samples, samples) | {"seconds": time.perf_counter() - start}
 
 
-def main() -> None:
+@entry_point
+def main(seeds: str, *overrides: str) -> None:
     rows = []
-    first, _, last = sys.argv[1].partition("-")
+    first, _, last = seeds.partition("-")
     for seed in range(int(first), int(last or first) + 1):
-        rows.append(measured([*sys.argv[2:], f"seed={seed}"]))
+        rows.append(measured([*overrides, f"seed={seed}"]))
         print(f"seed {seed}: " + ", ".join(f"{name} {rows[-1][name]:.4g}" for name in FIGURES), flush=True)
     for name in FIGURES:
         values = [row[name] for row in rows]
@@ -53,4 +55,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -19,6 +19,7 @@ import torch
 from ganflow import component, conf
 from ganflow.data.dataset import Dataset
 from ganflow.data.prepare import prepare
+from ganflow.terminal import entry_point
 from ganflow.training.build import build_trainer
 
 SECONDS, STEPS = 30.0, 3  # at least
@@ -69,12 +70,13 @@ class Memory:
         return float(lines[name].split()[0]) * 1024
 
 
-def main() -> None:
+@entry_point
+def main(recipes: str, *overrides: str) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     print(torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads")
-    for recipe in sys.argv[1].split(","):
-        print(measured(["data.resize=32", *sys.argv[2:], f"experiment={recipe}"], device), flush=True)
+    for recipe in recipes.split(","):
+        print(measured(["data.resize=32", *overrides, f"experiment={recipe}"], device), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -29,6 +29,7 @@ import torch
 
 from ganflow import generator
 from ganflow.schema import Config, RegisterConfig, TrackingConfig
+from ganflow.terminal import entry_point
 from ganflow.tracking import lineage, registry, server
 
 NAME, BLOCK, PATIENCE_S = "served", 250, 300
@@ -140,8 +141,9 @@ def kill_a_replica(asked: Asked) -> None:
     next(child for child in children if "ServeReplica" in " ".join(child.cmdline())).kill()
 
 
-def main() -> None:
-    requests, clients, n = (int(value) for value in (*sys.argv[1:], *("2000", "8", "4")[len(sys.argv) - 1 :]))
+@entry_point
+def main(of: str = "2000", at_once: str = "8", samples: str = "4") -> None:
+    requests, clients, n = int(of), int(at_once), int(samples)
     both = {
         "ganflow serve": Asked("/generate", lambda s: json.dumps({"n": n, "seed": s, "format": "npy"}).encode()),
         "ganflow serve, JSON": Asked("/generate", lambda s: json.dumps({"n": n, "seed": s, "format": "json"}).encode()),
@@ -174,4 +176,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

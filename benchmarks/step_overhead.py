@@ -22,6 +22,7 @@ from ganflow import component, conf, parts
 from ganflow.data.dataset import Dataset
 from ganflow.data.prepare import prepare
 from ganflow.schema import Config
+from ganflow.terminal import entry_point
 from ganflow.training.build import build_trainer, place
 
 BLOCKS = 61
@@ -38,11 +39,11 @@ def bare_step(config: Config, dataset: Dataset, device: torch.device) -> Callabl
     G_optimizer = torch.optim.Adam(G.parameters(), of_g["lr"], of_g["betas"], fused=True)
     D_optimizer = torch.optim.Adam(D.parameters(), of_d["lr"], of_d["betas"], fused=True)
     images, labels = (
-        torch.from_numpy(dataset.images(range(len(dataset)))).to(device),
+        torch.from_numpy(dataset.images(np.arange(len(dataset)))).to(device),
         torch.from_numpy(np.asarray(dataset.labels)).to(device),
     )
     batch, gamma = config.training.batch, config.gan.regularizers["r1"]["gamma"]
-    averages, weights = list(ema.parameters()), list(G.parameters())
+    averages, weights = list[Tensor](ema.parameters()), list[Tensor](G.parameters())
     classes = parts.conditioning_classes(config, facts.num_classes)
 
     def latents() -> tuple[Tensor, Tensor | None]:
@@ -93,8 +94,9 @@ def block(step: Callable[[], None], device: torch.device, steps: int) -> float:
     return (time.perf_counter() - start) / steps
 
 
-def main() -> None:
-    config = conf.compose(sys.argv[1:])
+@entry_point
+def main(*overrides: str) -> None:
+    config = conf.compose(overrides)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with tempfile.TemporaryDirectory() as folder:
         prepare(component.build("source", config.data, "data"), Path(folder) / "data")
@@ -111,4 +113,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

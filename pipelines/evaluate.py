@@ -1,5 +1,9 @@
-"""Stage ``evaluate``: measure the averaged generator; writes ``reports/metrics.json`` and ``reports/report.html``."""
+"""Stage ``evaluate``: measure the averaged generator; writes ``reports/metrics.json`` and ``reports/report.html``.
 
+It takes no arguments: `params.yaml` says what it does, and `ganflow config compose KEY=VALUE …` writes that.
+"""
+
+import sys
 from pathlib import Path
 
 from ganflow import config
@@ -31,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -1,6 +1,10 @@
-"""Stage ``prepare``: the source that ``data`` names → ``data/`` and ``reports/prepare.json``."""
+"""Stage ``prepare``: the source that ``data`` names → ``data/`` and ``reports/prepare.json``.
+
+It takes no arguments: `params.yaml` says what it does, and `ganflow config compose KEY=VALUE …` writes that.
+"""
 
 import json
+import sys
 from pathlib import Path
 
 from ganflow import component, config, parts, storage
@@ -27,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -1,7 +1,11 @@
-"""Stage ``register``: the trained model becomes a version of the registered model, with an alias to it."""
+"""Stage ``register``: the trained model becomes a version of the registered model, with an alias to it.
+
+It takes no arguments: `params.yaml` says what it does, and `ganflow config compose KEY=VALUE …` writes that.
+"""
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 from ganflow import config
@@ -34,4 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -1,5 +1,9 @@
-"""Stage ``train``: adversarial training on a gang of workers; writes ``model/`` and the training reports."""
+"""Stage ``train``: adversarial training on a gang of workers; writes ``model/`` and the training reports.
 
+It takes no arguments: `params.yaml` says what it does, and `ganflow config compose KEY=VALUE …` writes that.
+"""
+
+import sys
 from pathlib import Path
 
 from ganflow import config, parts
@@ -45,4 +49,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -1,5 +1,9 @@
-"""Stage ``tune``: search hyper-parameters with short trainings; writes ``reports/tune/``."""
+"""Stage ``tune``: search hyper-parameters with short trainings; writes ``reports/tune/``.
 
+It takes no arguments: `params.yaml` says what it does, and `ganflow config compose KEY=VALUE …` writes that.
+"""
+
+import sys
 from pathlib import Path
 
 from ganflow import config, parts
@@ -35,4 +39,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -81,3 +81,33 @@ def test_entry_point_leaves_programming_errors_alone() -> None:
 
     with pytest.raises(ZeroDivisionError):
         main()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "ganflow: an argument is missing; --help tells what it takes\n"),
+        (("0-4", "seed=1"), "ganflow: 0-4 seed=1: not what this takes; --help tells what it takes\n"),
+    ],
+)
+def test_entry_point_refuses_what_main_does_not_take(
+    arguments: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @entry_point
+    def main(seeds: str) -> None:
+        raise AssertionError(seeds)
+
+    with pytest.raises(SystemExit) as stop:
+        main(*arguments)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize("stage", ["prepare", "tune", "train", "evaluate", "register"])
+def test_a_stage_tells_what_it_is_and_takes_no_arguments(stage: str) -> None:
+    command = [sys.executable, "-m", f"pipelines.{stage}"]
+    help_ = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True)
+    assert help_.stdout.startswith(f"Stage ``{stage}``: ")
+    refused = subprocess.run([*command, "training.kimg=3"], capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert refused.stderr == "ganflow: training.kimg=3: not what this takes; --help tells what it takes\n"
