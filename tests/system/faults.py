@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+import psutil
+
 from tests.support.project import Project
 from tests.system import clock
 from tests.system.hosts import Host, Network
@@ -32,6 +34,7 @@ COMMAND = ("python", "-m", "pipelines.train")
 PATIENCE_S = 900.0  # for a training with a fault, on a machine that others use, too
 CURVE = "D/adversarial"
 START_S = 2.0  # no worker starts faster: it has to load torch
+REST_S, WORK_S = 0.3, 0.1  # in turn, while time passes slowly
 
 
 @dataclass
@@ -71,6 +74,20 @@ class Field:
     def places(self) -> list[Host]:
         """The hosts that workers run on."""
         return [host for host in self.nodes.hosts if host.on and host.processes("ray::RayTrainWorker")]
+
+    def pass_slowly(self, seconds: float) -> None:
+        """Let time pass in which training goes on, a little at a time: however quick it is, it does not end before."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            workers = [worker for host in self.nodes.hosts for worker in host.processes("ray::RayTrainWorker")]
+            for worker in workers:
+                with suppress(psutil.NoSuchProcess):
+                    worker.suspend()
+            time.sleep(REST_S)
+            for worker in workers:
+                with suppress(psutil.NoSuchProcess):
+                    worker.resume()
+            time.sleep(WORK_S)
 
 
 @dataclass
@@ -358,7 +375,7 @@ def s3_down(seconds: float) -> Fault:
     def down(field: Field, training: Training) -> None:
         field.to_s3.refuse()
         field.s3.stop_front()
-        time.sleep(seconds)
+        field.pass_slowly(seconds)
         field.s3.start_front()
         field.to_s3.heal()
 
@@ -376,7 +393,7 @@ def mlflow_down(seconds: float) -> Fault:
     def down(field: Field, training: Training) -> None:
         field.to_mlflow.refuse()
         field.mlflow.kill()
-        time.sleep(seconds)
+        field.pass_slowly(seconds)
         field.mlflow.start()
         field.to_mlflow.heal()
 
