@@ -14,8 +14,9 @@ from ganflow.cluster.local import local_nodes
 from ganflow.cluster.travel import runtime_env
 from ganflow.schema import ClusterConfig
 
-# Ray wants a place for its own files; ours are elsewhere, and nothing here is needed later.
-RAY_FILES = Path(tempfile.gettempdir(), "ganflow-ray")
+# Ray wants a place for its own files; ours are elsewhere, and nothing here is needed later. A user's own: others could
+# not write there.
+RAY_FILES = Path(tempfile.gettempdir(), f"ganflow-ray-{os.getuid()}")
 
 # Ray reads these when it is imported. What the user has set stands.
 _ENVIRONMENT = {
