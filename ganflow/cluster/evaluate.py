@@ -62,6 +62,6 @@ def _worker(work: Work) -> None:
     samples = evaluator.drawn(made, config.samples)
     result = measured.evaluate(evaluator, samples, config.resamples)
     if distributed.rank() == 0:
-        mine.supply.keep_extractors(extractors, print)
+        mine.supply.keep_extractors(extractors, tell)
     if result is not None:
         work.post(result)

@@ -66,7 +66,7 @@ def search(config: Config, name: str, supply: Supply) -> SearchResult:
     extractors = supply.extractors_here(tell)
     # Once, or every trial would train one.
     build_evaluator(config.evaluation, supply.data_here(tell), extractors, torch.device("cpu"))
-    supply.keep_extractors(extractors, print)
+    supply.keep_extractors(extractors, tell)
     with session(config.cluster):
         results = _tuner(config, name, searched, supply).fit()
     trials = [_trial(result, config) for result in results]
