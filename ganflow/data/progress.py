@@ -12,6 +12,7 @@ Advance = Callable[[int], None]  # "so many more are done"
 Progress = Callable[[int], contextlib.AbstractContextManager[Advance]]  # from the total
 
 LINE_EVERY_S = 5.0
+AT_ONCE_S = 0.01  # what is done within it was there before, and has no rate
 
 
 @contextlib.contextmanager
@@ -52,6 +53,7 @@ class _Lines:
     def show(self) -> None:
         """Print one line."""
         self.shown = time.monotonic()
-        rate = (self.done - self.before) / max(self.shown - self.start, 1e-9)
-        self.out.write(f"{self.what}: {self.done:,} of {self.total:,} {self.unit}, {rate:,.0f}/s\n")
+        seconds = self.shown - self.start
+        rate = f", {(self.done - self.before) / seconds:,.0f}/s" if seconds > AT_ONCE_S else ""
+        self.out.write(f"{self.what}: {self.done:,} of {self.total:,} {self.unit}{rate}\n")
         self.out.flush()

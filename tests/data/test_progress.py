@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 import termios
@@ -19,9 +20,8 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 def test_without_a_terminal_there_are_plain_lines() -> None:
     run = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, env=ENVIRONMENT, check=True)
     assert run.stdout == ""
-    assert run.stderr.startswith("prepare: 30 of 30 images, ")
-    assert "\r" not in run.stderr
-    assert run.stderr.count("\n") == 1
+    # What is done at once has no rate, but on a machine that is slow just now it may not be done at once.
+    assert re.fullmatch(r"prepare: 30 of 30 images(, [\d,]+/s)?\n", run.stderr)
 
 
 def test_on_a_terminal_there_is_one_bar_with_its_rate() -> None:
