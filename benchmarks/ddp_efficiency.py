@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ BLOCKS, BLOCK_S = 15, 4.0
 GLOO_S = 600
 
 
-def images_per_second(rank: int, together: bool, folder: Path, overrides: list[str], turn: Any, results: Any) -> None:
+def images_per_second(
+    rank: int, together: bool, folder: Path, overrides: Sequence[str], turn: Any, results: Any
+) -> None:
     """One worker: trains while it is its pair's turn, and says how fast it was."""
     import datetime
 

@@ -142,8 +142,12 @@ def kill_a_replica(asked: Asked) -> None:
 
 
 @entry_point
-def main(of: str = "2000", at_once: str = "8", samples: str = "4") -> None:
-    requests, clients, n = int(of), int(at_once), int(samples)
+def main(requests: str = "2000", clients: str = "8", n: str = "4") -> None:
+    compare(int(requests), int(clients), int(n))
+
+
+def compare(requests: int, clients: int, n: int) -> None:
+    """Ask both by turns, and tell how fast each was."""
     both = {
         "ganflow serve": Asked("/generate", lambda s: json.dumps({"n": n, "seed": s, "format": "npy"}).encode()),
         "ganflow serve, JSON": Asked("/generate", lambda s: json.dumps({"n": n, "seed": s, "format": "json"}).encode()),

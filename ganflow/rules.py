@@ -13,6 +13,8 @@ from ganflow.shares import check_workers
 METHODS = ("gan", "vae")
 CONDITIONING = ("none", "projection", "auxiliary")
 PRECISIONS = ("auto", "fp32", "bf16")
+REFERENCES = ("train", "test")
+MODES = ("min", "max")  # of tune.metric
 DECAYS = ("constant", "linear", "cosine")
 ON_COLLAPSE = ("stop", "rollback", "warn")
 EXPORTS = ("pt2", "onnx")
@@ -26,53 +28,14 @@ def check_values(config: Config) -> None:
     Raises:
         ConfigError: the first one.
     """
-    g, t, e, tune = config.gan, config.training, config.evaluation, config.tune
-    one_of = "one of "
-    require(config.method in METHODS, "method", config.method, one_of + ", ".join(METHODS))
-    require(g.conditioning in CONDITIONING, "gan.conditioning", g.conditioning, one_of + ", ".join(CONDITIONING))
-    require(t.precision in PRECISIONS, "training.precision", t.precision, one_of + ", ".join(PRECISIONS))
-    require(e.reference in ("train", "test"), "evaluation.reference", e.reference, "one of train, test")
-    require(tune.mode in ("min", "max"), "tune.mode", tune.mode, "one of min, max")
-    require(tune.trials >= 0, "tune.trials", tune.trials, "0 (no search) or more")
-    require(t.ema_kimg >= 0, "training.ema_kimg", t.ema_kimg, "0 (no average) or more")
-    require(t.ema_rampup >= 0, "training.ema_rampup", t.ema_rampup, "0 (no ramp-up) or more")
-    positive = {
-        "gan.latent_dim": g.latent_dim, "vae.sigma": config.vae.sigma, "vae.beta": config.vae.beta,
-        "training.batch": t.batch, "training.kimg": t.kimg,
-        "training.d_steps": t.d_steps, "training.report_kimg": t.report_kimg,
-        "training.snapshot_kimg": t.snapshot_kimg, "training.checkpoint_kimg": t.checkpoint_kimg,
-        "evaluation.batch": e.batch, "tune.kimg": tune.kimg,
-        "tune.concurrent": tune.concurrent, "tune.grace_kimg": tune.grace_kimg,
-        "cluster.cpus_per_worker": config.cluster.cpus_per_worker,
-        "cluster.start_timeout_s": config.cluster.start_timeout_s,
-        "cluster.patience_s": config.cluster.patience_s,
-        "tracking.patience_s": config.tracking.patience_s,
-    }  # fmt: skip
-    for key, value in positive.items():
-        require(value > 0, key, value, "must be more than 0")
-    require(e.samples > 1, "evaluation.samples", e.samples, "must be at least 2")
-    require(
-        e.resamples == 0 or e.resamples >= 20, "evaluation.resamples", e.resamples, "0 (no intervals), or 20 or more"
-    )
-    require(e.snapshot_samples > 1, "evaluation.snapshot_samples", e.snapshot_samples, "must be at least 2")
-    unknown = [name for name in e.snapshot_metrics if name not in e.metrics]
-    has = f"one of evaluation.metrics: {', '.join(e.metrics)}"
-    require(not unknown, "evaluation.snapshot_metrics", ", ".join(unknown), has)
-    figures = figures_of(e.snapshot_metrics)
-    one_of_them = f"one of what evaluation.snapshot_metrics measure: {', '.join(figures)}"
-    require(tune.metric in figures, "tune.metric", tune.metric, one_of_them)
-    gpu = config.cluster.gpu
-    require(gpu == "auto" or isinstance(gpu, bool), "cluster.gpu", gpu, "one of auto, true, false")
-    require(config.cluster.max_failures >= 0, "cluster.max_failures", config.cluster.max_failures, "0 or more")
+    _check_choices(config)
+    _check_numbers(config)
+    _check_figures(config)
     _check_schedule(config)
-    _check_guard(t.guard)
+    _check_guard(config.training.guard)
     _check_promotion(config)
     _check_licence(config.register.license)
-    for form in config.register.exports:
-        require(form in EXPORTS, "register.exports", form, f"any of {', '.join(EXPORTS)}, or []")
-    micro, whole = t.microbatch, f"null (a worker's share), or a divisor of training.batch={t.batch}"
-    require(micro is None or (micro > 0 and t.batch % micro == 0), "training.microbatch", micro, whole)
-    check_workers(t.batch, config.cluster.workers, micro)
+    _check_batch(config)
 
 
 def figures_of(metrics: Sequence[str]) -> dict[str, str]:
@@ -81,9 +44,66 @@ def figures_of(metrics: Sequence[str]) -> dict[str, str]:
     return {figure: name for name in metrics for figure in known[name].figures}
 
 
+def _check_choices(config: Config) -> None:
+    gpu = config.cluster.gpu
+    _one_of(METHODS, "method", config.method)
+    _one_of(CONDITIONING, "gan.conditioning", config.gan.conditioning)
+    _one_of(PRECISIONS, "training.precision", config.training.precision)
+    _one_of(REFERENCES, "evaluation.reference", config.evaluation.reference)
+    _one_of(MODES, "tune.mode", config.tune.mode)
+    require(gpu == "auto" or isinstance(gpu, bool), "cluster.gpu", gpu, "one of auto, true, false")
+    for form in config.register.exports:
+        require(form in EXPORTS, "register.exports", form, f"any of {', '.join(EXPORTS)}, or []")
+
+
+def _one_of(choices: Sequence[str], key: str, value: str) -> None:
+    require(value in choices, key, value, "one of " + ", ".join(choices))
+
+
+def _check_numbers(config: Config) -> None:
+    t, e, tune, cluster = config.training, config.evaluation, config.tune, config.cluster
+    positive = {
+        "gan.latent_dim": config.gan.latent_dim, "vae.sigma": config.vae.sigma, "vae.beta": config.vae.beta,
+        "training.batch": t.batch, "training.kimg": t.kimg,
+        "training.d_steps": t.d_steps, "training.report_kimg": t.report_kimg,
+        "training.snapshot_kimg": t.snapshot_kimg, "training.checkpoint_kimg": t.checkpoint_kimg,
+        "evaluation.batch": e.batch, "tune.kimg": tune.kimg,
+        "tune.concurrent": tune.concurrent, "tune.grace_kimg": tune.grace_kimg,
+        "cluster.cpus_per_worker": cluster.cpus_per_worker, "cluster.start_timeout_s": cluster.start_timeout_s,
+        "cluster.patience_s": cluster.patience_s, "tracking.patience_s": config.tracking.patience_s,
+    }  # fmt: skip
+    for key, value in positive.items():
+        require(value > 0, key, value, "must be more than 0")
+    require(tune.trials >= 0, "tune.trials", tune.trials, "0 (no search) or more")
+    require(t.ema_kimg >= 0, "training.ema_kimg", t.ema_kimg, "0 (no average) or more")
+    require(t.ema_rampup >= 0, "training.ema_rampup", t.ema_rampup, "0 (no ramp-up) or more")
+    require(e.samples > 1, "evaluation.samples", e.samples, "must be at least 2")
+    intervals = e.resamples == 0 or e.resamples >= 20
+    require(intervals, "evaluation.resamples", e.resamples, "0 (no intervals), or 20 or more")
+    require(e.snapshot_samples > 1, "evaluation.snapshot_samples", e.snapshot_samples, "must be at least 2")
+    require(cluster.max_failures >= 0, "cluster.max_failures", cluster.max_failures, "0 or more")
+
+
+def _check_figures(config: Config) -> None:
+    e, tune = config.evaluation, config.tune
+    unknown = [name for name in e.snapshot_metrics if name not in e.metrics]
+    has = f"one of evaluation.metrics: {', '.join(e.metrics)}"
+    require(not unknown, "evaluation.snapshot_metrics", ", ".join(unknown), has)
+    figures = figures_of(e.snapshot_metrics)
+    one_of_them = f"one of what evaluation.snapshot_metrics measure: {', '.join(figures)}"
+    require(tune.metric in figures, "tune.metric", tune.metric, one_of_them)
+
+
+def _check_batch(config: Config) -> None:
+    batch, micro = config.training.batch, config.training.microbatch
+    whole = f"null (a worker's share), or a divisor of training.batch={batch}"
+    require(micro is None or (micro > 0 and batch % micro == 0), "training.microbatch", micro, whole)
+    check_workers(batch, config.cluster.workers, micro)
+
+
 def _check_schedule(config: Config) -> None:
     s, key = config.training.schedule, "training.schedule."
-    require(s.decay in DECAYS, key + "decay", s.decay, "one of " + ", ".join(DECAYS))
+    _one_of(DECAYS, key + "decay", s.decay)
     require(0 <= s.floor <= 1, key + "floor", s.floor, "0 to 1")
     require(s.warmup_kimg >= 0, key + "warmup_kimg", s.warmup_kimg, "0 (none) or more")
     require(s.kimg is None or s.kimg > 0, key + "kimg", s.kimg, "more than 0, or null for training.kimg")
@@ -114,7 +134,7 @@ def _check_guard(g: GuardConfig) -> None:
     require(g.patience > 0, key + "patience", g.patience, "must be more than 0")
     require(0 < g.slow_down <= 1, key + "slow_down", g.slow_down, "more than 0, at most 1")
     require(g.rollbacks >= 0, key + "rollbacks", g.rollbacks, "0 (stop at once) or more")
-    require(g.on_collapse in ON_COLLAPSE, key + "on_collapse", g.on_collapse, "one of " + ", ".join(ON_COLLAPSE))
+    _one_of(ON_COLLAPSE, key + "on_collapse", g.on_collapse)
     require(0 <= g.min_diversity < 1, key + "min_diversity", g.min_diversity, "0 (never a collapse) to less than 1")
 
 
