@@ -11,7 +11,7 @@ import numpy as np
 
 from ganflow import draws
 from ganflow.data.dataset import POINTS, Facts, Mixture
-from ganflow.data.source import Content, Decoded, Items, Split
+from ganflow.data.source import Content, Decoded, Items, Split, Understood
 from ganflow.errors import require
 
 
@@ -37,6 +37,7 @@ class PointSet:
             classes=[" ".join(f"{round(x, 3) + 0.0:g}" for x in centre) for centre in mixture.centres],
             splits={split: self._split(mixture, split, n) for split, n in counts.items() if n},
             recipe={"name": name, **options},
+            understood=Understood({split: "drawn" for split, n in counts.items() if n}, "the mode of every point"),
         )
 
     def _split(self, mixture: Mixture, split: str, count: int) -> Split:

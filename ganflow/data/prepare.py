@@ -73,7 +73,8 @@ def prepare(
         shard_bytes: the size of a full shard; memory is bounded by one.
 
     Returns:
-        The report: facts, classes, counts per split and class, skipped and ignored files, digest, seconds.
+        The report: facts, classes, counts per split and class, skipped and ignored files, how the source was
+        read, digest, seconds.
 
     Raises:
         GanflowError: the source is empty, damaged or contradicts itself, or holds unreadable images.
@@ -92,6 +93,7 @@ def prepare(
         "splits": {name: _tally(split, content.classes) for name, split in splits.items()},
         "skipped": [asdict(b) for b in bad],
         "ignored": content.ignored,
+        "understood": asdict(content.understood),
         "digest": manifest["digest"],
         "seconds": round(time.monotonic() - start, 2),
     }

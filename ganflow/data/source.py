@@ -49,6 +49,15 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Understood:
+    """How a source was read, in words for the line and the report with which ``prepare`` ends."""
+
+    splits: dict[str, str] = field(default_factory=dict)  # "train", "test" → where from, such as "Train/"
+    labels: str = ""  # what gave the labels, such as "folders" or "dataset.json"; or why there are none
+    warnings: list[str] = field(default_factory=list)  # sentences about what the user may not expect
+
+
+@dataclass(frozen=True)
 class Content:
     """What a source holds."""
 
@@ -59,6 +68,7 @@ class Content:
     costly: bool = False  # decoding takes long enough that many images are decoded in parallel
     skip_bad: bool = False  # leave unreadable images out instead of failing
     ignored: dict[str, int] = field(default_factory=dict)  # files that are no images of this data set, by kind
+    understood: Understood = field(default_factory=Understood)
 
 
 class Source(Protocol):

@@ -9,7 +9,7 @@ import numpy as np
 from ganflow.component import component
 from ganflow.data.dataset import Facts
 from ganflow.data.decode import Frame
-from ganflow.data.source import Content, Pixels, Split, hold_out
+from ganflow.data.source import Content, Pixels, Split, Understood, hold_out
 
 
 @component("source", "digits")
@@ -38,4 +38,5 @@ class Digits:
             classes=[str(d) for d in range(10)],
             splits={name: Split(images[of], labels[of], decode) for name, of in (("train", ~test), ("test", test))},
             recipe={"name": "digits", **asdict(self)},
+            understood=Understood({"train": "the rest", "test": "a fifth of every class"}, "scikit-learn"),
         )
