@@ -19,7 +19,7 @@ from ganflow.networks.equalised import EqualConv2d, EqualLinear, leaky_relu, nor
 from ganflow.networks.stages import Blur, Downsample, Upsample, stages
 
 START = 4
-W_DECAY = 0.998  # of the running mean of w, per training forward
+W_DECAY = 0.995  # of the running mean of w, per training forward
 EPSILON = 1e-8
 
 

@@ -21,6 +21,5 @@ class Adam:
         require(fit, "betas", list(betas), "must be two, each from 0 to less than 1")
         self.lr, self.betas, self.eps = lr, betas, eps
 
-    def __call__(self, parameters: Iterable[nn.Parameter], stretch: float = 1.0) -> torch.optim.Optimizer:
-        b1, b2 = (beta**stretch for beta in self.betas)
-        return LeanAdam(parameters, self.lr * stretch, (b1, b2), self.eps, fused=True)
+    def __call__(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        return LeanAdam(parameters, self.lr, self.betas, self.eps, fused=True)

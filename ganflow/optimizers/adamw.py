@@ -12,7 +12,7 @@ from ganflow.optimizers.lean import LeanAdam
 
 @component("optimizer", "adamw")
 class AdamW:
-    """Fused AdamW. Every step takes ``lr·weight_decay`` of each weight, so ``stretch`` reaches the decay through lr."""
+    """Fused AdamW. Every step takes ``lr·weight_decay`` of each weight."""
 
     def __init__(
         self,
@@ -28,12 +28,11 @@ class AdamW:
         require(weight_decay >= 0, "weight_decay", weight_decay, "0 (none) or more")
         self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
 
-    def __call__(self, parameters: Iterable[nn.Parameter], stretch: float = 1.0) -> torch.optim.Optimizer:
-        b1, b2 = (beta**stretch for beta in self.betas)
+    def __call__(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return LeanAdam(
             parameters,
-            self.lr * stretch,
-            (b1, b2),
+            self.lr,
+            self.betas,
             self.eps,
             self.weight_decay,
             fused=True,

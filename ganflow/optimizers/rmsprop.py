@@ -19,5 +19,5 @@ class RMSprop:
         require(0 <= alpha < 1, "alpha", alpha, "0 to less than 1")
         self.lr, self.alpha, self.eps = lr, alpha, eps
 
-    def __call__(self, parameters: Iterable[nn.Parameter], stretch: float = 1.0) -> torch.optim.Optimizer:
-        return torch.optim.RMSprop(parameters, self.lr * stretch, self.alpha**stretch, self.eps, foreach=True)
+    def __call__(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        return torch.optim.RMSprop(parameters, self.lr, self.alpha, self.eps, foreach=True)

@@ -19,8 +19,5 @@ class SGD:
         require(momentum > 0 or not nesterov, "nesterov", nesterov, "needs a momentum of more than 0")
         self.lr, self.momentum, self.nesterov = lr, momentum, nesterov
 
-    def __call__(self, parameters: Iterable[nn.Parameter], stretch: float = 1.0) -> torch.optim.Optimizer:
-        # A gradient moves a weight by lr/(1 − μ) in all, so a longer memory alone would take larger steps.
-        momentum = self.momentum**stretch
-        lr = self.lr * stretch * (1 - momentum) / (1 - self.momentum)
-        return torch.optim.SGD(parameters, lr, momentum, nesterov=self.nesterov, fused=True)
+    def __call__(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        return torch.optim.SGD(parameters, self.lr, self.momentum, nesterov=self.nesterov, fused=True)

@@ -43,7 +43,9 @@ class Regularizer(nn.Module):
     """A regulariser overrides the hooks that it needs. Buffers are its state: they resume and agree over the ranks.
 
     A term is a scalar, a mean over the rows, so that ranks average to the whole batch. It is due every
-    ``interval``-th turn of its player and is weighted by ``interval`` then (lazy regularisation, StyleGAN2).
+    ``interval``-th turn of its player and is weighted by ``interval`` then (lazy regularisation, StyleGAN2). It shares
+    the step of its turn, so rates and betas stay as they are: StyleGAN2's authors take k + 1 steps in k turns, each
+    k/(k + 1) as long, which is the same way in all.
     """
 
     differentiates: ClassVar[frozenset[str]] = frozenset()  # of "real", "fake" (D's turn) and "w" (G's turn)

@@ -67,13 +67,9 @@ def _gan(config: Config, dataset: Dataset, device: torch.device) -> tuple[Method
     regularizers = parts.build_regularizers(config)
     augmentation = parts.build_augmentation(config)
 
-    def player(network: nn.Module, name: str, choice: dict[str, object], hook: str) -> Player:
-        lazy = max((r.interval for r in regularizers.values() if r.overrides(hook)), default=1)
-        return _player(place(network, device), f"optimizers.{name}", choice, lazy)
-
     players = {
-        "G": player(G, "generator", config.optimizers.generator, "generator_term"),
-        "D": player(D, "discriminator", config.optimizers.discriminator, "discriminator_term"),
+        "G": _player(place(G, device), "optimizers.generator", config.optimizers.generator),
+        "D": _player(place(D, device), "optimizers.discriminator", config.optimizers.discriminator),
     }
     method = gan.GAN(players["G"], players["D"], parts.build_loss(config), regularizers, augmentation, t.d_steps)
     method.modules.to(device)
@@ -84,7 +80,7 @@ def _vae(config: Config, dataset: Dataset, device: torch.device) -> tuple[Method
     spec = generator_spec(config, dataset)
     encoder = vae.build_encoder(config, spec.resolution, spec.channels, spec.num_classes)
     network = vae.Autoencoder(encoder, spec.build())
-    G = _player(place(network, device), "optimizers.generator", config.optimizers.generator, 1)
+    G = _player(place(network, device), "optimizers.generator", config.optimizers.generator)
     return vae.VAE(G, config.vae.sigma, config.vae.beta), {"G": G}, {"G": config.training.batch}
 
 
@@ -121,10 +117,9 @@ def place(network: nn.Module, device: torch.device) -> nn.Module:
     return network
 
 
-def _player(network: nn.Module, key: str, choice: dict[str, object], lazy: int) -> Player:
+def _player(network: nn.Module, key: str, choice: dict[str, object]) -> Player:
     make = component.build("optimizer", choice, key)
-    stretch = lazy / (lazy + 1) if lazy > 1 else 1.0
-    return Player(network, make(network.parameters(), stretch), stretch)
+    return Player(network, make(network.parameters()))
 
 
 def _bf16(precision: str, device: torch.device) -> bool:

@@ -18,13 +18,11 @@ class Player:
     Args:
         network: what learns.
         optimizer: over its parameters.
-        stretch: of the optimizer's options, for lazy regularisation.
     """
 
-    def __init__(self, network: nn.Module, optimizer: torch.optim.Optimizer, stretch: float = 1.0) -> None:
+    def __init__(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self.network = network
         self.optimizer = optimizer
-        self.stretch = stretch
         self._parallel = distributed.data_parallel(network)
         self.parameters = list(network.parameters())
         self._learning = False

@@ -85,11 +85,11 @@ def _half_life(ema: EMA) -> Put:
 
 
 def _of_optimizer(key: str, player: Player, choice: dict[str, Any]) -> Ramp:
-    """From what an optimizer has to what one of the last values has, both stretched for lazy regularisation."""
+    """From what an optimizer has to what one of the last values has."""
     place, _, option = key.rpartition(".")
     first = player.optimizer.param_groups[0][option]
     make = component.build("optimizer", choice, place)
-    last = make(player.parameters, player.stretch).param_groups[0][option]
+    last = make(player.parameters).param_groups[0][option]
     several = isinstance(last, tuple)
 
     def put(values: Sequence[float]) -> None:

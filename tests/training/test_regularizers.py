@@ -55,6 +55,17 @@ def test_noise_is_told_of_the_images_seen(digits: Path, monkeypatch: pytest.Monk
     assert told == [(nimg, stream) for nimg in (0, 32) for stream in turn]
 
 
+def test_a_lazy_penalty_shares_the_step_of_its_turn_so_rates_and_betas_stay(digits: Path) -> None:
+    """StyleGAN2's k/(k + 1) is for a step of the penalty's own beside the k of the loss."""
+    lazy = ("gan/regularizers=[r1,path_length]", "gan.regularizers.r1.interval=16", "gan/generator=stylegan2")
+    rates = [f"optimizers.{side}.{option}" for side in ("generator", "discriminator") for option in ("lr", "betas")]
+    values = ("0.002", "[0.0,0.99]", "0.0025", "[0.5,0.9]")
+    small = ("gan.generator.width=4", *map("=".join, zip(rates, values, strict=True)))
+    players = trainer(config(*lazy, *small), digits).state.players
+    built = {name: (p.rate, p.optimizer.param_groups[0]["betas"]) for name, p in players.items()}
+    assert built == {"G": (0.002, (0.0, 0.99)), "D": (0.0025, (0.5, 0.9))}
+
+
 STATEFUL = ("gan/regularizers=[lecam,consistency,gradient_penalty,dragan,instance_noise,r2]", *SMALL)
 
 
