@@ -10,12 +10,16 @@ from ganflow.augment.affine import Affine, blit, deform, warp
 from ganflow.augment.base import Augmentation, in_float32
 from ganflow.augment.colour import recolour
 from ganflow.augment.diffaugment import cutout
+from ganflow.augment.octaves import POWER, equalise
+from ganflow.augment.resample import resample
 from ganflow.component import component
 from ganflow.draws import Draw
 from ganflow.errors import require
 
 REACH = 0.125  # of translations: the largest whole one, and the deviation of the other, as shares of the side
-SCALE, STRETCH, BRIGHTNESS, CONTRAST, SATURATION = 0.2, 0.2, 0.2, 0.5, 1.0  # deviations, of factors in powers of two
+# Deviations; of factors in powers of two.
+SCALE, STRETCH, BRIGHTNESS, CONTRAST, SATURATION, OCTAVE, NOISE = 0.2, 0.2, 0.2, 0.5, 1.0, 1.0, 0.1
+CATEGORIES = {"b": "blitting", "g": "geometry", "c": "colour", "f": "filter", "n": "noise", "o": "cutout"}
 
 
 @component("augmentation", "ada")
@@ -25,11 +29,11 @@ class ADA(Augmentation):
     Every ``interval``-th turn of D: ``p += sign(E[sign D(x)] − target) · batch · interval / (1000·kimg)``, within
     [0, 1], where E is over the turns since the last time. With ``target=0``, p stays what it is at the start.
 
-    ``pipeline`` names the categories by letter: ``b`` mirrors, turns by 90° and moves by whole pixels, ``g`` scales,
-    turns and moves by parts of pixels, ``c`` changes colours (hue and saturation of three channels only), each with
-    probability ``colour``·p, ``o`` cuts a square of half the side out. ``b`` and ``g`` are one bilinear resampling,
-    mirrored at the edges, without the original's wavelet filters: images that are made smaller alias, those that are
-    turned or moved by parts of pixels blur a little.
+    ``pipeline`` names the categories by letter, and they follow one another in this order: ``b`` mirrors, turns by 90°
+    and moves by whole pixels, ``g`` scales, turns and moves by parts of pixels, ``c`` changes colours (hue and
+    saturation of three channels only), each with probability ``colour``·p, ``f`` makes octaves of the spectrum louder
+    or quieter, ``n`` adds noise, ``o`` cuts a square of half the side out. ``b`` and ``g`` together are one resampling
+    through wavelet filters, mirrored at the edges; ``b`` alone moves pixels and changes none.
     """
 
     def __init__(
@@ -46,8 +50,9 @@ class ADA(Augmentation):
         require(kimg > 0, "kimg", kimg, "must be more than 0")
         require(0 <= p <= 1, "p", p, "from 0 to 1")
         require(interval > 0, "interval", interval, "must be at least 1")
-        sound = 0 < len(pipeline) == len(set(pipeline) & set("bgco"))
-        require(sound, "pipeline", pipeline, "letters of bgco: blitting, geometry, colour, cutout")
+        sound = 0 < len(pipeline) == len(set(pipeline) & set(CATEGORIES))
+        letters = f"letters of {''.join(CATEGORIES)}: {', '.join(CATEGORIES.values())}"
+        require(sound, "pipeline", pipeline, letters)
         require(0 <= colour <= 1, "colour", colour, "from 0 to 1")
         self.target, self.kimg, self.interval, self.pipeline, self.colour = target, kimg, interval, pipeline, colour
         self.follows_logits = target > 0
@@ -61,12 +66,13 @@ class ADA(Augmentation):
 
     @in_float32
     def forward(self, images: Tensor, draw: Draw) -> Tensor:
-        maps = [_blit(images, self.p, draw)] if "b" in self.pipeline else []
-        maps += [_deform(images, self.p, draw)] if "g" in self.pipeline else []
-        if maps:
-            images = warp(images, maps[0].after(maps[1]) if len(maps) == 2 else maps[0])
+        images = _move(images, self.p, draw, self.pipeline)
         if "c" in self.pipeline:
             images = _recolour(images, self.colour * self.p, draw)
+        if "f" in self.pipeline:
+            images = _equalise(images, self.p, draw)
+        if "n" in self.pipeline:
+            images = _add_noise(images, self.p, draw)
         return _cut_out(images, self.p, draw) if "o" in self.pipeline else images
 
     @torch.no_grad()
@@ -93,6 +99,13 @@ class ADA(Augmentation):
 
 
 # Every parameter is drawn such that 0 leaves the image as it is, and multiplied by whether it is its turn.
+
+
+def _move(images: Tensor, p: Tensor, draw: Draw, pipeline: str) -> Tensor:
+    if "g" not in pipeline:
+        return warp(images, _blit(images, p, draw)) if "b" in pipeline else images
+    deformed = _deform(images, p, draw)
+    return resample(images, _blit(images, p, draw).after(deformed) if "b" in pipeline else deformed)
 
 
 def _blit(images: Tensor, p: Tensor, draw: Draw) -> Affine:
@@ -129,6 +142,17 @@ def _recolour(images: Tensor, p: Tensor, draw: Draw) -> Tensor:
         math.pi * (2 * u[:, 6] - 1) * hue,
         (n[:, 2] * SATURATION * saturation).exp2(),
     )
+
+
+def _equalise(images: Tensor, p: Tensor, draw: Draw) -> Tensor:
+    on = draw.uniform("filter", len(POWER)).to(images.dtype) < p
+    return equalise(images, (draw.normal("filter sizes", len(POWER)).to(images.dtype) * OCTAVE * on).exp2())
+
+
+def _add_noise(images: Tensor, p: Tensor, draw: Draw) -> Tensor:
+    on = draw.uniform("noise", 1).to(images.dtype) < p
+    deviation = draw.normal("noise sizes", 1).to(images.dtype).abs() * NOISE * on
+    return images + deviation[..., None, None] * draw.normal("noise pixels", *images.shape[1:]).to(images.dtype)
 
 
 def _cut_out(images: Tensor, p: Tensor, draw: Draw) -> Tensor:

@@ -16,6 +16,11 @@ class Affine(NamedTuple):
     linear: Tensor  # (N, 2, 2)
     offset: Tensor  # (N, 2)
 
+    def moves(self) -> Tensor:
+        """False (N,) where the map leaves every place where it is."""
+        neutral = torch.eye(2, dtype=self.linear.dtype, device=self.linear.device)
+        return (self.linear != neutral).flatten(1).any(1) | (self.offset != 0).any(1)
+
     def after(self, first: "Affine") -> "Affine":
         """This map of what ``first`` gives."""
         return Affine(_product(self.linear, first.linear), _apply(self.linear, first.offset) + self.offset)
@@ -42,34 +47,60 @@ def deform(scale: Tensor, before: Tensor, stretch: Tensor, after: Tensor, shift:
 
 
 def warp(images: Tensor, inverse: Affine) -> Tensor:
-    """What images (N, C, H, W) show at the places that ``inverse`` names; beyond their edges they are mirrored."""
+    """What images (N, C, H, W) show at the places that ``inverse`` names; beyond their edges they are mirrored.
+
+    Bilinear, so exact where a map leads from pixels to pixels; :mod:`ganflow.augment.resample` is for all others.
+    """
     height, width = images.shape[-2:]
-    y = torch.arange(height, dtype=images.dtype, device=images.device)[:, None] - (height - 1) / 2
-    x = torch.arange(width, dtype=images.dtype, device=images.device) - (width - 1) / 2
+    y, x = (torch.arange(size, dtype=images.dtype, device=images.device) for size in (height, width))
+    return bilinear(images, *places(inverse, x, y, (height, width)))
+
+
+def places(inverse: Affine, x: Tensor, y: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Columns and rows (N, H', W') of the input that the output shows at its columns x (W',) and rows y (H',)."""
+    height, width = size
+    across, down = x - (width - 1) / 2, y[:, None] - (height - 1) / 2
     (a, b, c, d), (e, f) = inverse.linear.flatten(1).T[..., None, None], inverse.offset.T[..., None, None]
-    return bilinear(images, a * x + b * y + e + (width - 1) / 2, c * x + d * y + f + (height - 1) / 2)
+    return a * across + b * down + e + (width - 1) / 2, c * across + d * down + f + (height - 1) / 2
 
 
 def bilinear(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Images (N, C, H, W) at columns x and rows y, both (N, H', W'): linear in the images. H, W ≥ 2."""
     height, width = images.shape[-2:]
-    (left, to_right), (top, to_bottom) = _cell(x, width), _cell(y, height)
-    corner = (top * width + left).flatten(1)[:, None].expand(-1, images.shape[1], -1)
-    flat = images.flatten(2)
-
-    def blend(place: Tensor) -> Tensor:  # of two neighbours in a row, (N, C, H', W')
-        one, other = (flat.gather(2, at).view(*images.shape[:2], *x.shape[1:]) for at in (place, place + 1))
-        return one * (1 - to_right)[:, None] + other * to_right[:, None]
-
-    above, below = blend(corner), blend(corner + width)
-    return above * (1 - to_bottom)[:, None] + below * to_bottom[:, None]
+    return blend(images, mirrored_cell(x, width), mirrored_cell(y, height))
 
 
-def _cell(place: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """The pixel before a place, mirrored about the outermost ones, and how far from there to the next the place is."""
-    inside = (size - 1) - (place.remainder(2 * (size - 1)) - (size - 1)).abs()
+class Cell(NamedTuple):
+    """The pixel before a place along one axis, and how far from there to the next one the place is."""
+
+    pixel: Tensor  # int64 (N, H', W'); the one after it exists, too
+    share: Tensor  # (N, H', W'), 0 to 1
+
+
+def mirrored_cell(place: Tensor, size: int) -> Cell:
+    """The cell of a place that is mirrored about the outermost pixels as often as needed."""
+    inside = mirrored(place, size)
     pixel = inside.floor().clamp(0, size - 2)
-    return pixel.long(), inside - pixel
+    return Cell(pixel.long(), inside - pixel)
+
+
+def mirrored(place: Tensor, size: int) -> Tensor:
+    """A place or an index, mirrored about the outermost pixels into [0, size - 1]; size ≥ 2."""
+    return (size - 1) - (place.remainder(2 * (size - 1)) - (size - 1)).abs()
+
+
+def blend(images: Tensor, column: Cell, row: Cell) -> Tensor:
+    """The four pixels around every place, weighted by how near they are."""
+    width = images.shape[-1]
+    corner = (row.pixel * width + column.pixel).flatten(1)[:, None].expand(-1, images.shape[1], -1)
+    flat, shape = images.flatten(2), (*images.shape[:2], *column.pixel.shape[1:])
+
+    def along(place: Tensor) -> Tensor:  # of two neighbours in a row, (N, C, H', W')
+        one, other = (flat.gather(2, at).view(shape) for at in (place, place + 1))
+        return one * (1 - column.share)[:, None] + other * column.share[:, None]
+
+    above, below = along(corner), along(corner + width)
+    return above * (1 - row.share)[:, None] + below * row.share[:, None]
 
 
 def _matrix(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:

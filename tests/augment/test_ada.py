@@ -23,7 +23,7 @@ def images(*shape: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("pipeline", ["b", "g", "c", "o", "bg", "bgco"])
+@pytest.mark.parametrize("pipeline", ["b", "g", "c", "f", "n", "o", "bg", "bgcfno"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_at_p_of_nought_no_bit_changes(pipeline: str, channels: int) -> None:
     for side in (4, 9, 32):
@@ -97,10 +97,12 @@ def test_the_share_of_images_that_change_is_what_the_transforms_make_of_p(p: flo
         "b": (1 - p / 2) * (1 - 3 * p / 4) * (1 - 3 * p / 4),  # on 8 pixels a move rounds to none with ½ per axis
         "g": (1 - p) ** 4,
         "c": (1 - p) ** 4 * (1 - p / 2),
+        "f": (1 - p) ** 4,
+        "n": 1 - p,
         "o": 1 - p,
     }
     x, n = images(4000, 3, 8, 8), 4000
-    for pipeline, expected in (unchanged | {"bgco": math.prod(unchanged.values())}).items():
+    for pipeline, expected in (unchanged | {"bgcfno": math.prod(unchanged.values())}).items():
         same = (ADA(p=p, pipeline=pipeline)(x, Draw(1, "D", 0, n, CPU)) == x).flatten(1).all(1)
         assert float(same.float().mean()) == pytest.approx(expected, abs=4 * 0.5 / math.sqrt(n)), pipeline
 
@@ -120,6 +122,28 @@ def test_what_is_cut_out_is_a_square_of_half_the_side() -> None:
     assert torch.equal(seen[cut], whole[cut])
     assert torch.equal(seen[~cut], x[~cut])
     assert float((seen == 0).flatten(1).sum(1).max()) == 2 * 8 * 8
+
+
+def test_noise_has_a_strength_of_its_own_in_every_image() -> None:
+    x, n = torch.zeros(4000, 1, 8, 8), 4000
+    seen = ADA(p=0.5, pipeline="n")(x, Draw(2, "D", 0, n, CPU)).flatten(1)
+    loud = seen.std(1)[(seen != 0).any(1)]
+    assert len(loud) / n == pytest.approx(0.5, abs=0.03)
+    deviations = np.sort(loud.double().numpy())  # of 64 pixels each, so a little wider than the half normal of 0.1
+    assert float(np.median(deviations)) == pytest.approx(0.1 * stats.halfnorm.median(), rel=0.08)
+    assert float((deviations**2).mean()) == pytest.approx(0.01, rel=0.12)
+    assert stats.kstest(seen[(seen != 0).any(1)][:, 0] / loud, "norm").pvalue > 0.001
+
+
+def test_octaves_get_factors_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[Tensor] = []
+    monkeypatch.setattr(ada, "equalise", lambda images, factors: taken.append(factors) or images)
+    ADA(p=0.3, pipeline="f")(torch.zeros(MANY, 1, 4, 4, dtype=torch.float64), Draw(0, "D", 0, MANY, CPU))
+    for octave in taken[0].log2().numpy().T:
+        on = octave[octave != 0]
+        assert len(on) / MANY == pytest.approx(0.3, abs=0.015)
+        assert stats.kstest(on, "norm").pvalue > 0.001
+    assert np.abs(np.corrcoef(taken[0].log2().numpy().T) - np.eye(4)).max() < 5 / math.sqrt(MANY)
 
 
 def logits(turn: int, batch: int, shift: float) -> Tensor:
@@ -193,9 +217,9 @@ def test_logits_that_are_no_numbers_leave_p_one() -> None:
         ({"kimg": 0.0}, "kimg=0.0: must be more than 0"),
         ({"p": 1.5}, "p=1.5: from 0 to 1"),
         ({"interval": 0}, "interval=0: must be at least 1"),
-        ({"pipeline": "bgx"}, "pipeline=bgx: letters of bgco: blitting, geometry, colour, cutout"),
+        ({"pipeline": "bgx"}, "pipeline=bgx: letters of bgcfno: blitting, geometry, colour, filter, noise, cutout"),
         ({"colour": 1.5}, "colour=1.5: from 0 to 1"),
-        ({"pipeline": ""}, "pipeline=: letters of bgco: blitting, geometry, colour, cutout"),
+        ({"pipeline": ""}, "pipeline=: letters of bgcfno: blitting, geometry, colour, filter, noise, cutout"),
     ],
 )
 def test_impossible_options_are_refused(options: dict[str, Any], message: str) -> None:

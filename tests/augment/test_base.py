@@ -10,7 +10,10 @@ from ganflow import component
 from ganflow.augment.base import Augmentation, in_float32
 from ganflow.draws import Draw
 
-STRONGEST = {name: {"name": name} | ({"p": 1.0} if name == "ada" else {}) for name in component.choices("augmentation")}
+STRONGEST = {
+    name: {"name": name} | ({"p": 1.0, "pipeline": "bgcfno"} if name == "ada" else {})
+    for name in component.choices("augmentation")
+}
 EACH = pytest.mark.parametrize("name", STRONGEST)
 
 
@@ -94,7 +97,8 @@ def test_a_product_that_autocast_would_round_is_not_rounded() -> None:
 @EACH
 def test_copies_and_restored_states_see_the_same(name: str) -> None:
     module, x = strongest(name), images(4, 3, 8, 8)
-    restored: Augmentation = component.build("augmentation", {"name": name}, "gan.augmentation")
+    options = {key: value for key, value in STRONGEST[name].items() if key != "p"}  # which is state
+    restored: Augmentation = component.build("augmentation", options, "gan.augmentation")
     restored.load_state_dict(module.state_dict())
     for other in (copy.deepcopy(module), restored):
         assert torch.equal(other(x, draw(4)), module(x, draw(4)))
