@@ -9,8 +9,8 @@ from pathlib import Path
 from ganflow import config
 from ganflow.cluster.evaluate import evaluate
 from ganflow.cluster.supply import supply
-from ganflow.evaluation.bars import Bars
 from ganflow.generator import FILE
+from ganflow.progress import Bars
 from ganflow.report import files
 from ganflow.terminal import entry_point
 from ganflow.tracking import lineage

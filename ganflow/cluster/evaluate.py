@@ -8,7 +8,7 @@ from pathlib import Path
 from ganflow.cluster.launch import Work, launch
 from ganflow.cluster.supply import Supply
 from ganflow.errors import GanflowError
-from ganflow.evaluation.evaluator import Advanced
+from ganflow.progress import Advanced
 from ganflow.report.measured import Measured
 from ganflow.schema import Config
 from ganflow.terminal import tell

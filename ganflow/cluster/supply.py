@@ -15,8 +15,8 @@ from filelock import FileLock
 
 from ganflow.cluster.directory import address_of
 from ganflow.data.dataset import MANIFEST, files_of, read_manifest
-from ganflow.data.progress import progress
 from ganflow.errors import GanflowError, require
+from ganflow.progress import progress
 from ganflow.schema import ClusterConfig
 from ganflow.storage.base import Storage
 from ganflow.storage.folder import Folder

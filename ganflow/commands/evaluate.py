@@ -9,7 +9,6 @@ from typing import Any
 from ganflow import conf, config
 from ganflow.data.dataset import Dataset
 from ganflow.errors import require
-from ganflow.evaluation.bars import Bars
 from ganflow.evaluation.build import evaluator_here
 from ganflow.evaluation.comparison import Difference, compare
 from ganflow.evaluation.evaluator import Evaluator
@@ -17,6 +16,7 @@ from ganflow.evaluation.images import as_samples, open_images
 from ganflow.evaluation.samples import Samples
 from ganflow.files import write_whole
 from ganflow.generator import FILE
+from ganflow.progress import Bars
 from ganflow.report import files, measured, sides
 from ganflow.report.measured import Measured
 from ganflow.schema import Config

@@ -8,12 +8,12 @@ from typing import Any
 from ganflow import config
 from ganflow.errors import GanflowError
 from ganflow.evaluation import gate
-from ganflow.evaluation.bars import Bars
 from ganflow.evaluation.build import evaluator_here
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.latency import BATCH, alone, latency
 from ganflow.files import write_whole
 from ganflow.generator import Generator
+from ganflow.progress import Bars
 from ganflow.report import decision as report
 from ganflow.report import measured, sides
 from ganflow.rules import LATENCY

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ganflow.data.dataset import Facts, Labels
-from ganflow.data.progress import Advance, Progress, progress
 from ganflow.data.shards import SHARD_BYTES, SplitWriter, Workplace, workplace, write_manifest
 from ganflow.data.source import Bad, Content, Decode, Decoded, Items, Source
 from ganflow.errors import GanflowError
+from ganflow.progress import Advance, Progress, progress
 
 PARALLEL_ABOVE = 4096  # images that need decoding; fewer are done before a cluster is up
 BATCH_IMAGES = 256

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ganflow.data.progress import progress
 from ganflow.errors import GanflowError
 from ganflow.files import write_whole
+from ganflow.progress import progress
 
 LARGE = 1 << 30  # bytes from which on it is remembered
 THREADS = 16

@@ -8,9 +8,10 @@ import torch
 from ganflow import component
 from ganflow.data.dataset import Dataset, read_manifest
 from ganflow.errors import GanflowError
-from ganflow.evaluation.evaluator import Advanced, Evaluator, unheard
+from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.images import open_images
 from ganflow.extractors.base import Splits
+from ganflow.progress import Advanced, unheard
 from ganflow.schema import Config, EvaluationConfig
 
 

@@ -19,22 +19,10 @@ from ganflow.extractors.base import Extractor, Splits
 from ganflow.generator import Generator
 from ganflow.metrics import bootstrap
 from ganflow.metrics.features import Features
+from ganflow.progress import Advanced, unheard
 from ganflow.schema import EvaluationConfig
 
 SEED = 0  # of the samples: every model is measured on the same latents
-
-
-@dataclass(frozen=True)
-class Advanced:
-    """So many more of a total are done, on this rank; a bar may follow."""
-
-    what: str
-    count: int
-    total: int
-
-
-def unheard(_: Advanced) -> None:
-    """A listener for when nobody listens."""
 
 
 @dataclass
@@ -93,8 +81,9 @@ class Evaluator:
         refused = None
         try:
             for name in mine:
+                self.listener(Advanced("measure", 0, len(metrics), "metrics", name))
                 found[name] = _figures(metrics[name], evidence, resamples)
-                self.listener(Advanced("measure", 1, len(metrics)))
+                self.listener(Advanced("measure", 1, len(metrics), "metrics", ""))
         except GanflowError as error:
             refused = str(error)
         several = distributed.gather_objects((found, refused))

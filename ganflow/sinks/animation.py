@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from ganflow import images
-from ganflow.data.progress import progress
 from ganflow.errors import require
 from ganflow.generator import slerp
 from ganflow.images import Images
+from ganflow.progress import progress
 from ganflow.sampling import Sampling
 from ganflow.sinks.base import Sink, sink
 from ganflow.sinks.picture import columns

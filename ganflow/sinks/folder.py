@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ganflow import images
-from ganflow.data.progress import progress
 from ganflow.errors import require
 from ganflow.generator import GeneratorSpec, Samples
+from ganflow.progress import progress
 from ganflow.sampling import Sampling
 from ganflow.sinks import record
 from ganflow.sinks.base import FOLDER, Sink, sink

@@ -17,8 +17,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from ganflow.data.progress import Advance, progress
 from ganflow.errors import GanflowError
+from ganflow.progress import Advance, progress
 from ganflow.sampling import Sampling
 from ganflow.sinks import record
 from ganflow.sinks.base import Sink, sink

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganflow import images
-from ganflow.data.progress import progress
 from ganflow.errors import require
+from ganflow.progress import progress
 from ganflow.sampling import Sampling
 from ganflow.sinks.base import Sink, sink
 from ganflow.sinks.place import Place

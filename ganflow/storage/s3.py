@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ganflow.data.progress import progress
 from ganflow.errors import GanflowError
+from ganflow.progress import progress
 from ganflow.redaction import redact
 from ganflow.storage.base import MissingError, Storage, StorageError
 

@@ -1,66 +1,56 @@
 """Training as a person sees it in a terminal."""
 
-import sys
-import time
 from types import TracebackType
 from typing import Self
 
+from ganflow.progress import Bar
+from ganflow.terminal import SCREEN
 from ganflow.training.events import Event, Paused, Report, Snapshot, Started, Warned
-
-QUIET_S = 10.0  # between lines where there is no terminal
 
 
 class Progress:
-    """A listener that draws a bar: images seen, images/s, losses and time left; plain lines without a terminal."""
+    """A listener that shows a bar: images seen, images/s, losses and time left."""
 
     def __init__(self, title: str) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(
-            total=None, desc=title, unit="img", unit_scale=True, dynamic_ncols=True, smoothing=0.1, mininterval=0.2,
-            file=sys.stderr, disable=not sys.stderr.isatty(),
-        )  # fmt: skip
-        self._title, self._total, self._figures, self._spoke = title, 0, "", 0.0
+        self._title, self._total, self._losses, self._figures = title, 0, "", ""
+        self._bar: Bar | None = None
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Started):
             self._start(event)
         elif isinstance(event, Report):
             terms = {name: value for name, value in event.metrics.items() if name.startswith(("D/", "G/"))}
-            losses = " ".join(f"{name}={value:.3f}" for name, value in terms.items())
-            speed = event.metrics.get("images_per_second", 0.0)
-            self._show(event.nimg, losses, speed)
+            self._losses = " ".join(f"{name}={value:.3f}" for name, value in terms.items())
+            self._show(event.nimg)
         elif isinstance(event, Snapshot):
             self._figures = " ".join(f"{name}={value:.3g}" for name, value in event.metrics.items())
+            self._show(event.nimg)
         elif isinstance(event, Paused):
-            self._say(f"{self._title} paused after {event.nimg:,} images, all saved: {event.why}")
+            self._say(f"paused after {event.nimg:,} images, all saved: {event.why}")
         elif isinstance(event, Warned):
-            seen = f" {event.nimg:,}/{self._total:,} images," if self._total else ""  # resuming may warn, too
-            self._say(f"{self._title}{seen} warning: {event.message}")
+            seen = f"{event.nimg:,} of {self._total:,} images, " if self._total else ""  # resuming may warn, too
+            self._say(f"{seen}warning: {event.message}")
 
     def _start(self, event: Started) -> None:
         self._total = event.total
-        self._bar.reset(total=event.total)
-        self._bar.initial = self._bar.n = event.nimg
         where = f"{event.workers} worker{'s' if event.workers > 1 else ''} on {event.device}"
         verb = f"goes on after {event.nimg:,} images" if event.nimg else "starts"
-        self._say(f"{self._title} {verb}: {event.total:,} images, {where}")
+        self._say(f"{verb}: {event.total:,} images, {where}")
+        if self._bar is None:
+            self._bar = Bar(self._title, event.total, done=event.nimg)
+        else:
+            self._bar.begin(event.total, event.nimg)
 
-    def _show(self, nimg: int, losses: str, speed: float) -> None:
-        if not self._bar.disable:
-            self._bar.set_postfix_str(f"{losses} {self._figures}", refresh=False)
-            self._bar.update(nimg - self._bar.n)
-        elif time.monotonic() - self._spoke > QUIET_S or nimg >= self._total:
-            left = (self._total - nimg) / speed if speed else 0.0
-            seen = f"{nimg:,}/{self._total:,} images, {speed:,.0f}/s, {left:.0f} s left"
-            self._say(f"{self._title} {seen}, {losses} {self._figures}")
+    def _show(self, nimg: int) -> None:
+        if self._bar is not None:
+            self._bar.reach(nimg, " ".join(filter(None, [self._losses, self._figures])))
 
     def _say(self, line: str) -> None:
-        self._spoke = time.monotonic()
-        self._bar.write(line, file=sys.stderr)
+        SCREEN.write(f"{self._title} {line}")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close(kind is None)

@@ -14,9 +14,10 @@ from ganflow import conf
 from ganflow.data.dataset import Dataset
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.evaluation.build import build_evaluator
-from ganflow.evaluation.evaluator import Advanced, Evaluator
+from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.samples import Given, Samples
 from ganflow.generator import Generator, GeneratorSpec
+from ganflow.progress import Advanced
 from ganflow.report import files
 from ganflow.report.measured import Measured, evaluate
 from ganflow.schema import EvaluationConfig
