@@ -36,7 +36,7 @@ class ClassCoverage:
         self.threshold = threshold
 
     def __call__(self, fake: Features, real: Features) -> dict[str, float]:
-        check_finite("coverage", fake)
+        check_finite("coverage", fake, real)
         if not real.classes:
             return {}
         found, expected = (torch.bincount(f.recognised, minlength=real.classes).double() for f in (fake, real))

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ganflow.component import component
-from ganflow.errors import GanflowError, require
+from ganflow.errors import require
 from ganflow.metrics.features import Features, check_finite
-from ganflow.metrics.figure import HIGHER, Figure
+from ganflow.metrics.figure import HIGHER, Figure, UnmeasurableError
 
 SEED = 0  # of the pairs: the same samples get the same figure
 
@@ -33,11 +33,10 @@ class Diversity:
         self.pairs = pairs
 
     def __call__(self, fake: Features, real: Features) -> dict[str, float]:
-        check_finite("diversity", fake)
-        check_finite("diversity", real)
+        check_finite("diversity", fake, real)
         own, data = (mean_distance(f.embeddings, self.pairs) for f in (fake, real))
         if not data:
-            raise GanflowError("diversity: all reference images have the same features; leave diversity out")
+            raise UnmeasurableError("diversity: all reference images have the same features; leave diversity out")
         return {"diversity": own / data}
 
 

@@ -1,13 +1,15 @@
 """What an extractor says of a set of images: every metric consumes this, so images pass the extractor once."""
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ganflow.errors import GanflowError
+from ganflow.metrics.figure import UnmeasurableError
+from ganflow.metrics.repeats import distinct
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Features:
     def __len__(self) -> int:
         return len(self.embeddings)
 
+    @cached_property
+    def distinct(self) -> Tensor:
+        """Rows (M,), in order, of the images that repeat none before them."""
+        return distinct(self.embeddings)
+
     @property
     def classes(self) -> int:
         """Number of the data's classes that are recognised; of stacked images the combinations, K^C."""
@@ -50,12 +57,19 @@ class Features:
         return (best * place).sum(1)
 
 
-def check_finite(name: str, features: Features) -> None:
-    """Refuse to make a figure out of features that are not finite, or out of fewer than two images."""
-    if len(features) < 2:
-        raise GanflowError(f"{name} needs at least 2 images, got {len(features)}")
-    if not features.embeddings.isfinite().all():
-        raise GanflowError(f"{name}: features hold NaN or infinity; the generator has diverged")
+def check_finite(name: str, fake: Features, *reference: Features) -> None:
+    """Refuse to make a figure out of features that are not finite, or out of fewer than two images.
+
+    Raises:
+        UnmeasurableError: samples or reference images of that kind.
+    """
+    for features in (fake, *reference):
+        if len(features) < 2:
+            raise UnmeasurableError(f"{name} needs at least 2 images, got {len(features)}")
+    if not fake.embeddings.isfinite().all():
+        raise UnmeasurableError(f"{name}: features hold NaN or infinity; the generator has diverged")
+    if not all(features.embeddings.isfinite().all() for features in reference):
+        raise UnmeasurableError(f"{name}: features of the reference hold NaN or infinity; take another extractor")
 
 
 def some_rows(n: int, most: int) -> Tensor:

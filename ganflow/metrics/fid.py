@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from ganflow.component import component
-from ganflow.errors import GanflowError
 from ganflow.metrics.features import Features, check_finite
-from ganflow.metrics.figure import LOWER, Figure
+from ganflow.metrics.figure import LOWER, Figure, UnmeasurableError
 
 
 @component("metric", "fid")
@@ -31,7 +30,7 @@ class FID:
         return features + 1
 
     def __call__(self, fake: Features, real: Features) -> dict[str, float]:
-        check_finite("fid", fake)
+        check_finite("fid", fake, real)
         check_rank("fid", fake, real)
         return {"fid": frechet_distance(*moments(fake.embeddings), *moments(real.embeddings))}
 
@@ -67,7 +66,7 @@ def check_rank(name: str, fake: Features, real: Features) -> None:
         n, size = features.embeddings.shape
         if n <= size:
             needs = f"the covariance needs more {which.split()[-1]} than features"
-            raise GanflowError(f"{name}: {n} {which} of {size} features: {needs}; {ways_out}")
+            raise UnmeasurableError(f"{name}: {n} {which} of {size} features: {needs}; {ways_out}")
 
 
 def moments(features: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from ganflow.component import component
-from ganflow.errors import GanflowError, require
+from ganflow.errors import require
 from ganflow.metrics.features import Features, check_finite
 from ganflow.metrics.fid import check_rank, frechet_distance, moments
-from ganflow.metrics.figure import LOWER, Figure
+from ganflow.metrics.figure import LOWER, Figure, UnmeasurableError
 
 SEED = 0  # of the parts: the same samples get the same figure
 
@@ -36,7 +36,7 @@ class FIDInfinity:
         return 2 * (features + 1)
 
     def __call__(self, fake: Features, real: Features) -> dict[str, float]:
-        check_finite("fid_infinity", fake)
+        check_finite("fid_infinity", fake, real)
         check_rank("fid_infinity", fake, real)
         self._check_smallest(fake)
         rng = np.random.default_rng(SEED)
@@ -52,7 +52,7 @@ class FIDInfinity:
         smallest, features = len(fake) // 2, fake.embeddings.shape[1]
         if smallest <= features:
             line = f"fid_infinity: half of {len(fake)} samples are no more than {features} features"
-            raise GanflowError(f"{line}; raise evaluation.samples")
+            raise UnmeasurableError(f"{line}; raise evaluation.samples")
 
 
 def intercept(x: np.ndarray, y: np.ndarray) -> float:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganflow import component
+from ganflow.errors import GanflowError
 
 LOWER, HIGHER = "lower", "higher"
 
@@ -16,6 +17,11 @@ class Figure:
     label: str
     better: str  # LOWER, HIGHER; "" where neither is
     says: str  # one sentence
+    needs: str = ""  # beyond samples and reference; where that lacks, the figure is left out
+
+
+class UnmeasurableError(GanflowError):
+    """Features that a metric makes no figure of, with the reason; the other metrics go on."""
 
 
 def known() -> dict[str, Figure]:

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from ganflow.component import component
-from ganflow.errors import GanflowError, require
+from ganflow.errors import require
 from ganflow.metrics.features import Features, check_finite
-from ganflow.metrics.figure import HIGHER, Figure
+from ganflow.metrics.figure import HIGHER, Figure, UnmeasurableError
 
 
 @component("metric", "inception_score")
@@ -37,7 +37,7 @@ class InceptionScore:
         if fake.logits.ndim > 2 or not fake.logits.shape[1]:
             return {}
         if len(fake) < self.splits:
-            raise GanflowError(f"inception_score: {len(fake)} samples do not fill {self.splits} splits")
+            raise UnmeasurableError(f"inception_score: {len(fake)} samples do not fill {self.splits} splits")
         log_p = fake.logits.double().log_softmax(1)
         scores = torch.stack([_score(part) for part in log_p.tensor_split(self.splits)])
         return {"inception_score": float(scores.mean()), "inception_score_std": float(scores.std(correction=0))}

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from ganflow.component import component
-from ganflow.errors import GanflowError
 from ganflow.metrics.features import Features, check_finite
 from ganflow.metrics.fid import frechet_distance, moments
-from ganflow.metrics.figure import LOWER, Figure
+from ganflow.metrics.figure import LOWER, Figure, UnmeasurableError
 
 
 @component("metric", "intra_fid")
@@ -24,7 +23,7 @@ class IntraFID:
     }
 
     def __call__(self, fake: Features, real: Features) -> dict[str, float]:
-        check_finite("intra_fid", fake)
+        check_finite("intra_fid", fake, real)
         distances = by_class(fake, real)
         return {"intra_fid": sum(distances.values()) / len(distances)} if distances else {}
 
@@ -33,7 +32,7 @@ def by_class(fake: Features, real: Features) -> dict[int, float]:
     """Fréchet distance of every class of the reference, by label; none where either has no labels.
 
     Raises:
-        GanflowError: a class has fewer than two samples or two reference images.
+        UnmeasurableError: a class has fewer than two samples or two reference images.
     """
     if fake.labels is None or real.labels is None:
         return {}
@@ -42,6 +41,6 @@ def by_class(fake: Features, real: Features) -> dict[int, float]:
         x, y = (f.embeddings[(f.labels == label).to(f.embeddings.device)] for f in (fake, real))
         if min(len(x), len(y)) < 2:
             has = f"class {label} has {len(x)} samples and {len(y)} reference images, and needs 2 of each"
-            raise GanflowError(f"intra_fid: {has}; raise evaluation.samples, or leave intra_fid out")
+            raise UnmeasurableError(f"intra_fid: {has}; raise evaluation.samples, or leave intra_fid out")
         distances[label] = frechet_distance(*moments(y), *moments(x))
     return distances

@@ -35,7 +35,7 @@ class KID:
         self.subsets, self.subset_size = subsets, subset_size
 
     def __call__(self, fake: Features, real: Features) -> dict[str, float]:
-        check_finite("kid", fake)
+        check_finite("kid", fake, real)
         size = min(self.subset_size, len(fake), len(real))
         rng = np.random.default_rng(0)
         values = [

@@ -7,10 +7,14 @@ import torch
 from torch import Tensor
 
 from ganflow.component import component
-from ganflow.metrics.features import Features, check_finite
-from ganflow.metrics.figure import HIGHER, LOWER, Figure
+from ganflow.metrics.features import Features, check_finite, some_rows
+from ganflow.metrics.figure import HIGHER, LOWER, Figure, UnmeasurableError
 from ganflow.metrics.prdc import squared_distances
 
+HELD_OUT = "a test split of images that are not train images too"
+NEAR = 0.25  # of the distance to the next image; by chance such a gap has probability NEAR^d in d dimensions
+OTHERS = 3  # that may be the same picture as a train image
+SOME = 500  # train images that say how far they usually lie apart
 SHARE = 0.05  # of the held-out images that are nearer to the train split than the bound
 
 
@@ -18,11 +22,14 @@ SHARE = 0.05  # of the held-out images that are nearer to the train split than t
 class Memorisation:
     """How near samples are to train images, in units of how near train images are to one another.
 
-    A sample's ratio is its distance from the nearest train image over that one's from its own nearest other one.
+    A sample's ratio is its distance from the nearest train image over that one's from the nearest different one.
     ``authenticity``: share of samples with a ratio of at least 1. Held-out images, which cannot be copies, say how
     small ratios honestly are: ``memorised`` is the share of samples below the test split's 5 % quantile, and expected
     to be 0.05; ``memorisation_p`` how likely as many samples are below it where samples and test images are
-    exchangeable. Both need a test split.
+    exchangeable. Both need a test split; of its images those that are train images too say nothing, and are left out.
+
+    Different is what is neither equal nor nearly so: a train image's neighbours are taken for the same picture, stored
+    anew, if they lie less than ``NEAR`` times as far away as the next one, and as train images usually do.
     """
 
     figures: ClassVar[Mapping[str, Figure]] = {
@@ -33,11 +40,13 @@ class Memorisation:
             "Memorised",
             LOWER,
             "Share of samples nearer to a training image than 95 % of test images are; 0.05 is expected.",
+            HELD_OUT,
         ),
         "memorisation_p": Figure(
             "p of memorisation",
             "",
             "How likely so many near samples are for a generator that copies nothing; small is a sign.",
+            HELD_OUT,
         ),
     }
 
@@ -48,40 +57,71 @@ class Memorisation:
         test: Features | None,
         neighbours: tuple[Tensor, Tensor] | None = None,
     ) -> dict[str, float]:
-        check_finite("memorisation", fake)
-        check_finite("memorisation", train)
+        check_finite("memorisation", fake, train)
+        if len(train.distinct) < 2:
+            raise UnmeasurableError("memorisation: all train images are the same, so none has another as its neighbour")
         ratios, _ = neighbours or nearest(fake, train)
         figures = {"authenticity": float((ratios >= 1).double().mean())}
-        if test is None or not len(test):
+        honest = _held_out(test, train) if test is not None and len(test) else ratios[:0]
+        if not len(honest):
             return figures
-        kth = max(1, round(SHARE * len(test)))
-        bound = nearest(test, train)[0].kthvalue(kth).values
-        below = int((ratios < bound).sum())
-        p = tail(below, kth, len(fake), len(test))
+        kth = max(1, round(SHARE * len(honest)))
+        below = int((ratios < honest.kthvalue(kth).values).sum())
+        p = tail(below, kth, len(fake), len(honest))
         return figures | {"memorised": below / len(fake), "memorisation_p": p}
 
 
 def nearest(fake: Features, train: Features) -> tuple[Tensor, Tensor]:
-    """Each sample's ratio (N,) and the row of the train image that is nearest to it (N,).
-
-    A copy has ratio 0, of a train image that has a twin in its split, too; anything else near such a twin has infinity.
-    """
-    x, y = fake.embeddings, train.embeddings
-    neighbours = _nearest(x, y)
-    centres, which = neighbours.unique(return_inverse=True)
-    own = _distance(y[centres], y[_nearest(y[centres], y, centres)])[which]
-    away = _distance(x, y[neighbours])
+    """Each sample's ratio (N,) and the row of the train image that is nearest to it (N,); a copy has ratio 0."""
+    away, own, neighbours, _ = _around(fake, train)
     return torch.where(away == 0, away, away / own), neighbours
 
 
-def _nearest(x: Tensor, y: Tensor, own: Tensor | None = None) -> Tensor:
-    """Row of y (M, F) that is nearest to each of x (N, F), other than row ``own`` (N,): (N,)."""
-    found = [torch.empty(0, dtype=torch.long, device=x.device)]  # a rank may have no rows
-    for rows, squares in squared_distances(x, y):
-        if own is not None:
-            squares.scatter_(1, own[rows, None], float("inf"))
-        found.append(squares.argmin(1))
+def _held_out(test: Features, train: Features) -> Tensor:
+    """Ratios of the test images that are not train images too: (M,)."""
+    check_finite("memorisation", train, test)
+    away, own, _, usual = _around(test, train)
+    same = (away < NEAR * own) & (away < NEAR * usual)
+    return (away / own)[~same]
+
+
+def _around(fake: Features, train: Features) -> tuple[Tensor, Tensor, Tensor, float]:
+    """How far each sample's train image is (N,), how far that is from a different one (N,), its row (N,); `_usual`."""
+    x, rows = fake.embeddings, train.distinct
+    y = train.embeddings[rows]
+    found = [torch.empty(0, dtype=torch.long, device=y.device)]  # a rank may have no rows
+    nearest_rows = torch.cat(found + [squares.argmin(1) for _, squares in squared_distances(x, y)])
+    centres, which = nearest_rows.unique(return_inverse=True)
+    usual = _usual(y)
+    own = _different(_others(y, centres), usual)
+    return _distance(x, y[nearest_rows]), own[which], rows[nearest_rows], usual
+
+
+def _others(y: Tensor, centres: Tensor) -> Tensor:
+    """Distances of rows ``centres`` (C,) of y (M, F) from the nearest other rows: (C, OTHERS + 1), sorted, or inf."""
+    found = [y.new_empty(0, OTHERS + 1, dtype=torch.float64)]
+    for part, squares in squared_distances(y[centres], y):
+        here = centres[part]
+        squares.scatter_(1, here[:, None], float("inf"))
+        near = squares.topk(min(OTHERS + 1, len(y) - 1), dim=1, largest=False).indices
+        ladder = torch.full((len(here), OTHERS + 1), float("inf"), dtype=torch.float64, device=y.device)
+        for place in range(near.shape[1]):
+            ladder[:, place] = _distance(y[here], y[near[:, place]])
+        found.append(ladder.sort(1).values)
     return torch.cat(found)
+
+
+def _different(ladder: Tensor, usual: float = float("inf")) -> Tensor:
+    """The first distance in each row (C, OTHERS + 1) that is beyond the same picture, stored anew: (C,)."""
+    nearer, farther = ladder[:, :-1], ladder[:, 1:]
+    gaps = (nearer < NEAR * farther) & farther.isfinite() & (nearer < NEAR * usual)
+    places = gaps * torch.arange(1, OTHERS + 1, device=ladder.device)
+    return ladder.gather(1, places.amax(1, keepdim=True))[:, 0]
+
+
+def _usual(y: Tensor) -> float:
+    """How far a row of y (M, F) usually is from the nearest different one: the median of ``SOME``."""
+    return float(_different(_others(y, some_rows(len(y), SOME).to(y.device))).median())
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:

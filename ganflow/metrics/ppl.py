@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ganflow import draws
 from ganflow.component import component
-from ganflow.errors import GanflowError, require
+from ganflow.errors import require
 from ganflow.metrics.features import Features
-from ganflow.metrics.figure import LOWER, Figure
+from ganflow.metrics.figure import LOWER, Figure, UnmeasurableError
 
 SEED = 0  # of the ways: every generator is measured on the same ones
 BATCH = 100
@@ -61,7 +61,7 @@ class PPL:
         with _exact_convolutions():
             values = torch.cat([self._lengths(generator, extract, *count) for count in counts])
         if not values.isfinite().all():
-            raise GanflowError("ppl: features hold NaN or infinity; the generator has diverged")
+            raise UnmeasurableError("ppl: features hold NaN or infinity; the generator has diverged")
         return {"ppl": trimmed_mean(values)}
 
     def _lengths(self, generator: Generator, extract: Callable[[Tensor], Features], first: int, count: int) -> Tensor:

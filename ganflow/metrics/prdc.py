@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from ganflow.component import component
-from ganflow.errors import GanflowError, require
+from ganflow.errors import require
 from ganflow.metrics.features import Features, check_finite, some_rows
-from ganflow.metrics.figure import HIGHER, Figure
+from ganflow.metrics.figure import HIGHER, Figure, UnmeasurableError
 
+BALLS = "more different reference images than evaluation.metrics.prdc.k"
 BLOCK = 1 << 23  # distances at a time, 64 MiB: memory grows with N, not with NÂ²
 
 
@@ -18,7 +19,9 @@ BLOCK = 1 << 23  # distances at a time, 64 MiB: memory grows with N, not with NÂ
 class PRDC:
     """How samples lie among the balls around real images, and the other way round.
 
-    A ball reaches to its centre's ``k``-th nearest neighbour of its own kind. ``precision``: share of samples within
+    A ball reaches to its centre's ``k``-th nearest neighbour of its own kind. Reference images that occur again count
+    once: a repeat would be its own image's nearest neighbour, at 0, and the balls would shrink to nothing. Samples that
+    occur again are the generator's fault and keep their small balls. ``precision``: share of samples within
     any real ball. ``recall``: share of real images within any sample's ball. ``density``: the mean number of real balls
     that a sample is in, over ``k``; it may exceed 1. ``ball_coverage``: share of real balls that hold a sample (the
     paper's coverage; classes have another). Distances are Euclidean, in float64.
@@ -27,13 +30,20 @@ class PRDC:
     """
 
     figures: ClassVar[Mapping[str, Figure]] = {
-        "precision": Figure("Precision", HIGHER, "Share of samples that lie among real images: how many look real."),
-        "recall": Figure(
-            "Recall", HIGHER, "Share of real images that lie among samples: how much of the data is made."
+        "precision": Figure(
+            "Precision", HIGHER, "Share of samples that lie among real images: how many look real.", BALLS
         ),
-        "density": Figure("Density", HIGHER, "How densely real images lie around samples; about 1 for real images."),
+        "recall": Figure(
+            "Recall",
+            HIGHER,
+            "Share of real images that lie among samples: how much of the data is made.",
+            "more samples than evaluation.metrics.prdc.k",
+        ),
+        "density": Figure(
+            "Density", HIGHER, "How densely real images lie around samples; about 1 for real images.", BALLS
+        ),
         "ball_coverage": Figure(
-            "Coverage of images", HIGHER, "Share of real images with a sample in their neighbourhood."
+            "Coverage of images", HIGHER, "Share of real images with a sample in their neighbourhood.", BALLS
         ),
     }
 
@@ -47,11 +57,20 @@ class PRDC:
         return self.k + 1
 
     def __call__(self, fake: Features, real: Features) -> dict[str, float]:
-        check_finite("prdc", fake)
-        fewest = min(len(fake), len(real))
-        if fewest <= self.k:
-            raise GanflowError(f"prdc: {fewest} images have no {self.k} neighbours each; set evaluation.metrics.prdc.k")
-        x, y = (f.embeddings[some_rows(len(f), self.most).to(f.embeddings.device)] for f in (fake, real))
+        check_finite("prdc", fake, real)
+        x, y = self._some(fake.embeddings), self._some(real.embeddings[real.distinct])
+        if max(len(x), len(y)) <= self.k:
+            few = f"{len(x)} samples and {len(y)} different reference images have no {self.k} neighbours each"
+            raise UnmeasurableError(f"prdc: {few}; set evaluation.metrics.prdc.k")
+        figures = self._among(x, y)
+        measured = {"recall": len(x) > self.k}  # the others are about balls around reference images
+        return {name: value for name, value in figures.items() if measured.get(name, len(y) > self.k)}
+
+    def _some(self, x: Tensor) -> Tensor:
+        return x[some_rows(len(x), self.most).to(x.device)]
+
+    def _among(self, x: Tensor, y: Tensor) -> dict[str, float]:
+        """The figures of samples x (N, F) among different reference images y (M, F)."""
         around_fake, around_real = radii(x, self.k), radii(y, self.k)
         in_balls = torch.zeros(len(x), dtype=torch.long, device=x.device)
         recalled, covered = (torch.zeros(len(y), dtype=torch.bool, device=y.device) for _ in range(2))
@@ -69,7 +88,9 @@ class PRDC:
 
 
 def radii(x: Tensor, k: int) -> Tensor:
-    """Squared distance of each row (N, F) to its k-th nearest other row: (N,)."""
+    """Squared distance of each row (N, F) to its k-th nearest other row: (N,); -1 where there are not so many."""
+    if len(x) <= k:
+        return x.new_full((len(x),), -1, dtype=torch.float64)
     # The row itself is the nearest of all, at 0.
     nearest = [squares.topk(k + 1, dim=1, largest=False).values[:, k] for _, squares in squared_distances(x, x)]
     return torch.cat(nearest)

@@ -3,8 +3,9 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from ganflow.errors import ConfigError, GanflowError
+from ganflow.errors import ConfigError
 from ganflow.metrics.features import Features
+from ganflow.metrics.figure import UnmeasurableError
 from ganflow.metrics.prdc import PRDC
 
 Array = npt.NDArray[np.float64]
@@ -87,16 +88,61 @@ def test_an_outlier_among_the_real_images_does_not_make_density() -> None:
     assert outliers["density"] == pytest.approx(0.2)  # Naeem et al., figure 2
 
 
+@pytest.mark.parametrize("times", [2, 3, 8])
+def test_reference_images_that_occur_again_count_once(times: int) -> None:
+    fake, real = rows(70, 3, 0, 0.8), rows(50, 3, 1)
+    again = np.random.default_rng(2).permutation(np.repeat(real, times, 0))
+    assert prdc(fake, again) == pytest.approx(by_definition(fake, real, 5), rel=1e-12)
+    some = np.concatenate([real, real[:10], real[:10], real[:10]])  # a rare class that was balanced by repetition
+    assert prdc(fake, some) == pytest.approx(by_definition(fake, real, 5), rel=1e-12)
+    parted = PRDC(3, most=40)(features(fake), features(again))
+    assert parted != PRDC(3, most=40)(features(fake), features(fake))
+
+
+def test_samples_that_occur_again_keep_their_small_balls() -> None:
+    real = rows(200, 3, 14)
+    collapsed = np.repeat(rows(8, 3, 15), 25, 0)
+    found = prdc(collapsed, real)
+    assert found == pytest.approx(by_definition(collapsed, real, 5), rel=1e-12)
+    assert found["recall"] == 0, "eight images that are far apart would hold all of the data in their balls"
+
+
+def test_samples_that_are_all_the_same_are_measured() -> None:
+    found = prdc(np.zeros((30, 3)), rows(50, 3, 16))
+    assert (found["precision"], found["recall"]) == (1, 0)
+
+
+def test_features_that_differ_by_rounding_are_of_one_image() -> None:
+    rng = np.random.default_rng(17)
+    real, fake = (torch.from_numpy(rows(60, 64, seed)).float() + 3 for seed in (18, 19))
+    rounded = real * (1 + torch.from_numpy(rng.uniform(-1, 1, real.shape)).float() * torch.finfo(torch.float32).eps)
+    assert not torch.equal(real, rounded)
+    none = torch.empty(60, 0)
+    once, again = (PRDC()(Features(fake, none), Features(y, none)) for y in (real, torch.cat([real, rounded])))
+    assert again == once
+
+
+def test_too_few_images_cost_the_figures_of_their_balls() -> None:
+    few, many = rows(5, 2, 0), rows(30, 2, 1)
+    expected = {"precision", "recall", "density", "ball_coverage"}
+    assert set(prdc(few, many)) == expected - {"recall"}
+    assert prdc(few, many)["precision"] == by_definition(np.concatenate([few, few]), many, 5)["precision"]
+    assert set(prdc(many, few)) == {"recall"}
+    assert set(prdc(many, np.repeat(few, 9, 0))) == {"recall"}, "five different ones, however often"
+    assert set(prdc(few, many, 4)) == expected
+
+
 @pytest.mark.parametrize(
     ("count", "k", "line"),
     [
-        (5, 5, "prdc: 5 images have no 5 neighbours each; set evaluation.metrics.prdc.k"),
+        (5, 5, "prdc: 5 samples and 5 different reference images have no 5 neighbours each; "
+               "set evaluation.metrics.prdc.k"),
         (1, 1, "prdc needs at least 2 images, got 1"),
     ],
-)
-def test_too_few_images_are_refused(count: int, k: int, line: str) -> None:
-    with pytest.raises(GanflowError) as refused:
-        prdc(rows(count, 2, 0), rows(30, 2, 1), k)
+)  # fmt: skip
+def test_too_few_images_of_both_kinds_are_refused(count: int, k: int, line: str) -> None:
+    with pytest.raises(UnmeasurableError) as refused:
+        prdc(rows(count, 2, 0), rows(count, 2, 1).repeat(2, 0), k)
     assert str(refused.value) == line
 
 
