@@ -6,7 +6,7 @@ It takes no arguments: `params.yaml` says what it does, and `ganflow config comp
 import sys
 from pathlib import Path
 
-from ganflow import config, parts
+from ganflow import config, parts, project
 from ganflow.cluster.report import read_best
 from ganflow.cluster.supply import supply
 from ganflow.cluster.train import train
@@ -24,7 +24,6 @@ from ganflow.training.history import History
 from ganflow.training.progress import Progress
 
 DATA, TUNE, MODEL, REPORTS = Path("data"), Path("reports/tune"), Path("model"), Path("reports")
-OUTBOX = Path(".ganflow/outbox")  # of this machine, wherever cluster.storage is
 
 
 @entry_point
@@ -39,13 +38,14 @@ def main() -> None:
     supplied = supply(params.cluster, DATA)
     run = supplied.run(name, tell)
     history = History(run)
-    with tracked_training(params, name, identity, dataset, OUTBOX) as tracked:
-        with Progress("train") as progress:
-            train(params, name, supplied, each(progress, follow(tracked, history)))
-        export_model(params, dataset, run, MODEL)
-        export_reports(history, REPORTS)
-        record_of(params, tracked, identity, name, dataset, MODEL / FILE).write(MODEL / "run.json")
-    CheckpointStore(run).retire()  # only now: until here the same command would have gone on
+    with project.alone(name, tell):
+        with tracked_training(params, name, identity, dataset, project.outbox()) as tracked:
+            with Progress("train") as progress:
+                train(params, name, supplied, each(progress, follow(tracked, history)))
+            export_model(params, dataset, run, MODEL)
+            export_reports(history, REPORTS)
+            record_of(params, tracked, identity, name, dataset, MODEL / FILE).write(MODEL / "run.json")
+        CheckpointStore(run).retire()  # only now: until here the same command would have gone on
 
 
 if __name__ == "__main__":

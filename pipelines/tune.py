@@ -6,17 +6,16 @@ It takes no arguments: `params.yaml` says what it does, and `ganflow config comp
 import sys
 from pathlib import Path
 
-from ganflow import config, parts
+from ganflow import config, parts, project
 from ganflow.cluster.report import write_search
 from ganflow.cluster.search import search
 from ganflow.cluster.supply import supply
 from ganflow.data.dataset import Dataset
-from ganflow.terminal import entry_point
+from ganflow.terminal import entry_point, tell
 from ganflow.tracking.search import log_search, tracked_search
 from ganflow.training.fingerprint import fingerprint
 
 DATA, OUT = Path("data"), Path("reports/tune")
-OUTBOX = Path(".ganflow/outbox")  # of this machine, wherever cluster.storage is
 
 
 @entry_point
@@ -30,7 +29,7 @@ def main() -> None:
         write_search(OUT, None)
         return
     name = f"{params.register.name}-tune-{fingerprint(params, dataset.digest)}"
-    with tracked_search(params, name, dataset.digest, OUTBOX) as tracked:
+    with project.alone(name, tell), tracked_search(params, name, dataset.digest, project.outbox()) as tracked:
         result = search(params, name, supply(params.cluster, DATA))
         write_search(OUT, result)
         log_search(tracked, params.tune.metric, OUT)

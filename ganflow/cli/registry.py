@@ -10,6 +10,23 @@ from ganflow.cli.options import Reference
 app = typer.Typer(rich_markup_mode=None)
 
 
+@app.command("register")
+def register() -> None:
+    """Put the model that stands in model/ into the registry, or point the alias to its version if it is there.
+
+    After `dvc pull` on another machine, after `dvc exp apply`, or when the store is new: the weights are the same
+    version wherever they are registered, known by their digest. A run that this store does not have is made of what
+    came with the model, and says which run it stands for.
+
+    \b
+    Example:
+      dvc pull && ganflow register
+    """
+    from ganflow.commands.register import register as command
+
+    typer.echo(command())
+
+
 @app.command("lineage")
 def lineage(
     model: Annotated[str | None, typer.Argument(help="models:/NAME/3 or models:/NAME@ALIAS.")] = None,

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from ganflow import project
 from ganflow.cluster.directory import address_of
 from ganflow.cluster.probe import Facts, Probe, facts, try_storage
 from ganflow.cluster.session import session
@@ -223,7 +223,7 @@ def _offset(probe: Any) -> tuple[float, float]:
 
 
 def _storage(found: Examination, probes: dict[str, Any], place: str) -> None:
-    place = place if "://" in place else str(Path(place).absolute())
+    place = place if "://" in place else str(project.place(place).absolute())
     token = f"doctor-{secrets.token_hex(4)}"
     storage = None
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from ganflow import project
 from ganflow.cluster.directory import address_of
 from ganflow.data.dataset import MANIFEST, files_of, read_manifest
 from ganflow.errors import GanflowError, require
@@ -40,7 +41,7 @@ def storage_of(cluster: ClusterConfig) -> Storage:
     shared = "://" in cluster.storage or Path(cluster.storage).expanduser().is_absolute()
     way_out = "s3://bucket/prefix, or the path of a folder that all nodes share, as the cluster's nodes must reach it"
     require(shared or not named, "cluster.storage", cluster.storage, way_out)
-    return open_storage(cluster.storage)
+    return open_storage(cluster.storage if "://" in cluster.storage else project.place(cluster.storage))
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def supply(cluster: ClusterConfig, data: Path) -> Supply:
     where = str(data.absolute())
     if shared:
         where = _publish(data, Patient(storage, cluster.patience_s, tell))
-    return Supply(storage, shared, where, Path(cluster.cache), cluster.patience_s)
+    return Supply(storage, shared, where, project.place(cluster.cache), cluster.patience_s)
 
 
 def _publish(data: Path, storage: Storage) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from ganflow import component
+from ganflow import component, project
 from ganflow.data.dataset import Dataset, read_manifest
 from ganflow.errors import GanflowError
 from ganflow.evaluation.evaluator import Evaluator
@@ -54,7 +54,7 @@ def evaluator_here(
     data = open_images(reference, scratch)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     remote = "://" in config.cluster.storage
-    cache = Path(config.cluster.cache if remote else config.cluster.storage).expanduser().absolute() / "extractors"
-    evaluator = build_evaluator(config.evaluation, data, cache, device)
+    kept = project.place(config.cluster.cache if remote else config.cluster.storage).expanduser().absolute()
+    evaluator = build_evaluator(config.evaluation, data, kept / "extractors", device)
     evaluator.listener = listener
     return evaluator

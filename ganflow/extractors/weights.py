@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import torch
 from torch import Tensor, nn
 
-from ganflow import distributed
+from ganflow import distributed, project
 from ganflow.errors import ConfigError, require
 from ganflow.storage import SCHEME, localize
 
@@ -30,7 +30,8 @@ def fetch(uri: str, expected: str, cache: Path) -> tuple[Path, str]:
         GanflowError: the download failed.
     """
     if not uri.startswith(SCHEME):
-        return Path(uri), _verified(Path(uri), uri, expected)
+        path = project.given(uri)
+        return path, _verified(path, uri, expected)
     if distributed.rank() == 0:
         _download(uri, expected, cache)
     distributed.barrier()

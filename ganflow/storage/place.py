@@ -2,6 +2,7 @@
 
 from pathlib import Path, PurePosixPath
 
+from ganflow import project
 from ganflow.errors import GanflowError
 from ganflow.storage.base import Storage
 from ganflow.storage.folder import Folder
@@ -45,7 +46,7 @@ def localize(uri: str, scratch: Path) -> Path:
         GanflowError: nothing of that name, no credentials, or nobody who answers.
     """
     if not uri.startswith(SCHEME):
-        return Path(uri)
+        return project.given(uri)
     bucket = Bucket(uri, ATTEMPTS)
     target = scratch / "s3"
     alone = bucket.fetch_all(target)

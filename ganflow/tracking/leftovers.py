@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ganflow.redaction import redact
 from ganflow.schema import TrackingConfig
 from ganflow.terminal import tell
 from ganflow.tracking import server
@@ -78,4 +77,4 @@ def _is_gone(client: Any, run_id: str) -> bool:
 
 
 def _of_server(outbox: Path, config: TrackingConfig) -> list[Spool]:
-    return [spool for spool in spools(outbox) if spool.about.server == redact(server.uri_of(config))]
+    return [spool for spool in spools(outbox) if spool.about.server == server.name_of(config)]

@@ -16,6 +16,7 @@ from ganflow.errors import GanflowError
 from ganflow.files import write_whole
 
 FILE = "run.json"
+DIGEST = "model_digest"  # tag of a model and of its versions: sha256 of the weights
 _DIRTY = "-dirty"
 # The pipeline writes these, and a version keeps what they held (ganflow.tracking.origin): they make no commit dirty.
 _KEPT_APART = ("params.yaml", "dvc.lock", "reports")
@@ -52,7 +53,7 @@ class RunRecord:
         try:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
-            raise GanflowError(f"{path} is missing; `dvc repro train` writes it") from None
+            raise GanflowError(f"{path} is missing; `dvc repro train` writes it, or `dvc pull` fetches it") from None
         except (ValueError, TypeError) as error:
             raise GanflowError(f"{path} is no record of a run: {error}; `dvc repro -f train` writes it anew") from None
 

@@ -4,7 +4,6 @@ Every step looks for what an earlier, interrupted try left, so that running it a
 """
 
 import re
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +12,14 @@ from typing import Any
 
 from ganflow import generator
 from ganflow.errors import GanflowError, require
-from ganflow.redaction import redact
 from ganflow.report.card import Card
 from ganflow.schema import Config
-from ganflow.tracking import handover, lineage, package, server
+from ganflow.tracking import adopted, handover, lineage, server
+from ganflow.tracking.lineage import DIGEST as DIGEST
+from ganflow.tracking.logged import link, logged_model, model_id
 from ganflow.tracking.params import clean_key, loggable
 
-DIGEST = "model_digest"
+ORIGINAL_RUN = "original_run"  # tag of a version whose run takes the place of the one that trained
 DECISION = "promotion"  # tag of a version: what the gate said last; prefix of those that say more
 METRIC = "metric."  # prefix of a version's tags that are figures
 EVALUATION = "evaluation/"  # prefix of the same figures among the run's metrics, and folder of its files
@@ -36,6 +36,15 @@ class Version:
     digest: str  # sha256 of the weights
     model_id: str  # MLflow's logged model
     created: bool  # False: it was there already
+    pointed: int  # the version that the alias points to by now
+
+
+@dataclass(frozen=True)
+class Pointing:
+    """An alias that a registration sets."""
+
+    alias: str
+    takes: bool = True  # False: a version that was there already does not take it from another
 
 
 def register(
@@ -44,8 +53,12 @@ def register(
     metrics: Mapping[str, Any],
     files: Sequence[Path] = (),
     made_from: Mapping[str, str] | None = None,
+    pointing: Pointing | None = None,
 ) -> Version:
-    """Log the generator to its training's run, register it and point the alias to it.
+    """Log the generator to its training's run, register it and point an alias to it.
+
+    Where the store does not have that run, one made of the model's files takes its place
+    (:mod:`ganflow.tracking.adopted`).
 
     Args:
         config: names the store, the registered model and the alias.
@@ -53,47 +66,41 @@ def register(
         metrics: ``reports/metrics.json``; numbers become metrics of the run and tags, the rest tags.
         files: what the run gets below ``evaluation/``: the page and the pictures of the evaluation.
         made_from: :func:`ganflow.tracking.origin.texts`, which the run keeps.
+        pointing: which alias; None: ``register.alias``, from whatever version it points to.
 
     Raises:
-        GanflowError: files that do not belong together, a run that this store does not have, no answer.
+        GanflowError: files that do not belong together, no answer.
     """
     name = config.register.name
     require(re.fullmatch(r"[\w.-]+", name) is not None, "register.name", name, "letters, digits, '.', '_' and '-'")
     record, weights = _trained(model_dir)
     client = server.connect(config.tracking)
     with server.telling(server.uri_of(config.tracking)):
-        run = _run(client, config, record)
+        run = _run(client, record) or adopted.adopt(client, config, record, model_dir)
         card = handover.card_of(config.register, generator.load(weights), record, run, metrics)
         found = _find_version(client, name, record.model_digest)
         made = None if found else _make_version(client, run, record, weights, card)
         version = _only(client, name, record.model_digest)
-        _link(client, version)
-        _describe(client, run, version, _tags(record, metrics), _figures(metrics))
+        link(client, version)
+        _describe(client, run, version, _tags(record, metrics) | _stands_for(run, record), _figures(metrics))
         handover.describe(client, version, card)
         for file in files:
             client.log_artifact(run.info.run_id, str(file), EVALUATION.rstrip("/"))
         for path, text in (made_from or {}).items():
             client.log_text(run.info.run_id, text, path)
-        server.put(client.set_registered_model_alias, version.name, config.register.alias, version.version)
+        created = made is not None and version.version == made.version
+        pointing = pointing or Pointing(config.register.alias)
+        pointed = _point(client, version, pointing, created)
     return Version(
         name=version.name,
         version=int(version.version),
-        alias=config.register.alias,
+        alias=pointing.alias,
         run_id=version.run_id,
         digest=record.model_digest,
         model_id=model_id(version),
-        created=made is not None and version.version == made.version,
+        created=created,
+        pointed=pointed,
     )
-
-
-def model_id(version: Any) -> str:
-    """The logged model behind MLflow's entity of a version; empty if it was registered in another way.
-
-    The entity's own ``model_id`` is None on SQL stores.
-    """
-    scheme, _, name = str(version.source).partition(":/")
-    name = name.strip("/")
-    return name if scheme == "models" and name.startswith("m-") and "/" not in name else ""
 
 
 def _trained(model_dir: Path) -> tuple[lineage.RunRecord, Path]:
@@ -106,7 +113,8 @@ def _trained(model_dir: Path) -> tuple[lineage.RunRecord, Path]:
     return record, weights
 
 
-def _run(client: Any, config: Config, record: lineage.RunRecord) -> Any:
+def _run(client: Any, record: lineage.RunRecord) -> Any | None:
+    """The run that trained; None if this store does not have it."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -114,15 +122,17 @@ def _run(client: Any, config: Config, record: lineage.RunRecord) -> Any:
     except MlflowException as error:
         if error.error_code not in server.ABSENT:
             raise
-        run = None
-    if run is None or run.info.lifecycle_stage == "deleted":
-        store = redact(server.uri_of(config.tracking))
-        raise GanflowError(
-            f"run {record.run_id} of {lineage.FILE} is not on {store}: the model comes from DVC's run cache "
-            f"or another server; set {server.URI_VARIABLE} to that server, or train here: "
-            "`dvc repro -f train`"
-        )
-    return run
+        return None
+    return None if run.info.lifecycle_stage == "deleted" else run
+
+
+def _point(client: Any, version: Any, pointing: Pointing, created: bool) -> int:
+    """Set the alias; the version that it points to then."""
+    before = client.get_registered_model(version.name).aliases.get(pointing.alias)
+    if before is not None and not (pointing.takes or created):
+        return int(before)
+    server.put(client.set_registered_model_alias, version.name, pointing.alias, version.version)
+    return int(version.version)
 
 
 def _versions_of(client: Any, name: str, digest: str) -> list[Any]:
@@ -165,7 +175,7 @@ def _make_version(client: Any, run: Any, record: lineage.RunRecord, weights: Pat
 def _create_version(client: Any, run: Any, record: lineage.RunRecord, weights: Path, card: Card) -> Any:
     from mlflow.exceptions import MlflowException
 
-    model = _logged_model(client, run, record, weights, card)
+    model = logged_model(client, run, record, weights, card)
     try:
         client.create_registered_model(card.name)
     except MlflowException as error:
@@ -178,52 +188,6 @@ def _create_version(client: Any, run: Any, record: lineage.RunRecord, weights: P
         tags={DIGEST: record.model_digest},
         model_id=model.model_id,
     )
-
-
-def _logged_model(client: Any, run: Any, record: lineage.RunRecord, weights: Path, card: Card) -> Any:
-    """The run's logged model of these weights, with its files; one that was begun is completed."""
-    begun = client.search_logged_models(
-        [run.info.experiment_id],
-        f"source_run_id = '{run.info.run_id}' AND tags.`{DIGEST}` = '{record.model_digest}'",
-        max_results=1,
-    )
-    model = begun[0] if begun else _begin_model(client, run, record)
-    if model.status.value != "READY":
-        with tempfile.TemporaryDirectory() as staged:
-            folder = Path(staged, "model")
-            package.write(folder, weights, model.model_id, run.info.run_id, card)
-            client.log_model_artifacts(model.model_id, str(folder))
-        model = client.finalize_logged_model(model.model_id, "READY")
-    return model
-
-
-def _begin_model(client: Any, run: Any, record: lineage.RunRecord) -> Any:
-    return client.create_logged_model(
-        experiment_id=run.info.experiment_id,
-        name=package.NAME,
-        source_run_id=run.info.run_id,
-        tags={DIGEST: record.model_digest},
-        params=dict(run.data.params),
-        model_type="generator",
-    )
-
-
-def _link(client: Any, version: Any) -> None:
-    """Make the version's logged model an output of its run."""
-    from mlflow.entities import LoggedModelOutput
-    from mlflow.exceptions import MlflowException
-
-    def linked() -> bool:
-        outputs = client.get_run(version.run_id).outputs
-        return any(output.model_id == model_id(version) for output in (outputs.model_outputs if outputs else ()))
-
-    if not model_id(version) or linked():
-        return
-    try:
-        client.log_outputs(version.run_id, [LoggedModelOutput(model_id(version), step=0)])
-    except MlflowException:
-        if not linked():  # by another process meanwhile
-            raise
 
 
 def _tags(record: lineage.RunRecord, metrics: Mapping[str, Any]) -> dict[str, str]:
@@ -239,6 +203,10 @@ def _tags(record: lineage.RunRecord, metrics: Mapping[str, Any]) -> dict[str, st
         "fingerprint": record.fingerprint,
     }
     return loggable({**known, **{f"{METRIC}{key}": value for key, value in metrics.items()}})
+
+
+def _stands_for(run: Any, record: lineage.RunRecord) -> dict[str, str]:
+    return {} if run.info.run_id == record.run_id else {ORIGINAL_RUN: record.run_id}
 
 
 def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:

@@ -94,7 +94,7 @@ class TrackedRun:
             tell(f"{error}; run {spool.about.run_id} goes on without it")
             delivery = Delivery(config, spool.about.run_id, resume=True)
         else:
-            where = redact(server.uri_of(config))
+            where = server.name_of(config)
             spool = Spool(outbox / run.info.run_id, About(run.info.run_id, fingerprint, where, run.info.start_time))
             delivery = Delivery(config, run.info.run_id, client, run)
             leftovers.settle_others(outbox, config, run.info.run_id, client)
@@ -169,12 +169,12 @@ def _begin(
     with server.telling(server.uri_of(config)):
         run = _unfinished(client, experiment_id, fingerprint)
         if run is None:
-            run = _create(client, experiment_id, name, {**tags, FINGERPRINT: fingerprint})
+            run = create(client, experiment_id, name, {**tags, FINGERPRINT: fingerprint})
         else:
             client.update_run(run.info.run_id, status="RUNNING")
-        _log_params(client, run, loggable(params))
+        log_params(client, run, loggable(params))
         if dataset is not None:
-            client.log_inputs(run.info.run_id, [_input(dataset)])
+            log_data(client, run.info.run_id, dataset)
     return run
 
 
@@ -205,13 +205,14 @@ def _unfinished(client: Any, experiment_id: str, fingerprint: str) -> Any | None
     return runs[0] if runs else None
 
 
-def _create(client: Any, experiment_id: str, name: str, tags: Mapping[str, str | None]) -> Any:
+def create(client: Any, experiment_id: str, name: str, tags: Mapping[str, str | None]) -> Any:
+    """A new run, with who began it and how."""
     from mlflow.tracking.context.registry import resolve_tags
 
     return client.create_run(experiment_id, tags=resolve_tags(loggable(tags)), run_name=name)
 
 
-def _log_params(client: Any, run: Any, params: Mapping[str, str]) -> None:
+def log_params(client: Any, run: Any, params: Mapping[str, str]) -> None:
     """Log what the run does not have yet: where a continued run computes may have changed, and MLflow refuses that."""
     from mlflow.entities import Param
 
@@ -220,7 +221,8 @@ def _log_params(client: Any, run: Any, params: Mapping[str, str]) -> None:
         client.log_batch(run.info.run_id, params=new[first : first + _PARAMS_PER_REQUEST])
 
 
-def _input(dataset: DataSet) -> Any:
+def log_data(client: Any, run_id: str, dataset: DataSet) -> None:
+    """Name the data among the run's inputs; again does no harm."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     entity = Dataset(
@@ -230,4 +232,4 @@ def _input(dataset: DataSet) -> Any:
         source=json.dumps({"uri": redact(dataset.source)}),
         profile=json.dumps({"digest": dataset.digest, **dataset.profile}),
     )
-    return DatasetInput(entity, [InputTag("mlflow.data.context", "training")])
+    client.log_inputs(run_id, [DatasetInput(entity, [InputTag("mlflow.data.context", "training")])])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ganflow import project
 from ganflow.errors import GanflowError
 from ganflow.redaction import redact
 from ganflow.schema import TrackingConfig
@@ -31,12 +32,26 @@ _SILENCE = {
     "Failed to resolve": "no such host",
     "Max retries exceeded": "no connection",
 }
+_MODEL = Path("model/run.json")
 _WAY_OUT = f"set {URI_VARIABLE} or tracking.uri to a server that runs"
 
 
 def uri_of(config: TrackingConfig) -> str:
-    """The store's address; the environment wins over the configuration. It may carry a password."""
-    return os.environ.get(URI_VARIABLE) or config.uri
+    """The store's address; the environment wins over the configuration. It may carry a password.
+
+    A relative path is the project's own, from a copy that DVC made for an experiment, too.
+    """
+    uri = os.environ.get(URI_VARIABLE) or config.uri
+    if (file := _sqlite_file(uri)) is not None:
+        scheme, _, path = uri.partition(":///")
+        return f"{scheme}:///{project.place(file)}{''.join(path.partition('?')[1:])}"
+    local = ":" not in uri and uri != "databricks"
+    return str(project.place(uri)) if local else uri
+
+
+def name_of(config: TrackingConfig) -> str:
+    """The store as it is named, without secrets: the same from a copy, and when the project has moved."""
+    return redact(os.environ.get(URI_VARIABLE) or config.uri)
 
 
 def connect(config: TrackingConfig, *, create: bool = True) -> Any:
@@ -135,6 +150,11 @@ def unreachable(uri: str, error: Exception) -> GanflowError:
     return GanflowError(f"MLflow at {redact(uri)} failed: {reason(error)}")
 
 
+def way_there() -> str:
+    """The end of a line about something that is not registered, where its model may stand in this checkout."""
+    return f"; `ganflow register` puts the model in {_MODEL.parent}/ there" if _MODEL.is_file() else ""
+
+
 def reason(error: Exception) -> str:
     """What an error says, in one short line without secrets."""
     text = redact(" ".join(str(error).split())).removeprefix("RESOURCE_DOES_NOT_EXIST: ").rstrip(".")
@@ -176,7 +196,7 @@ def _initialising(uri: str, create: bool) -> Iterator[None]:
         yield
         return
     if not create and not file.is_file():
-        raise GanflowError(f"no MLflow store at {file}; `dvc repro` makes it, or {_WAY_OUT}")
+        raise GanflowError(f"no MLflow store at {file}; `dvc repro` makes it, or {_WAY_OUT}{way_there()}")
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{file}.lock"):
         yield

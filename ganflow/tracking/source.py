@@ -8,7 +8,7 @@ from ganflow import generator
 from ganflow.errors import GanflowError
 from ganflow.redaction import redact
 from ganflow.schema import TrackingConfig
-from ganflow.tracking import lineage, package, registry, server
+from ganflow.tracking import checkout, lineage, logged, package, registry, server
 
 FORMS = "models:/NAME@ALIAS, models:/NAME/3, models:/m-ID, runs:/RUN_ID, or a file"
 
@@ -80,7 +80,8 @@ def absent(client: Any, uri: str, rest: str, store: str, error: Any) -> Exceptio
     """What to raise when MLflow does not have what ``uri`` names: with what may have been meant, if that is it."""
     if error.error_code not in (*server.ABSENT, "INVALID_PARAMETER_VALUE"):
         return error  # type: ignore[no-any-return]
-    return GanflowError(f"{uri} is not on {redact(store)}: {server.reason(error)}{_offer(client, rest)}")
+    why = f"{server.reason(error)}{_offer(client, rest)}{server.way_there()}"
+    return GanflowError(f"{uri} is not on {redact(store)}: {why}")
 
 
 def version_of(client: Any, rest: str) -> Any | None:
@@ -95,6 +96,8 @@ def version_of(client: Any, rest: str) -> Any | None:
 def _model_id(client: Any, uri: str, rest: str) -> str:
     version = version_of(client, rest)
     if version is not None:
+        name, _, alias = rest.partition("@")
+        checkout.tell_if_other(name, alias, version)
         return _id_of(version, uri)
     if "/" not in rest and rest.startswith("m-"):
         return rest
@@ -102,7 +105,7 @@ def _model_id(client: Any, uri: str, rest: str) -> str:
 
 
 def _id_of(version: Any, uri: str) -> str:
-    model_id = registry.model_id(version)
+    model_id = logged.model_id(version)
     if not model_id:
         raise GanflowError(f"{uri} was not registered by ganflow: its version has no logged model")
     return model_id

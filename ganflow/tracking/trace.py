@@ -10,7 +10,7 @@ from ganflow.redaction import redact
 from ganflow.schema import TrackingConfig
 from ganflow.tracking import origin, server
 from ganflow.tracking.origin import Origin
-from ganflow.tracking.registry import DIGEST, METRIC
+from ganflow.tracking.registry import DIGEST, METRIC, ORIGINAL_RUN
 from ganflow.tracking.source import absent, version_of
 
 FORMS = "models:/NAME@ALIAS or models:/NAME/3"
@@ -47,7 +47,8 @@ class Trace:
         known: dict[str, dict[str, Any]] = {
             "version": {"model": self.uri, "aliases": ", ".join(self.aliases), "created": self.created,
                         "weights (sha256)": tags.get(DIGEST)},
-            "run": {"id": self.run_id, **self.run, "Ray run": tags.get("ray_run")},
+            "run": {"id": self.run_id, "stands for": tags.get(ORIGINAL_RUN), **self.run,
+                    "Ray run": tags.get("ray_run")},
             "code": {"commit": tags.get("git_commit"), "recipe": tags.get("recipe"),
                      "fingerprint": tags.get("fingerprint"), "environment": tags.get("environment")},
             "data": {"md5": tags.get("data_md5"), "path": tags.get("data_path"), "digest": tags.get("data_digest")},

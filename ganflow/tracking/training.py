@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ganflow import project
 from ganflow.conf import dotted
 from ganflow.data.dataset import Dataset
 from ganflow.schema import Config
@@ -19,7 +20,8 @@ def tracked_training(params: Config, name: str, fingerprint: str, dataset: Datas
     }
     facts = dataset.facts
     profile = {**facts.stated(), "images": len(dataset)}
-    data = DataSet(f"{params.data['name']}-{dataset.split}", dataset.digest, str(dataset.root), profile)
+    source = project.root() / dataset.root.name if project.copied() else dataset.root
+    data = DataSet(f"{params.data['name']}-{dataset.split}", dataset.digest, str(source), profile)
     values = {key: value for key, value in dotted(params).items() if "/" not in key}
     return TrackedRun.open(params.tracking, outbox, fingerprint, name, values, tags, data)
 

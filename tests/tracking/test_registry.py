@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mlflow_help import EXPERIMENT, MODEL, MlflowServer, config_for, open_run, write_model
+from mlflow_help import EXPERIMENT, MODEL, MlflowServer, config_for, curve, open_run, run_of, write_model
 
 from ganflow import generator
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.schema import TrackingConfig
 from ganflow.tracking import package, registry, server
 from ganflow.tracking.source import load_generator
+from ganflow.tracking.trace import trace
 
 METRICS = {"fid": 12.5, "coverage": 0.75, "samples": 10000, "reference": "train", "extractor": "classifier-1"}
 
@@ -178,10 +179,42 @@ def test_on_a_server_it_is_one_version_and_the_same_samples(mlflow_server: Mlflo
         load_generator("models:/nothing@x", tracking)
 
 
-def test_a_run_of_another_server_is_told_with_the_way_out(tracking: TrackingConfig, tmp_path: Path) -> None:
-    write_model(tmp_path / "model", "0" * 32)
-    with pytest.raises(GanflowError, match=r"run 0{32} of run.json is not on sqlite.*`dvc repro -f train`$"):
-        registry.register(config_for(tracking), tmp_path / "model", METRICS)
+def test_a_run_of_another_server_has_a_run_in_its_place(tracking: TrackingConfig, tmp_path: Path) -> None:
+    record = write_model(tmp_path / "model", "0" * 32)
+    (tmp_path / "model" / "config.yaml").write_text("seed: 7\ndata: {name: digits}\n")
+    (tmp_path / "reports" / "samples").mkdir(parents=True)
+    (tmp_path / "reports" / "samples" / "final.png").write_bytes(b"png")
+    (tmp_path / "reports" / "training.csv").write_text("kimg,D/r1,fid\n0.5,1.5,\n1.0,1.25,9.0\n")
+    first, again = (registry.register(config_for(tracking), tmp_path / "model", METRICS) for _ in range(2))
+    assert (first.version, first.digest, first.created) == (1, record.model_digest, True)
+    assert (again.version, again.run_id, again.created) == (1, first.run_id, False)
+    run = run_of(tracking, first.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["ganflow.original_run"] == "0" * 32
+    assert run.data.params == {"seed": "7", "data.name": "digits"}
+    assert curve(tracking, first.run_id, "D/r1") == [(500, 1.5), (1000, 1.25)]
+    assert curve(tracking, first.run_id, "fid") == [(1000, 9.0)]
+    assert [e.dataset.name for e in run.inputs.dataset_inputs] == ["digits-train"]
+    client = server.connect(tracking)
+    assert [file.path for file in client.list_artifacts(first.run_id, "samples")] == ["samples/final.png"]
+    assert versions(tracking)[0].tags["original_run"] == "0" * 32
+    assert trace(client, f"models:/{MODEL}/1", tracking).sections()["run"]["stands for"] == "0" * 32
+
+
+def test_a_version_that_is_there_leaves_an_alias_alone_unless_it_takes_it(
+    tracking: TrackingConfig, run_id: str, tmp_path: Path
+) -> None:
+    config = config_for(tracking)
+    for seed in (0, 1):
+        write_model(tmp_path / "model", run_id, seed=seed)
+        registry.register(config, tmp_path / "model", METRICS)
+    write_model(tmp_path / "model", run_id, seed=0)
+    takes = {
+        take: registry.register(config, tmp_path / "model", METRICS, pointing=registry.Pointing("challenger", take))
+        for take in (False, True)
+    }
+    assert [(v.version, v.pointed) for v in takes.values()] == [(1, 2), (1, 1)]
+    assert int(server.connect(tracking).get_model_version_by_alias(MODEL, "challenger").version) == 1
 
 
 def test_weights_that_are_not_the_records_are_refused(tracking: TrackingConfig, run_id: str, tmp_path: Path) -> None:

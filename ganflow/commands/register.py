@@ -1,0 +1,51 @@
+"""`ganflow register`: the model that stands here, in the registry, with the alias pointing to it."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ganflow import config, project
+from ganflow.cluster.report import read_best
+from ganflow.conf import override
+from ganflow.errors import GanflowError
+from ganflow.schema import Config
+from ganflow.tracking import checkout, origin
+from ganflow.training.export import CONFIG
+from ganflow.training.fingerprint import PARTS
+
+
+def register() -> str:
+    """Register ``model/`` and say which version it is.
+
+    Raises:
+        GanflowError: ``params.yaml`` is not what the model was trained with; files are missing; no answer.
+    """
+    if project.copied():
+        raise GanflowError(f"this is a copy that DVC made for an experiment; run it in {project.root()}")
+    params = config.load()
+    _check(params, checkout.MODEL / CONFIG)
+    return checkout.line(checkout.register(params, insist=True))
+
+
+def _check(params: Config, trained: Path) -> None:
+    """A version keeps ``params.yaml`` and what the search found, so these must be the model's own."""
+    if not trained.is_file():
+        return
+    best = origin.TUNE / origin.BEST
+    now = yaml.safe_load(config.dump(override(params, read_best(origin.TUNE)) if best.is_file() else params))
+    then = yaml.safe_load(trained.read_text(encoding="utf-8"))
+    differing = [key for part in PARTS for key in _differing(part, then.get(part), now[part])]
+    if differing:
+        raise GanflowError(
+            f"{trained.parent}/ was trained with another {', '.join(differing)} than params.yaml has; `dvc repro` "
+            "trains what it has, `git checkout params.yaml` brings back what was committed"
+        )
+
+
+def _differing(key: str, then: Any, now: Any) -> list[str]:
+    if isinstance(then, dict) and isinstance(now, dict):
+        return [
+            found for name in {**then, **now} for found in _differing(f"{key}.{name}", then.get(name), now.get(name))
+        ]
+    return [] if then == now else [key]
