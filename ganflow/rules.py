@@ -77,6 +77,7 @@ def _check_numbers(config: Config) -> None:
     require(tune.trials >= 0, "tune.trials", tune.trials, "0 (no search) or more")
     require(t.ema_kimg >= 0, "training.ema_kimg", t.ema_kimg, "0 (no average) or more")
     require(t.ema_rampup >= 0, "training.ema_rampup", t.ema_rampup, "0 (no ramp-up) or more")
+    require(t.ema_start_kimg >= 0, "training.ema_start_kimg", t.ema_start_kimg, "0 (from the start) or more")
     require(e.samples > 1, "evaluation.samples", e.samples, "must be at least 2")
     intervals = e.resamples == 0 or e.resamples >= 20
     require(intervals, "evaluation.resamples", e.resamples, "0 (no intervals), or 20 or more")

@@ -74,6 +74,7 @@ class TrainingConfig:
     mirror: bool = False  # flip half of the real images left to right
     ema_kimg: float = 10.0  # half-life of the generator's moving average
     ema_rampup: float = 0.05  # the half-life is at most this share of the images seen; 0 turns the ramp-up off
+    ema_start_kimg: float = 0.0  # until then the average is a copy of the generator
     precision: str = "auto"  # auto | fp32 | bf16
     report_kimg: float = 2.0
     snapshot_kimg: float = 30.0  # sample grid and metrics on a few samples

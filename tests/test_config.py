@@ -72,6 +72,7 @@ IMPOSSIBLE = [
     ("tune.trials", -1, "0 (no search) or more"),
     ("training.ema_kimg", -0.5, "0 (no average) or more"),
     ("training.ema_rampup", -0.5, "0 (no ramp-up) or more"),
+    ("training.ema_start_kimg", -0.5, "0 (from the start) or more"),
     ("training.schedule.decay", "step", "one of constant, linear, cosine"),
     ("training.schedule.floor", 1.5, "0 to 1"),
     ("training.schedule.floor", -0.1, "0 to 1"),

@@ -10,7 +10,7 @@ from torch.nn.functional import max_pool2d, relu
 
 from ganflow.component import component
 from ganflow.errors import require
-from ganflow.networks.conditioning import Head, VectorBatchNorm2d
+from ganflow.networks.conditioning import ConditionalBatchNorm2d, Head, VectorBatchNorm2d
 from ganflow.networks.residual import Table, UpBlock, down_blocks, table_of
 from ganflow.networks.spectral import normalise_spectrally
 
@@ -19,6 +19,7 @@ TABLES = {
     64: Table(start=4, up=(16, 16, 8, 4, 2), down=(1, 2, 4, 8, 16), halvings=4),
     128: Table(start=4, up=(16, 16, 8, 4, 2, 1), down=(1, 2, 4, 8, 16, 16), halvings=5),
 }
+INITS = ("orthogonal", "normal")
 
 
 class SelfAttention(nn.Module):
@@ -60,18 +61,27 @@ def _attention(attention: int | None, resolution: int, sides: list[int]) -> list
     return [index == sides.index(side) if side else False for index in range(len(sides))]
 
 
-def _initialise(network: nn.Module) -> None:
-    """Orthogonal weights (Saxe et al., 2014)."""
+def _initialise(network: nn.Module, init: str) -> None:
+    """Orthogonal weights (Saxe et al., 2014), or from N(0, 0.02); gains of classes are 1 more."""
+    require(init in INITS, "init", init, f"one of {', '.join(INITS)}")
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding):
-            nn.init.orthogonal_(module.weight)
+            if init == "orthogonal":
+                nn.init.orthogonal_(module.weight)
+            else:
+                nn.init.normal_(module.weight, std=0.02)
+    for module in network.modules():
+        if isinstance(module, ConditionalBatchNorm2d) and module.gain is not None:
+            module.gain.weight.data.add_(1.0)
 
 
 @component("generator", "biggan")
 class BigGANGenerator(nn.Module):
     """z is dealt out: a part to the first map, and one to every block, where with the class it sets gains and biases.
 
-    ``width`` is the paper's ch, ``shared`` the length of the one embedding of the class that all blocks share.
+    ``width`` is the paper's ch, ``shared`` the length of the one embedding of the class that all blocks share. With
+    ``shared=0`` every normalisation has an embedding of its own and the first map all of z, as in the authors' script
+    for CIFAR-10, whose weights are ``init=normal``.
     """
 
     def __init__(
@@ -84,18 +94,25 @@ class BigGANGenerator(nn.Module):
         attention: int | None = None,
         shared: int = 128,
         spectral_norm: bool = True,
+        init: str = "orthogonal",
     ) -> None:
         super().__init__()
-        require(shared > 0, "shared", shared, "must be more than 0")
+        require(shared >= 0, "shared", shared, "0 (an embedding of each normalisation's own) or more")
         table = table_of(TABLES, "biggan", resolution)
         widths = [_width(width, resolution) * times for times in table.up]
         slots = len(widths)  # the first map and every block
-        require(latent_dim >= slots, "name", "biggan", f"needs gan.latent_dim of at least {slots}, one per map")
-        self.parts = [latent_dim // slots + (slot < latent_dim % slots) for slot in range(slots)]
-        self.embedding = nn.Embedding(num_classes, shared) if num_classes else None
+        fits = not shared or latent_dim >= slots
+        require(fits, "name", "biggan", f"needs gan.latent_dim of at least {slots}, one per map")
+        self.embedding = nn.Embedding(num_classes, shared) if num_classes and shared else None
         self.shape = (widths[0], table.start, table.start)
+        norms: list[partial[nn.Module]]
+        if shared:
+            self.parts = [latent_dim // slots + (slot < latent_dim % slots) for slot in range(slots)]
+            norms = [partial(VectorBatchNorm2d, size=part + shared * bool(num_classes)) for part in self.parts[1:]]
+        else:
+            self.parts = [latent_dim]
+            norms = [partial(ConditionalBatchNorm2d, num_classes=num_classes)] * (slots - 1)
         self.dense = nn.Linear(self.parts[0], prod(self.shape))
-        norms = [partial(VectorBatchNorm2d, size=part + shared * bool(num_classes)) for part in self.parts[1:]]
         blocks = zip(pairwise(widths), norms, strict=True)
         self.blocks = nn.ModuleList(UpBlock(before, after, norm) for (before, after), norm in blocks)
         sides = [table.start << level for level in range(1, slots)]
@@ -103,19 +120,19 @@ class BigGANGenerator(nn.Module):
         self.attend = nn.ModuleList(SelfAttention(after) if here else nn.Identity() for here, after in attended)
         last = nn.Conv2d(widths[-1], channels, 3, padding=1)
         self.last = nn.Sequential(nn.BatchNorm2d(widths[-1]), nn.ReLU(), last, nn.Tanh())
-        _initialise(self)
-        if spectral_norm:  # not of the embedding, which BigGAN's code found to cripple G
-            for module in (self.dense, self.blocks, self.attend, self.last):
-                normalise_spectrally(module)
+        _initialise(self, init)
+        if spectral_norm:  # not of embeddings, which BigGAN's code found to cripple G
+            normalise_spectrally(self, (nn.Linear, nn.Conv2d))
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         first, *parts = z.split(self.parts, dim=1)
         if self.embedding is not None:
             shared = self.embedding(labels)
             parts = [torch.cat([shared, part], dim=1) for part in parts]
+        conditions = parts or [labels] * len(self.blocks)
         h = self.dense(first).unflatten(1, self.shape)
-        for block, attend, part in zip(self.blocks, self.attend, parts, strict=True):
-            h = attend(block(h, part))
+        for block, attend, condition in zip(self.blocks, self.attend, conditions, strict=True):
+            h = attend(block(h, condition))
         images: Tensor = self.last(h)
         return images
 
@@ -133,6 +150,7 @@ class BigGANDiscriminator(nn.Module):
         width: int | None = None,
         attention: int | None = None,
         spectral_norm: bool = True,
+        init: str = "orthogonal",
     ) -> None:
         super().__init__()
         table = table_of(TABLES, "biggan", resolution)
@@ -145,7 +163,7 @@ class BigGANDiscriminator(nn.Module):
             layers += [block, SelfAttention(after)] if here else [block]
         self.layers = nn.Sequential(*layers)
         self.head = Head(widths[-1], num_classes, conditioning, spectral_norm)
-        _initialise(self)
+        _initialise(self, init)
         if spectral_norm:
             normalise_spectrally(self)
 

@@ -27,9 +27,11 @@ class Head(nn.Module):
     - ``auxiliary``: beside ψ in column 0 the logits of a classifier (Odena et al., 2017), (N, 1 + num_classes).
     """
 
-    def __init__(self, features: int, num_classes: int, conditioning: str, spectral_norm: bool = False) -> None:
+    def __init__(
+        self, features: int, num_classes: int, conditioning: str, spectral_norm: bool = False, bias: bool = True
+    ) -> None:
         super().__init__()
-        self.linear = nn.Linear(features, 1)
+        self.linear = nn.Linear(features, 1, bias=bias)
         self.embedding = nn.Embedding(num_classes, features) if conditioning == "projection" else None
         self.classes = nn.Linear(features, num_classes) if conditioning == "auxiliary" else None
         self.scale = 1.0 if spectral_norm else math.sqrt(features)

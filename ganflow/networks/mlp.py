@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from ganflow.component import component
 from ganflow.errors import require
 from ganflow.networks.conditioning import Head, LatentInput
+from ganflow.networks.initial import initialise
 from ganflow.networks.spectral import normalise_spectrally
 
 ACTIVATIONS = ("leaky_relu", "prelu", "relu")
-INITS = ("torch", "he")
 PIECES = 5  # of maxout
 
 
@@ -39,17 +39,6 @@ def _activation(name: str, slope: float) -> nn.Module:
     if name == "prelu":
         return nn.PReLU(init=slope)
     return nn.LeakyReLU(slope) if name == "leaky_relu" else Maxout() if name == "maxout" else nn.ReLU()
-
-
-def initialise(network: nn.Module, init: str) -> None:
-    """Draw the dense layers' weights anew: ``torch`` leaves them as torch drew them; ``he`` (He et al., 2015, eq. 10)
-    keeps the size of activations through any depth of ReLU, so that a generator's first samples are spread out.
-    """
-    require(init in INITS, "init", init, f"one of {', '.join(INITS)}")
-    for layer in network.modules():
-        if init == "he" and isinstance(layer, nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
 
 
 def hidden_layers(

@@ -1,13 +1,15 @@
 """The ResNets of SNGAN (Miyato et al., 2018, tables 4 to 6) at 32, 48, 64 and 128 pixels.
 
-Without spectral normalisation the discriminator is WGAN-GP's kind (Gulrajani et al., 2017). At 64 and 128 pixels the
-channels are those of the projection discriminator's paper (Miyato & Koyama, 2018), and so is the conditioning.
+Without spectral normalisation and with the mean over its last map the discriminator is WGAN-GP's (Gulrajani et al.,
+2017, appendix F), whose generator at 32 pixels is half as wide as SNGAN's. At 64 and 128 pixels the channels are those
+of the projection discriminator's paper (Miyato & Koyama, 2018), and so is the conditioning.
 """
 
 from functools import partial
 from itertools import pairwise
 from math import prod, sqrt
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
@@ -68,9 +70,10 @@ class ResNetGenerator(nn.Module):
 
 @component("discriminator", "resnet")
 class ResNetDiscriminator(nn.Module):
-    """Residual blocks that halve the map, then a dense layer over the sum of the last map.
+    """Residual blocks that halve the map, then a dense layer over the last map's sum (SNGAN) or mean (WGAN-GP).
 
-    ``width`` is the number of channels after the first block, and at 32 pixels half of it.
+    ``width`` is the number of channels after the first block, and at 32 pixels half of it. ``pooling`` is ``sum`` or
+    ``mean``: the same networks but for the size of their first logits and slopes, 64 times as small at 32 pixels.
     """
 
     def __init__(
@@ -81,9 +84,12 @@ class ResNetDiscriminator(nn.Module):
         conditioning: str,
         width: int = 64,
         spectral_norm: bool = True,
+        pooling: str = "sum",
     ) -> None:
         super().__init__()
         require(width > 0, "width", width, "must be more than 0")
+        require(pooling in ("sum", "mean"), "pooling", pooling, "one of sum, mean")
+        self.pool = torch.sum if pooling == "sum" else torch.mean
         table = table_of(TABLES, "resnet", resolution)
         widths = [width * times for times in table.down]
         self.blocks = nn.Sequential(*down_blocks(channels, widths, table.halvings, wide=False))
@@ -93,5 +99,5 @@ class ResNetDiscriminator(nn.Module):
             normalise_spectrally(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        logits: Tensor = self.head(relu(self.blocks(images)).sum((2, 3)), labels)
+        logits: Tensor = self.head(self.pool(relu(self.blocks(images)), (2, 3)), labels)
         return logits

@@ -45,7 +45,7 @@ def build_trainer(
         followed = players["G"].network
     t = config.training
     classes = parts.conditioning_classes(config, facts.num_classes)
-    ema = EMA(followed, t.ema_kimg * 1000, t.ema_rampup)
+    ema = EMA(followed, t.ema_kimg * 1000, t.ema_rampup, t.ema_start_kimg * 1000)
     return Trainer(
         method=method,
         state=TrainState(players, ema, Means(device), method.modules, parts_of_a_batch(config)),

@@ -4,6 +4,7 @@ from torch import nn
 
 from ganflow.errors import ConfigError
 from ganflow.networks.biggan import BigGANDiscriminator, BigGANGenerator, SelfAttention
+from ganflow.networks.conditioning import ConditionalBatchNorm2d
 
 
 def count(network: nn.Module) -> int:
@@ -27,6 +28,14 @@ def test_there_are_as_many_parameters_as_published(case: tuple[int, int, int, in
         G = BigGANGenerator(latent_dim, resolution, 3, classes, attention=attention)
         D = BigGANDiscriminator(resolution, 3, classes, "projection", attention=attention)
     assert (count(G), count(D)) == PUBLISHED[case]
+
+
+def test_the_authors_cifar_10_script_has_as_many_parameters() -> None:
+    """scripts/launch_cifar_ema.sh: no attention, no G_shared, no hier."""
+    with torch.device("meta"):
+        G = BigGANGenerator(128, 32, 3, 10, attention=0, shared=0, init="normal")
+        D = BigGANDiscriminator(32, 3, 10, "projection", attention=0, init="normal")
+    assert (count(G), count(D)) == (4_304_387, 4_207_361)
 
 
 @torch.no_grad()
@@ -110,12 +119,31 @@ def test_each_block_has_its_part_of_z_and_the_class(classes: int) -> None:
         assert [not torch.equal(a, b) for a, b in zip(before, outputs, strict=True)] == [i >= changed for i in range(4)]
 
 
+@pytest.mark.parametrize("classes", [0, 3])
+def test_without_a_shared_embedding_every_normalisation_has_its_own(classes: int) -> None:
+    torch.manual_seed(0)
+    G = BigGANGenerator(11, 32, 3, classes, width=2, shared=0, init="normal").eval()
+    assert (G.parts, G.dense.in_features, G.embedding) == ([11], 11, None)
+    norms = [norm for block in G.blocks for norm in (block.norm1, block.norm2)]
+    assert {type(norm) for norm in norms} == {ConditionalBatchNorm2d}
+    if classes:
+        gains = torch.cat([norm.gain.weight.detach().flatten() for norm in norms])
+        biases = torch.cat([norm.bias.weight.detach().flatten() for norm in norms])
+        assert float(gains.mean()) == pytest.approx(1.0, abs=0.01)  # 1 + N(0, 0.02), as its code has gains around 1
+        assert float(gains.std()) == pytest.approx(0.02, rel=0.2)
+        assert float(biases.std()) == pytest.approx(0.02, rel=0.2)
+        z = torch.randn(1, 11).expand(classes, -1)
+        assert torch.pdist(G(z, torch.arange(classes)).flatten(1)).min() > 0
+
+
 def test_all_is_spectrally_normalised_but_the_generator_s_embedding() -> None:
     G, D = BigGANGenerator(8, 32, 3, 3, width=2), BigGANDiscriminator(32, 3, 3, "projection", width=2)
     kinds = (nn.Conv2d, nn.Linear, nn.Embedding)
     for network, plain in ((G, ["embedding"]), (D, [])):
         layers = [(name, m) for name, m in network.named_modules() if isinstance(m, kinds)]
         assert [name for name, m in layers if not hasattr(m, "parametrizations")] == plain
+    own = BigGANGenerator(8, 32, 3, 3, width=2, shared=0)
+    assert not [m for m in own.modules() if isinstance(m, nn.Embedding) and hasattr(m, "parametrizations")]
     plain_g = BigGANGenerator(8, 32, 3, 3, width=2, spectral_norm=False)
     assert not [m for m in plain_g.modules() if hasattr(m, "parametrizations")]
 
@@ -134,7 +162,11 @@ def test_weights_start_orthogonal() -> None:
     ("build", "line"),
     [
         (lambda: BigGANGenerator(8, 32, 3, 0, width=0), "width=0: must be more than 0, or null for the paper's"),
-        (lambda: BigGANGenerator(8, 32, 3, 0, shared=0), "shared=0: must be more than 0"),
+        (
+            lambda: BigGANGenerator(8, 32, 3, 0, shared=-1),
+            "shared=-1: 0 (an embedding of each normalisation's own) or more",
+        ),
+        (lambda: BigGANGenerator(8, 32, 3, 0, init="N02"), "init=N02: one of orthogonal, normal"),
         (
             lambda: BigGANDiscriminator(32, 3, 0, "none", width=2, attention=4),
             "attention=4: a side of the maps: 8, 16; 0 for none, or null for half the images' side",

@@ -18,21 +18,21 @@ LATENT = 6
 GENERATORS, DISCRIMINATORS = (tuple(component.choices(group)) for group in ("generator", "discriminator"))
 CLASSES = {"none": 0, "projection": 5, "auxiliary": 5}
 STATED = {
-    "mlp": (1, 8, 28), "dcgan": (8, 16, 28, 32, 64), "dense_conv": (8, 28, 32), "resnet": (32, 48, 64, 128),
-    "biggan": (32, 64, 128), "stylegan2": (8, 16, 32, 64), "r3gan": (8, 28, 32, 64),
+    "mlp": (1, 8, 28), "dcgan": (8, 16, 28, 32, 64), "dcgan5x5": (8, 16, 28, 32), "dense_conv": (8, 28, 32),
+    "resnet": (32, 48, 64, 128), "biggan": (32, 64, 128), "stylegan2": (8, 16, 32, 64), "r3gan": (8, 28, 32, 64),
 }  # fmt: skip
 UNBOUNDED = {"stylegan2", "r3gan"}  # their papers end in a linear layer
 ALONE = {"stylegan2": {"mbstd_group": 0}}  # without what looks at the other images of a batch
 SMALL: dict[str, dict[str, dict[str, Any]]] = {
     "generator": {
-        "mlp": {"widths": [12, 10]}, "dcgan": {"width": 4}, "dense_conv": {"widths": [12, 10], "width": 4},
-        "resnet": {"width": 2}, "biggan": {"width": 2, "shared": 4}, "stylegan2": {"width": 8, "mapping_layers": 2},
-        "r3gan": {"width": 8, "group": 4, "blocks": 1},
+        "mlp": {"widths": [12, 10]}, "dcgan": {"width": 4}, "dcgan5x5": {"width": 4},
+        "dense_conv": {"widths": [12, 10], "width": 4}, "resnet": {"width": 2}, "biggan": {"width": 2, "shared": 4},
+        "stylegan2": {"width": 8, "mapping_layers": 2}, "r3gan": {"width": 8, "group": 4, "blocks": 1},
     },
     "discriminator": {
-        "mlp": {"widths": [12, 10]}, "dcgan": {"width": 4}, "dense_conv": {"widths": [12, 10]}, "resnet": {"width": 2},
-        "biggan": {"width": 2}, "stylegan2": {"width": 8, "mapping_layers": 2},
-        "r3gan": {"width": 8, "group": 4, "blocks": 1},
+        "mlp": {"widths": [12, 10]}, "dcgan": {"width": 4}, "dcgan5x5": {"width": 4},
+        "dense_conv": {"widths": [12, 10]}, "resnet": {"width": 2}, "biggan": {"width": 2},
+        "stylegan2": {"width": 8, "mapping_layers": 2}, "r3gan": {"width": 8, "group": 4, "blocks": 1},
     },
 }  # fmt: skip
 KINDS = list(product(DISCRIMINATORS, CLASSES))

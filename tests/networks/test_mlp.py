@@ -153,5 +153,5 @@ def test_he_s_weights_keep_the_size_of_activations_through_many_layers() -> None
 
 
 def test_an_unknown_init_is_refused() -> None:
-    with pytest.raises(ConfigError, match="init=xavier: one of torch, he"):
+    with pytest.raises(ConfigError, match="init=xavier: one of torch, he, glorot"):
         MLPGenerator(3, 4, 1, 0, init="xavier")

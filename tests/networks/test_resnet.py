@@ -66,6 +66,26 @@ def test_there_are_as_many_parameters_as_published(resolution: int) -> None:
     assert (count(D), count(D)) == D_COUNTS[resolution]
 
 
+def test_wgan_gp_s_networks_have_as_many_parameters_as_published() -> None:
+    """gan_cifar_resnet.py of its authors, DIM_G = DIM_D = 128, unconditional."""
+    with torch.device("meta"):
+        G = ResNetGenerator(128, 32, 3, 0, width=32)
+        D = ResNetDiscriminator(32, 3, 0, "none", width=64, spectral_norm=False, pooling="mean")
+    assert count(G) == total_up(4, [128] * 4) == 1_204_483
+    assert count(D) == D_COUNTS[32][0]
+
+
+def test_the_last_map_is_summed_or_averaged() -> None:
+    images = torch.randn(3, 3, 32, 32)
+    torch.manual_seed(0)
+    total = ResNetDiscriminator(32, 3, 0, "none", width=2, spectral_norm=False)
+    mean = ResNetDiscriminator(32, 3, 0, "none", width=2, spectral_norm=False, pooling="mean")
+    mean.load_state_dict(total.state_dict())
+    torch.testing.assert_close(total(images), 64 * mean(images))  # no bias yet; the last map is 8×8
+    last = total.blocks(images).relu()
+    torch.testing.assert_close(total(images), total.head(last.sum((2, 3)), None))
+
+
 def test_classes_add_their_own_gains_biases_and_a_projection() -> None:
     """As mimicry's cgan_pd_32 with ten classes: 4,304,387 and 1,055,105."""
     with torch.device("meta"):
@@ -140,6 +160,7 @@ def test_weights_are_glorot_s_with_the_gain_of_a_relu_inside_blocks() -> None:
     [
         (lambda: ResNetGenerator(3, 32, 3, 0, width=0), "width=0: must be more than 0"),
         (lambda: ResNetDiscriminator(32, 3, 0, "none", width=-1), "width=-1: must be more than 0"),
+        (lambda: ResNetDiscriminator(32, 3, 0, "none", pooling="max"), "pooling=max: one of sum, mean"),
         (
             lambda: ResNetGenerator(3, 28, 3, 0),
             "name=resnet: cannot make 28×28 images; set data.resize to 32, 48, 64 or 128",

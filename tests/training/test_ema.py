@@ -23,6 +23,19 @@ def test_rampup_shortens_the_half_life_early_on() -> None:
     assert ema.beta(nimg=1_000_000, batch=50) == pytest.approx(0.5 ** (50 / 10_000))
 
 
+def test_until_its_start_it_is_a_copy() -> None:
+    """BigGAN's: 0.9999 a turn of G of 4 × 50 images, from the thousandth on."""
+    network = nn.Linear(2, 2)
+    ema = EMA(network, half_life=1_386_225, rampup=0, start=200_000)
+    weights = [torch.full((2, 2), float(value)) for value in (1, 2, 3)]
+    for weight, nimg in zip(weights, (199_600, 199_800, 200_000), strict=True):
+        network.weight.data.copy_(weight)
+        ema.update(nimg, 200)
+        if nimg < 200_000:
+            assert torch.equal(ema.network.weight, weight)
+    torch.testing.assert_close(ema.network.weight.detach(), 0.9999 * weights[1] + 0.0001 * weights[2])
+
+
 def test_without_a_half_life_it_is_the_network_itself() -> None:
     network = nn.Linear(3, 3)
     ema = EMA(network, half_life=0, rampup=0.05)
