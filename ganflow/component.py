@@ -86,8 +86,14 @@ def schema(group: str, name: str) -> type:
     """The dataclass of a component's options; its first field ``name`` says which component it is."""
     cls = choices(group)[name]
     parameters = inspect.signature(cls, eval_str=True).parameters.values()
-    options = [(p.name, p.annotation, _field(p.default)) for p in parameters if p.default is not p.empty]
+    made = {f.name: f.default_factory() for f in _fields(cls) if f.default_factory is not dataclasses.MISSING}
+    defaults = {p.name: made.get(p.name, p.default) for p in parameters if p.default is not p.empty}
+    options = [(p.name, p.annotation, _field(defaults[p.name])) for p in parameters if p.name in defaults]
     return dataclasses.make_dataclass(f"{cls.__name__}Options", [("name", str, _field(name)), *options])
+
+
+def _fields(cls: type) -> tuple["dataclasses.Field[Any]", ...]:
+    return dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
 
 
 def _field(default: Any) -> Any:

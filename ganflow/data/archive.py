@@ -12,16 +12,21 @@ import os
 import posixpath
 import shutil
 import socket
+import stat
 import tarfile
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ganflow.data.filenames import decode_names, decode_paths
+from ganflow.data.links import Tree, from_root
 from ganflow.errors import GanflowError
 
 PACKED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\x00": lzma.open, b"BZh": bz2.open}
+_UTF8_NAME = 0x800  # the flag of a zip's member whose name is UTF-8
 
 
 @dataclass(frozen=True)
@@ -30,26 +35,44 @@ class File:
 
     name: str  # normal: no ".", no "..", but for a name that leads out of the archive
     where: Any  # what the archive's ``read`` takes
+    broken: str = ""  # why it cannot be read, such as a link that leads nowhere
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What an archive holds."""
+
+    files: list[File]  # by name
+    warnings: list[str] = field(default_factory=list)  # what had to be assumed about names
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Files below a folder; links to folders are followed once."""
+    """Files below a folder; links are followed."""
 
     root: Path
+    encoding: str = ""  # of names that are not UTF-8
 
-    def files(self) -> list[File]:
+    def listing(self) -> Listing:
         """Every file, by name."""
-        names, seen = [], set()
-        for folder, folders, files in os.walk(self.root, followlinks=True):
-            real = os.path.realpath(folder)
-            if real in seen:
-                folders.clear()
-                continue
-            seen.add(real)
-            inner = os.path.relpath(folder, self.root)
-            names += [os.path.normpath(os.path.join(inner, file)) for file in files]
-        return [File(name, name) for name in sorted(names)]
+        files = sorted(self.walk(), key=lambda file: file.name)
+        names, warnings = decode_paths([file.name for file in files], self.encoding)
+        named = zip(files, names, strict=True)
+        return Listing([replace(file, name=name) for file, name in named], warnings)
+
+    def walk(self) -> Iterator[File]:
+        """Every file in any order; a link to a folder that leads to itself adds nothing."""
+        todo = [("", frozenset({_identity(self.root.stat())}))]
+        while todo:
+            inner, above = todo.pop()
+            with os.scandir(self.root / inner) as entries:
+                for entry in entries:
+                    name = inner + entry.name
+                    if not entry.is_dir():
+                        fine = entry.is_file() or entry.is_symlink()  # of a link to nowhere, reading says so
+                        yield File(name, name, "" if fine else "not a regular file")
+                    elif (key := _identity(entry.stat())) not in above:
+                        todo.append((f"{name}/", above | {key}))
 
     def read(self, where: Any) -> bytes:
         """The bytes of one file."""
@@ -58,14 +81,31 @@ class Folder:
 
 @dataclass(frozen=True)
 class Zip:
-    """Members of a zip, each read and inflated where it is needed."""
+    """Members of a zip, each read and inflated where it is needed; links are followed."""
 
     root: Path
+    encoding: str = ""  # of names that the zip does not mark as UTF-8
 
-    def files(self) -> list[File]:
+    def listing(self) -> Listing:
         """Every member by name; where a name comes twice, the later one."""
-        names = {_clean(info.filename): info.filename for info in _open_zip(self.root).infolist() if not info.is_dir()}
-        return [File(name, where) for name, where in sorted(names.items())]
+        infos = [info for info in _open_zip(self.root).infolist() if not info.is_dir()]
+        names, warnings = self._names(infos)
+        found, links = dict[str, Any](), dict[str, str]()
+        for info, name in zip(infos, map(_clean, names), strict=True):
+            if stat.S_ISLNK(info.external_attr >> 16):
+                links[name] = self.read(info.filename).decode("utf-8", "replace")
+            else:
+                found[name] = info.filename
+        return _listed(found, links, {}, warnings)
+
+    def _names(self, infos: Sequence[zipfile.ZipInfo]) -> tuple[Sequence[str], Sequence[str]]:
+        names = [info.filename for info in infos]
+        odd = [i for i, info in enumerate(infos) if not (info.flag_bits & _UTF8_NAME or names[i].isascii())]
+        raw = [names[i].encode("cp437") for i in odd]  # as zipfile decoded them
+        decoded, warnings = decode_names(raw, self.encoding if odd else "", "cp437")
+        for i, name in zip(odd, decoded, strict=True):
+            names[i] = name
+        return names, warnings
 
     def read(self, where: Any) -> bytes:
         """The bytes of one member."""
@@ -74,19 +114,35 @@ class Zip:
 
 @dataclass(frozen=True)
 class Tar:
-    """Members of a tar that is not compressed, read by offset and size."""
+    """Members of a tar that is not compressed, read by offset and size; links are followed."""
 
     root: Path
+    encoding: str = ""  # of names that are not UTF-8
 
-    def files(self) -> list[File]:
-        """Every regular member by name; where a name comes twice, the later one."""
+    def listing(self) -> Listing:
+        """Every member by name; where a name comes twice, the later one."""
+        members: dict[str, tarfile.TarInfo] = {}
         with tarfile.open(self.root, "r:") as tar:
-            found = {_clean(m.name): (m.offset_data, m.size) for m in tar if m.isreg() and not m.issparse()}
+            for member in tar:
+                if not member.isdir():
+                    members[member.name] = member
             end = tar.offset
         # tarfile takes a cut between two members for the end of the archive.
         if self.read((end, tarfile.BLOCKSIZE)) != bytes(tarfile.BLOCKSIZE):
             raise tarfile.ReadError("it ends without an end-of-archive block")
-        return [File(name, where) for name, where in sorted(found.items())]
+        every, warnings = decode_paths([text for m in members.values() for text in (m.name, m.linkname)], self.encoding)
+        found, links, odd = dict[str, Any](), dict[str, str](), dict[str, str]()
+        for member, raw, target in zip(members.values(), every[::2], every[1::2], strict=True):
+            name = _clean(raw)
+            if member.issym():
+                links[name] = target
+            elif member.islnk():
+                links[name] = from_root(name, target)
+            elif member.isreg() and not member.issparse():
+                found[name] = (member.offset_data, member.size)
+            else:
+                odd[name] = "a sparse file" if member.issparse() else "not a regular file"
+        return _listed(found, links, odd, warnings)
 
     def read(self, where: Any) -> bytes:
         """The bytes of one member."""
@@ -99,44 +155,64 @@ class Tar:
 Archive = Folder | Zip | Tar
 
 
-def open_archive(path: Path, scratch: Path) -> Archive:
+def open_archive(path: Path, scratch: Path, encoding: str = "") -> Archive:
     """Recognise an archive by what it holds, not by its name.
 
     Args:
         path: a folder, a zip, or a tar (plain, gzip, bzip2 or xz).
         scratch: where a compressed tar is unpacked to a plain one.
+        encoding: of file names that are not UTF-8.
 
     Raises:
         GanflowError: it does not exist, is none of these, or is damaged.
     """
     if path.is_dir():
-        return Folder(path)
+        return Folder(path, encoding)
     if not path.exists():
         raise GanflowError(f"{path} does not exist")
     try:
         if zipfile.is_zipfile(path):
-            return Zip(path)
+            return Zip(path, encoding)
         with path.open("rb") as file:
             start = file.read(6)
         unpack = next((opener for magic, opener in PACKED.items() if start.startswith(magic)), None)
         plain = _unpack(unpack, path, scratch / "archive.tar") if unpack else path
         if tarfile.is_tarfile(plain):
-            return Tar(plain)
+            return Tar(plain, encoding)
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise GanflowError(f"{path} is damaged: {error}") from None
     raise GanflowError(f"{path} is no folder, zip or tar (plain, .gz, .bz2, .xz)")
 
 
-def list_files(archive: Archive, path: Path) -> list[File]:
+def list_files(archive: Archive, path: Path) -> Listing:
     """The archive's files; ``path`` is its name in the error.
 
     Raises:
-        GanflowError: the archive is damaged or truncated.
+        GanflowError: the archive is damaged or truncated, or a folder of it cannot be read.
     """
     try:
-        return archive.files()
-    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError) as error:
+        return archive.listing()
+    except PermissionError as error:
+        raise GanflowError(f"{error.filename}: {error.strerror}") from None
+    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
         raise GanflowError(f"{path} is damaged: {error}") from None
+
+
+def read_file(archive: Archive, file: File) -> bytes:
+    """The bytes of one file.
+
+    Raises:
+        OSError: whatever makes it unreadable: a vanished file, a wrong CRC, a password, a broken link.
+    """
+    if file.broken:
+        raise OSError(file.broken)
+    try:
+        return archive.read(file.where)
+    except MemoryError:
+        raise
+    except Exception as error:  # on damaged archives the standard library raises nearly anything
+        reason = error.strerror if isinstance(error, OSError) else ""
+        raise OSError(" ".join((reason or str(error)).split()) or type(error).__name__) from None
 
 
 def check_here(archive: Archive) -> None:
@@ -148,6 +224,19 @@ def check_here(archive: Archive) -> None:
     if not archive.root.exists():
         where = f"{archive.root} does not exist on {socket.gethostname()}"
         raise GanflowError(f"{where}: a cluster of several machines needs data.path and the project on shared storage")
+
+
+def _listed(
+    found: Mapping[str, Any], links: Mapping[str, str], odd: Mapping[str, str], warnings: Sequence[str]
+) -> Listing:
+    reached, broken = Tree(found, links).follow()
+    files = [File(name, where) for name, where in reached.items()]
+    files += [File(name, None, why) for name, why in {**broken, **odd}.items()]
+    return Listing(sorted(files, key=lambda file: file.name), list(warnings))
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _unpack(opener: Any, packed: Path, target: Path) -> Path:

@@ -119,11 +119,10 @@ ONE = {"a/1.png": png(noise(0, 6, 6))}
         ({"a.txt": b"", "b.txt": b""}, "holds no images (2 .txt)"),
         (
             {**ONE, "loose.png": b""},
-            "labels do not match: 1 images of the source lie beside class folders, as loose.png",
+            "labels do not match: 1 image of the source beside class folders, such as loose.png",
         ),
         ({"train/a/1.png": b"", "test/b/1.png": b""}, "test/ has classes that train/ has not: b"),
         ({"train/a/1.png": b"", "test/1.png": b""}, "test/ has no class folders, train/ has"),
-        ({"test/a/1.png": b"", "x/1.png": b""}, "there is a folder test/ and no train/"),
         ({"a/1.png": b"rubbish"}, "none of its 1 images can be read"),
     ],
 )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ganflow.component import component
 from ganflow.data.dataset import Facts, Labels
 from ganflow.data.decode import Frame
-from ganflow.data.source import Content, Pixels, Split
+from ganflow.data.source import Content, Pixels, Split, Understood
 from ganflow.errors import ConfigError, GanflowError, require
 
 NAME = re.compile(r"(?:.*[-_])?(train|t10k|test)-(images|labels)[-.]idx[13]-ubyte(\.gz)?")
@@ -42,20 +42,22 @@ class Idx(Frame):
         files = self._find(root)
         pairs = {split: _pair(files, split, scratch) for split in ("train", "test") if (split, "images") in files}
         images, labels = pairs["train"]
-        count = int(labels.max()) + 1
+        ids = np.unique(labels)  # EMNIST's letters begin at 1, and a part of MNIST may lack digits
         for name, (pixels, its_labels) in pairs.items():
             if pixels.shape[1:] != images.shape[1:]:
                 sizes = f"{_by(pixels.shape[1:])}, those of train {_by(images.shape[1:])}"
                 raise GanflowError(f"{files[name, 'images']}: images are {sizes}")
-            if its_labels.max() >= count:
-                raise GanflowError(f"{files[name, 'labels']}: label {its_labels.max()}, train has 0..{count - 1} only")
+            unknown = np.setdiff1d(its_labels, ids)
+            if len(unknown):
+                raise GanflowError(f"{files[name, 'labels']}: label {unknown[0]}, train has {_ranges(ids)} only")
         height, width = images.shape[1:]
         decode = Pixels(Frame(self.resize, self.crop, self.filter))
         return Content(
-            facts=Facts(self.side(width, height, "every image"), channels=1, num_classes=count),
-            classes=[str(k) for k in range(count)],
-            splits={name: Split(pixels, its_labels, decode) for name, (pixels, its_labels) in pairs.items()},
+            facts=Facts(self.side(width, height, "every image"), channels=1, num_classes=len(ids)),
+            classes=[str(k) for k in ids],
+            splits={name: Split(pixels, np.searchsorted(ids, own), decode) for name, (pixels, own) in pairs.items()},
             recipe={"name": "idx", **{k: v for k, v in asdict(self).items() if k != "path"}},
+            understood=Understood({name: files[name, "images"].name for name in pairs}, "the labels files"),
         )
 
     def _find(self, root: Path) -> dict[tuple[str, str], Path]:
@@ -132,6 +134,12 @@ def _unpacked(path: Path, scratch: Path) -> Path:
     except (gzip.BadGzipFile, zlib.error) as error:
         raise GanflowError(f"{path}: damaged gzip file: {error}") from None
     return target
+
+
+def _ranges(ids: NDArray[np.int64]) -> str:
+    """Sorted numbers in words, such as 0..2, 5."""
+    runs = np.split(ids, np.flatnonzero(np.diff(ids) > 1) + 1)
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs)
 
 
 def _by(shape: tuple[int, ...]) -> str:

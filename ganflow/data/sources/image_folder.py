@@ -1,16 +1,21 @@
-"""Images in a folder, a zip or a tar; the sub-folder is the class."""
+"""Images in a folder, a zip or a tar; other files of it or the sub-folder state the class."""
 
+import os
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ganflow.component import component
-from ganflow.data.archive import Archive, File, check_here, list_files, open_archive
+from ganflow.data import labels, splits
+from ganflow.data.archive import Archive, File, check_here, list_files, open_archive, read_file
 from ganflow.data.dataset import Facts
 from ganflow.data.decode import Frame, Header, UnreadableImageError, decode, header
-from ganflow.data.layout import arrange, check_share, usable
+from ganflow.data.filenames import check_encoding
+from ganflow.data.layout import AUTO, LABELS, Layout, Reading, arrange, check_share, usable
 from ganflow.data.source import Bad, Content, Decoded, Items, Split
 from ganflow.errors import ConfigError, GanflowError, require
 
@@ -22,46 +27,79 @@ OUTCOMES = ("error", "skip")
 class ImageFolder(Frame):
     """``train/<class>/…`` with ``test/<class>/…`` (or val/, valid/), or ``<class>/…``, or just images."""
 
-    path: str = ""  # the folder, zip or tar, local or s3://
+    path: str = ""  # the folder, zip or tar, or a folder of those; local or s3://
     channels: int = 0  # 1 grey, 3 RGB; 0: 1 if the headers of all images say grey, else 3
     on_bad_image: str = "error"  # error | skip: leave unreadable images out and list them in the report
     test_share: float = 0.1  # held out of every class when there is no test folder
+    labels: str = AUTO  # auto: dataset.json, .cls or .json files, else folders | folders: by these alone | none
+    splits: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(("train", "test"), ""))  # FOLDER, a list, or .
+    test: str = ""  # the folder of the test split where there are several, such as val; none: hold test_share out
+    encoding: str = ""  # of file names that are not UTF-8, such as cp932; empty: cp437 in a zip, else latin-1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(bool(self.path), "path", self.path, "must name a folder, zip or tar of images, local or s3://")
         require(self.channels in (0, 1, 3), "channels", self.channels, "1 (grey), 3 (RGB) or 0 (what the images are)")
         require(self.on_bad_image in OUTCOMES, "on_bad_image", self.on_bad_image, f"one of {', '.join(OUTCOMES)}")
+        require(self.labels in LABELS, "labels", self.labels, f"one of {', '.join(LABELS)}")
         check_share(self.test_share)
+        check_encoding(self.encoding)
+        self._reading = Reading(self.test_share, self.labels, splits.checked(self.splits), self.test)
+        both = bool(self._reading.splits and self.test)
+        require(
+            not both, "test", self.test, "data.splits says already which folder is the test split; drop one of both"
+        )
 
     def read(self, root: Path, scratch: Path) -> Content:
-        """List the images and read headers until size and colour are known.
+        """List the images, find splits and labels, and read headers until size and colour are known.
 
         Raises:
             GanflowError: no images, a damaged archive, or folders that do not tell which class an image has.
         """
-        archive = open_archive(root, scratch)
-        files = list_files(archive, root)
-        kept, ignored = usable([file.name for file in files])
+        archive = open_archive(root, scratch, self.encoding)
+        listing = list_files(archive, root)
+        kept, ignored = usable([file.name for file in listing.files])
         if not kept:
             left_out = ", ".join(f"{n} {kind}" for kind, n in sorted(ignored.items())) or "no files at all"
             raise ConfigError("data.path", self.path, f"holds no images ({left_out})")
-        images = [files[i] for i in kept]
-        try:
-            layout = arrange([file.name for file in images], self.test_share, ignored)
-        except GanflowError as error:
-            raise ConfigError("data.path", self.path, str(error)) from None
+        images = [listing.files[i] for i in kept]
+        layout = self._arrange(archive, listing.files, images, ignored)
         facts = self._facts(archive, images, len(layout.classes))
         job = Files(archive, Frame(self.resize, self.crop, self.filter), facts)
+        warnings = [*listing.warnings, *layout.understood.warnings]
         return Content(
             facts=facts,
             classes=layout.classes,
-            splits={name: Split([images[i] for i in at], labels, job) for name, (at, labels) in layout.splits.items()},
+            splits={
+                name: Split([images[i] for i in at], numbers, job) for name, (at, numbers) in layout.splits.items()
+            },
             recipe={"name": "image_folder", **{k: v for k, v in asdict(self).items() if k != "path"}},
             costly=True,
             skip_bad=self.on_bad_image == "skip",
             ignored=dict(sorted(ignored.items())),
+            understood=replace(layout.understood, warnings=warnings),
         )
+
+    def _arrange(self, archive: Archive, files: list[File], images: list[File], ignored: Counter[str]) -> Layout:
+        try:
+            stated = labels.stated(archive, files, images) if self.labels == AUTO else None
+            layout = arrange([file.name for file in images], self._reading, ignored, stated)
+        except ConfigError:
+            raise
+        except GanflowError as error:
+            raise ConfigError("data.path", self.path, str(error)) from None
+        if stated is None:
+            return layout
+        for name in stated.used:
+            ignored[os.path.splitext(name)[1].lower()] -= 1
+        ignored += Counter()  # drops what is zero
+        if not stated.missing:
+            return layout
+        missing = f"{stated.where} lists {len(stated.missing):,} images that are not there, such as {stated.missing[0]}"
+        if self.on_bad_image != "skip":
+            raise ConfigError("data.path", self.path, f"{missing}; data.on_bad_image=skip goes on without them")
+        warnings = [*layout.understood.warnings, missing]
+        return replace(layout, understood=replace(layout.understood, warnings=warnings))
 
     def _facts(self, archive: Archive, images: list[File], num_classes: int) -> Facts:
         headers = _headers(archive, images)
@@ -83,12 +121,9 @@ def _headers(archive: Archive, images: list[File]) -> Iterator[tuple[str, Header
 
 def _read(archive: Archive, file: File) -> bytes:
     try:
-        return archive.read(file.where)
-    except MemoryError:
-        raise
-    except Exception as error:  # a vanished file, a wrong CRC, a password: each makes this one image unreadable
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UnreadableImageError(" ".join(str(reason).split()) or type(error).__name__) from None
+        return read_file(archive, file)
+    except OSError as error:
+        raise UnreadableImageError(str(error)) from None
 
 
 @dataclass(frozen=True)

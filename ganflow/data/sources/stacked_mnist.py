@@ -40,13 +40,15 @@ class StackedMnist(Idx):
         digits = single.facts.num_classes
         if digits > 10:
             raise ConfigError("data.path", self.path, f"holds {digits} classes; stacks are of at most ten digits")
+        between = "" if max(map(len, single.classes)) == 1 else "-"  # or 1, 11 and 11, 1 were called the same
         counts = {"train": self.count, "test": self.test_count}
         facts = replace(single.facts, channels=CHANNELS, num_classes=digits**CHANNELS, kind=STACKED)
         return Content(
             facts=facts,
-            classes=["".join(digits) for digits in product(single.classes, repeat=CHANNELS)],
+            classes=[between.join(digits) for digits in product(single.classes, repeat=CHANNELS)],
             splits={name: self._stack(name, split, counts[name], digits) for name, split in single.splits.items()},
             recipe={"name": "stacked_mnist", **{k: v for k, v in asdict(self).items() if k != "path"}},
+            understood=replace(single.understood, labels="the digits of the three channels"),
         )
 
     def _stack(self, name: str, single: Split, count: int, digits: int) -> Split:
