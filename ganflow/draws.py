@@ -132,7 +132,7 @@ def sample_order(seed: int, first: First, count: int, n: int) -> Indices:
     return out
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=4)  # of two orders, a batch may straddle two each
 def _epoch(seed: int, epoch: int, n: int) -> Indices:
     """All of :func:`permute`: each step of every walk is looked up instead of computed."""
     width, keys = _network(seed, epoch, n)

@@ -44,10 +44,11 @@ class GAN:
     @functools.cached_property
     def turns(self) -> list[Turn]:
         """``d_steps`` turns of D on new real images, then one of G."""
-        of_d = Turn(
-            "D", self.discriminator_terms, True, self._finish, self._adjust_gradients, self._constrain_discriminator
-        )
-        return [of_d] * self.d_steps + [Turn("G", self.generator_terms, False, self._finish, self._adjust_gradients)]
+        finish, adjust, constrain = self._finish, self._adjust_gradients, self._constrain_discriminator
+        of_d = Turn("D", self.discriminator_terms, True, False, finish, adjust, constrain)
+        own = self.loss.paired and self.loss.fresh_reals
+        of_g = Turn("G", self.generator_terms, False, own, finish, adjust)
+        return [of_d] * self.d_steps + [of_g]
 
     @functools.cached_property
     def modules(self) -> nn.ModuleDict:

@@ -59,7 +59,8 @@ class Turn:
 
     player: str
     terms: Callable[[Batch], Terms]
-    fresh: bool = True  # on new real images, else on those of the turn before
+    fresh: bool = True  # on new real images, which count, else on those of the turn before
+    own: bool = False  # if not fresh: on real images of this player's own, which do not count
     finish: Callable[[], None] = _do_nothing  # once when all terms are made
     adjust_gradients: Callable[[Sequence[nn.Parameter]], None] = _leave  # before the step
     constrain: Callable[[Sequence[nn.Parameter]], None] = _leave  # after it

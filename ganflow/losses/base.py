@@ -10,6 +10,7 @@ class AdversarialLoss(ABC):
     """What D and G minimise, from logits (N,) to a scalar: a mean over the rows, so that ranks average to the whole."""
 
     paired: ClassVar[bool] = False  # G's loss compares with the real logits of the same rows
+    fresh_reals: bool = False  # if paired: G's turn has real images of its own, else those of D's last turn
     boundary: float | None = 0.0  # the logit at which D cannot tell; None: only differences of logits mean something
 
     @abstractmethod

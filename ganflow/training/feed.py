@@ -75,7 +75,10 @@ class Feed:
         self.dataset, self.seed, self.latent_dim, self.device = dataset, seed, latent_dim, device
         self.conditional, self.mirror = conditional, mirror
         self._resident = _to_device(dataset, device)
-        self._order = Ahead(self._draw_order, batch, 1)
+        self._order = Ahead(partial(self._draw_order, seed), batch, 1)
+        self._own_order = {
+            player: Ahead(partial(self._draw_order, draws.derive(seed, "real", player)), batch, 1) for player in strides
+        }
         self.strides = strides
         self.latents = {
             player: Ahead(partial(self._draw_latents, f"z-{player}"), stride, latent_dim)
@@ -84,7 +87,13 @@ class Feed:
 
     def real(self, first: int, count: int) -> tuple[Tensor, Tensor | None]:
         """Images (count, C, R, R) in [-1, 1], or points as they are, and labels (count,), None when unconditional."""
-        order = self._order(first, count)
+        return self._images(self._order(first, count))
+
+    def own(self, player: str, first: int, count: int) -> tuple[Tensor, Tensor | None]:
+        """The same of a player's own order of the data: images ``first … first + count - 1`` that it alone has seen."""
+        return self._images(self._own_order[player](first, count))
+
+    def _images(self, order: Order) -> tuple[Tensor, Tensor | None]:
         images = self._rows(order.rows)
         if images.dtype == torch.uint8:
             images = images.float().div_(127.5).sub_(1.0)
@@ -92,10 +101,10 @@ class Feed:
             images = torch.where(order.flip[:, :, None, None], images.flip(3), images)
         return images, order.labels
 
-    def _draw_order(self, firsts: Sequence[int], count: int) -> Iterable[Order]:
+    def _draw_order(self, seed: int, firsts: Sequence[int], count: int) -> Iterable[Order]:
         turns = len(firsts)
-        rows = draws.sample_order(self.seed, firsts, count, len(self.dataset))
-        flips = self._tensor(draws.uniform(self.seed, "mirror", firsts, count, 1) < 0.5) if self.mirror else None
+        rows = draws.sample_order(seed, firsts, count, len(self.dataset))
+        flips = self._tensor(draws.uniform(seed, "mirror", firsts, count, 1) < 0.5) if self.mirror else None
         return map(Order, np.split(rows, turns), _split(self._labels(rows), turns), _split(flips, turns))
 
     def _draw_latents(self, stream: str, firsts: Sequence[int], count: int) -> Iterable[tuple[Tensor, Tensor | None]]:

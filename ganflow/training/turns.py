@@ -54,7 +54,10 @@ class Turns:
         return terms
 
     def batch(self, turn: Turn, index: int) -> Batch:
-        """A part's rows of the newest images, of which those of a turn that is not fresh are the last ones again."""
+        """A part's rows of the newest images, of which those of a turn that is not fresh are the last ones again.
+
+        A player's own real images follow one another from turn to turn, whatever those of the other turns are.
+        """
         part = distributed.part(self.size, index, self.state.slots)
         nimg = self.state.nimg - self.size
         first, count = nimg + part.start, part.stop - part.start
@@ -67,7 +70,8 @@ class Turns:
         z, z_labels = self.feed.latents[turn.player](first, count)
         draw = Draw(self.seed, turn.player, first, count, self.device)
         number = nimg // self.feed.strides[turn.player]
-        return Batch(*self._real[index], z, z_labels, size=self.size, turn=number, nimg=nimg, draw=draw)
+        real = self.feed.own(turn.player, number * self.size + part.start, count) if turn.own else self._real[index]
+        return Batch(*real, z, z_labels, size=self.size, turn=number, nimg=nimg, draw=draw)
 
     @property
     def _generator(self) -> torch.Generator:
