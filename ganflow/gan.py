@@ -74,22 +74,21 @@ class GAN:
         terms |= _class_terms((on_real, batch.labels), (on_fake, labels))
         self._see(Seen(batch.real, fake, on_real.logits.detach(), on_fake.logits.detach(), batch.place, batch.size))
         self._show_augmentation(on_real.logits.detach(), batch)
-        turn = DiscriminatorTurn(
-            judge.logits, real, batch.labels, fake, labels, on_real.logits, on_fake.logits, batch.draw
-        )
+        logits, step = (on_real.logits, on_fake.logits), batch.turn // self.d_steps
+        turn = DiscriminatorTurn(judge.logits, real, batch.labels, fake, labels, *logits, batch.draw, step)
         return terms | _weighted(due, {name: r.discriminator_term(turn) for name, r in due.items()})
 
     def generator_terms(self, batch: Batch) -> Terms:
         """Terms of G's turn."""
         due = self._due("generator_term", batch.turn)
         judge, labels = self._judge(batch), self._fake_labels(batch)
-        fake, w = self.G(batch.z, labels, True) if _differentiated("w", due) else (self.G(batch.z, labels), None)
+        fake = self.G(batch.z, labels)
         on_fake = judge(fake, labels)
         with torch.no_grad():
             real_logits = judge(batch.real, batch.labels).logits if self.loss.paired else None
         terms = {"adversarial": self.loss.generator(on_fake.logits, real_logits)}
         terms |= _class_terms((on_fake, labels))
-        turn = GeneratorTurn(fake, w, batch.draw)
+        turn = GeneratorTurn(self.G, batch.z, labels, fake, batch.draw)
         return terms | _weighted(due, {name: r.generator_term(turn) for name, r in due.items()})
 
     @torch.no_grad()

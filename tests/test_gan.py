@@ -164,6 +164,7 @@ OPTIONS: dict[str, dict[str, float]] = {
     "consistency": {"real": 0.3, "fake": 0.2},
     "dragan": {"weight": 0.2},
     "gradient_clipping": {"max_norm": 0.1},
+    "lecam": {"start": 0, "current": False},  # else its anchors are those of a rank's rows
     "gradient_penalty": {"weight": 0.2},
     "weight_clipping": {"c": 0.5},
 }

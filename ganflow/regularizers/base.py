@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -10,6 +10,7 @@ from ganflow.draws import Draw
 from ganflow.errors import require
 
 Judge = Callable[[Tensor, Tensor | None], Tensor]  # images (N, C, H, W), labels (N,) or None → logits (N,)
+Maker = Callable[..., Any]  # z (N, latent_dim), labels (N,) or None → images; with ``True`` after them, (images, w)
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class DiscriminatorTurn:
     """D's turn on this rank's rows. Images (N, C, H, W) in [-1, 1], labels (N,) or None, logits (N,).
 
     ``real`` and ``fake`` are leaves of the graph; they require a gradient while a regulariser that is due
-    differentiates them. ``D`` is what gave the logits, augmentation included; it may be called again.
+    differentiates them. ``D`` is what gave the logits, augmentation included; it may be called again. ``step`` counts
+    the steps before this one, of both players' turns.
     """
 
     D: Judge
@@ -28,14 +30,20 @@ class DiscriminatorTurn:
     real_logits: Tensor
     fake_logits: Tensor
     draw: Draw
+    step: int = 0
 
 
 @dataclass(frozen=True)
 class GeneratorTurn:
-    """G's turn on this rank's rows: the fakes with their graph, and the latents w (N, …) that G made of z, if asked."""
+    """G's turn on this rank's rows: z (N, latent_dim), labels (N,) or None, and the fakes with their graph.
 
+    ``G`` made the fakes; it may be called again, and one with a mapping network also gives w (N, …), if asked.
+    """
+
+    G: Maker
+    z: Tensor
+    labels: Tensor | None
     fake: Tensor
-    w: Tensor | None
     draw: Draw
 
 
@@ -48,7 +56,7 @@ class Regularizer(nn.Module):
     k/(k + 1) as long, which is the same way in all.
     """
 
-    differentiates: ClassVar[frozenset[str]] = frozenset()  # of "real", "fake" (D's turn) and "w" (G's turn)
+    differentiates: ClassVar[frozenset[str]] = frozenset()  # of "real", "fake" (D's turn) and "w" (of G)
 
     def __init__(self, interval: int = 1) -> None:
         super().__init__()

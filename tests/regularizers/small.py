@@ -40,7 +40,7 @@ def turn(D: nn.Module | None = None, first: int = 0, count: int = 5) -> Discrimi
     real, fake = normal(8, 2, 4, 4, seed=4)[rows], normal(8, 2, 4, 4, seed=5)[rows]
     y, zy = torch.arange(8)[rows] % 4, torch.arange(8)[rows] * 3 % 4
     made = discriminator_turn(D or Smooth(), real, fake, y, zy)
-    return replace(made, draw=replace(made.draw, first=first, count=count))
+    return replace(made, draw=replace(made.draw, first=first, count=count), step=1000)  # when everything has begun
 
 
 def slopes(D: nn.Module, images: Tensor, labels: Tensor | None, step: float = 1e-5) -> Tensor:

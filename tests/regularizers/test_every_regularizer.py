@@ -95,6 +95,8 @@ def test_terms_are_in_the_precision_of_the_logits(name: str) -> None:
         ("consistency", {"shift": 0.5}, "r.shift=0.5: 0 to less than 0.5 of the image's side"),
         ("lecam", {"weight": -1.0}, "r.weight=-1.0: must not be negative"),
         ("lecam", {"decay": 1.0}, "r.decay=1.0: 0 to less than 1"),
+        ("lecam", {"start": -1}, "r.start=-1: 0 (at once) or more steps"),
+        ("path_length", {"shrink": 0}, "r.shrink=0: must be at least 1: every so many images"),
         ("path_length", {"weight": -1.0}, "r.weight=-1.0: must not be negative"),
         ("path_length", {"decay": 0.0}, "r.decay=0.0: more than 0, at most 1"),
         ("weight_clipping", {"c": 0.0}, "r.c=0.0: must be more than 0"),

@@ -1,3 +1,5 @@
+from math import sqrt
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -35,13 +37,14 @@ class Mapped(nn.Module):
 
 
 def turn(G: Mapped) -> GeneratorTurn:
-    fake, w = G(normal(5, 3, seed=6), None, True)
-    return GeneratorTurn(fake, w, Draw(0, "t", 0, 5, CPU))
+    z = normal(6, 3, seed=6)
+    return GeneratorTurn(G, z, None, G(z, None), Draw(0, "t", 0, 6, CPU))
 
 
-def lengths(G: Mapped, made: GeneratorTurn) -> Tensor:
-    """‖J_wᵀ·y‖₂ (N,) by central differences, the root mean square over the layers."""
-    y, w, squared = made.draw.normal("path-length", 1, 2, 2).double() / 2, made.w.detach(), 0.0
+def lengths(G: Mapped, made: GeneratorTurn, shrink: int) -> Tensor:
+    """‖J_wᵀ·y‖₂ of every so many rows by central differences, the root mean square over the layers."""
+    y = made.draw.normal("path-length", 1, 2, 2).double()[::shrink] / 2
+    w, squared = G(made.z[::shrink], None, True)[1].detach(), 0.0
     for at in range(w[0].numel()):
         nudge = torch.zeros(w[0].numel(), dtype=torch.float64)
         nudge[at] = 1e-5
@@ -51,22 +54,58 @@ def lengths(G: Mapped, made: GeneratorTurn) -> Tensor:
     return (squared / (G.layers or 1)).sqrt()
 
 
-@pytest.mark.parametrize("layers", [None, 2])
-def test_lengths_are_drawn_to_their_moving_average(layers: int | None) -> None:
-    G, path = Mapped(layers), PathLength(weight=2.0, decay=0.25)
+FORMS = [(None, 1, False), (2, 1, False), (2, 2, True), (None, 3, True), (None, 1, True), (2, 2, False)]
+
+
+@pytest.mark.parametrize(("layers", "shrink", "current"), FORMS)
+def test_lengths_are_drawn_to_their_moving_average(layers: int | None, shrink: int, current: bool) -> None:
+    G, path = Mapped(layers), PathLength(weight=2.0, decay=0.25, shrink=shrink, current=current)
     made = turn(G)
-    expected, average = lengths(G, made), 0.0
+    expected, average = lengths(G, made, shrink), 0.0
+    assert len(expected) == 6 // shrink
     for _ in range(3):
         term = path.generator_term(made)
-        torch.testing.assert_close(term.detach(), 2 * ((expected - average) ** 2).mean(), rtol=1e-7, atol=1e-10)
-        average = 0.75 * average + 0.25 * float(expected.mean())
+        after = 0.75 * average + 0.25 * float(expected.mean())
+        target = after if current else average
+        torch.testing.assert_close(term.detach(), 2 * ((expected - target) ** 2).mean(), rtol=1e-7, atol=1e-10)
+        average = after
         path.finish_turn()
         assert float(path.average) == pytest.approx(average, rel=1e-7)
 
 
-@pytest.mark.parametrize("layers", [None, 2])
-def test_second_derivatives_flow_to_the_weights_but_not_through_the_average(layers: int | None) -> None:
-    G, path = Mapped(layers), PathLength(decay=0.25)
+def theirs(G: Mapped, made: GeneratorTurn, before: float, shrink: int) -> Tensor:
+    """The authors' penalty (stylegan2-ada-pytorch, training/loss.py) written again: a row of ws for each layer."""
+    w = torch.tanh(made.z[::shrink] @ G.mapping)
+    ws = w[:, None].expand(-1, G.layers or 1, -1)
+    y = made.draw.normal("path-length", 1, 2, 2).double()[::shrink] / sqrt(2 * 2)
+    images = G.synthesis(ws)
+    slopes = torch.autograd.grad((images * y).sum(), ws, create_graph=True)[0]
+    each = slopes.pow(2).sum(2).mean(1).sqrt()
+    a = (1 - 0.25) * before + 0.25 * each.mean()
+    return 2 * (each - a).pow(2).mean()
+
+
+@pytest.mark.parametrize(("layers", "shrink"), [(None, 1), (2, 2)])
+def test_by_default_it_is_the_authors_own_with_all_gradients(layers: int | None, shrink: int) -> None:
+    assert (
+        vars(PathLength()).items() >= {"weight": 2, "decay": 0.01, "interval": 4, "shrink": 2, "current": True}.items()
+    )
+    G, path = Mapped(layers), PathLength(decay=0.25, shrink=shrink)
+    for seen in range(2):
+        before = float(path.average)
+        assert (before > 0) == (seen > 0)
+        ours, reference = path.generator_term(turn(G)), theirs(G, turn(G), before, shrink)
+        torch.testing.assert_close(ours, reference)
+        weights = list(G.parameters())
+        torch.testing.assert_close(torch.autograd.grad(ours, weights), torch.autograd.grad(reference, weights))
+        path.finish_turn()
+
+
+@pytest.mark.parametrize(("layers", "shrink", "current"), FORMS)
+def test_second_derivatives_flow_to_the_weights_and_only_this_turn_s_part_of_the_average(
+    layers: int | None, shrink: int, current: bool
+) -> None:
+    G, path = Mapped(layers), PathLength(decay=0.25, shrink=shrink, current=current)
     path.generator_term(turn(G))
     path.finish_turn()
     average = float(path.average)
@@ -76,7 +115,9 @@ def test_second_derivatives_flow_to_the_weights_but_not_through_the_average(laye
         at, values = (-1,) * weight.ndim, []
         for nudge in (1e-4, -2e-4):
             weight.data[at] += nudge
-            values.append(float(2 * ((lengths(G, turn(G)) - average) ** 2).mean()))
+            each = lengths(G, turn(G), shrink)
+            target = 0.75 * average + 0.25 * each.mean() if current else average
+            values.append(float(2 * ((each - target) ** 2).mean()))
         weight.data[at] += 1e-4
         assert float(gradient[at]) == pytest.approx((values[0] - values[1]) / 2e-4, rel=1e-5, abs=1e-7)
 
@@ -92,9 +133,9 @@ class Flat(nn.Module):
         return images.mean((1, 2, 3)) * self.w
 
 
-def play(layers: int | None) -> tuple[list[Tensor], Tensor]:
+def play(layers: int | None, shrink: int = 1) -> tuple[list[Tensor], Tensor]:
     """G's gradients of five turns, of which 0, 2 and 4 are due, and the average then."""
-    network, path = Mapped(layers), PathLength(interval=2)
+    network, path = Mapped(layers), PathLength(interval=2, shrink=shrink, current=False)
     G, D = (Player(n, torch.optim.SGD(n.parameters(), 0.1)) for n in (network, Flat()))
     method, rows, gradients = GAN(G, D, NonSaturating(), {"path_length": path}), distributed.share(8), []
     for number in range(5):
@@ -109,11 +150,11 @@ def play(layers: int | None) -> tuple[list[Tensor], Tensor]:
     return gradients, path.average
 
 
-@pytest.mark.parametrize("layers", [None, 2])
-def test_two_ranks_play_as_one(layers: int | None) -> None:
-    alone = play(layers)
+@pytest.mark.parametrize(("layers", "shrink"), [(None, 2), (2, 1)])
+def test_two_ranks_play_as_one_without_this_turn_in_the_average(layers: int | None, shrink: int) -> None:
+    alone = play(layers, shrink)
     assert alone[1] > 1e-4
-    for together in on_ranks(2, play, layers):
+    for together in on_ranks(2, play, layers, shrink):
         torch.testing.assert_close(together, alone, rtol=1e-10, atol=1e-12)
 
 

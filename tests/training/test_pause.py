@@ -21,6 +21,7 @@ STATEFUL = (
     "gan.augmentation.p=0.5",
     "gan/regularizers=[r1,lecam]",
     "gan.regularizers.r1.interval=2",
+    "gan.regularizers.lecam.start=2",
     "gan.discriminator.dropout=0.2",
 )
 

@@ -11,7 +11,9 @@ from ganflow.draws import Draw
 from ganflow.regularizers.gradient_clipping import GradientClipping
 from ganflow.regularizers.instance_noise import InstanceNoise
 from ganflow.regularizers.weight_clipping import WeightClipping
+from tests.support.ranks import on_ranks
 from tests.training.small import config, run, same, trainer
+from tests.training.test_pause import weights
 
 SMALL = ("gan/generator=mlp", "gan.generator.widths=[16]", "gan.discriminator.widths=[16]")
 
@@ -66,7 +68,40 @@ def test_a_lazy_penalty_shares_the_step_of_its_turn_so_rates_and_betas_stay(digi
     assert built == {"G": (0.002, (0.0, 0.99)), "D": (0.0025, (0.5, 0.9))}
 
 
-STATEFUL = ("gan/regularizers=[lecam,consistency,gradient_penalty,dragan,instance_noise,r2]", *SMALL)
+def test_lecam_starts_after_steps_of_both_players(digits: Path) -> None:
+    made = trainer(
+        config("gan/regularizers=[lecam]", "gan.regularizers.lecam.start=2", "training.d_steps=2", *SMALL), digits
+    )
+    take, told = made.turns.play, []
+    made.turns.play = lambda turn: told.append(take(turn)) or told[-1]  # type: ignore[method-assign,func-returns-value]
+    for _ in range(3):
+        made.step()
+    assert ["lecam" in terms for terms in told] == [*[False] * 6, True, True, False]
+
+
+OWN_TURN = (
+    "gan/regularizers=[path_length,lecam]",
+    "gan.regularizers.path_length.interval=2",
+    "gan.regularizers.lecam.start=0",
+    "gan/generator=stylegan2",
+    "gan.generator.width=4",
+    "gan.discriminator.widths=[16]",
+)
+
+
+def test_averages_that_hold_a_part_s_own_turn_are_the_same_whoever_plays_it(digits: Path) -> None:
+    pair = on_ranks(2, run, config(*OWN_TURN), digits)
+    alone = run(config(*OWN_TURN, "training.microbatch=16"), digits)
+    for rank in pair:
+        assert same(weights(rank), weights(alone))
+    assert alone["state"]["modules"]["path_length.average"] > 0
+
+
+STATEFUL = (
+    "gan/regularizers=[lecam,consistency,gradient_penalty,dragan,instance_noise,r2]",
+    "gan.regularizers.lecam.start=3",
+    *SMALL,
+)
 
 
 def test_a_stopped_training_goes_on_to_the_same_bits(digits: Path, tmp_path: Path) -> None:
