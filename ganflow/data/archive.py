@@ -1,31 +1,25 @@
 """A folder, a zip or a tar as one thing: named files that any process can read by a small locator.
 
-Nothing is ever unpacked under the names that an archive gives: a compressed tar is unpacked to one plain tar, whose
-members are then read by offset. So no member can escape from the folder it belongs to.
+Nothing is ever unpacked under the names that an archive gives: members are read by offset or from the zip. So none can
+escape from the folder it belongs to.
 """
 
-import bz2
 import functools
-import gzip
-import lzma
 import os
 import posixpath
-import shutil
 import socket
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ganflow.data.filenames import decode_names, decode_paths
 from ganflow.data.links import Tree, from_root
 from ganflow.errors import GanflowError
 
-PACKED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\x00": lzma.open, b"BZh": bz2.open}
 _UTF8_NAME = 0x800  # the flag of a zip's member whose name is UTF-8
 
 
@@ -44,6 +38,20 @@ class Listing:
 
     files: list[File]  # by name
     warnings: list[str] = field(default_factory=list)  # what had to be assumed about names
+
+
+class Archive(Protocol):
+    """What holds files; picklable."""
+
+    @property
+    def root(self) -> Path:
+        """Where it is."""
+
+    def listing(self) -> Listing:
+        """Every file, by name."""
+
+    def read(self, where: Any) -> bytes:
+        """The bytes of the file at ``where``."""
 
 
 @dataclass(frozen=True)
@@ -152,38 +160,6 @@ class Tar:
             return file.read(size)
 
 
-Archive = Folder | Zip | Tar
-
-
-def open_archive(path: Path, scratch: Path, encoding: str = "") -> Archive:
-    """Recognise an archive by what it holds, not by its name.
-
-    Args:
-        path: a folder, a zip, or a tar (plain, gzip, bzip2 or xz).
-        scratch: where a compressed tar is unpacked to a plain one.
-        encoding: of file names that are not UTF-8.
-
-    Raises:
-        GanflowError: it does not exist, is none of these, or is damaged.
-    """
-    if path.is_dir():
-        return Folder(path, encoding)
-    if not path.exists():
-        raise GanflowError(f"{path} does not exist")
-    try:
-        if zipfile.is_zipfile(path):
-            return Zip(path, encoding)
-        with path.open("rb") as file:
-            start = file.read(6)
-        unpack = next((opener for magic, opener in PACKED.items() if start.startswith(magic)), None)
-        plain = _unpack(unpack, path, scratch / "archive.tar") if unpack else path
-        if tarfile.is_tarfile(plain):
-            return Tar(plain, encoding)
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        raise GanflowError(f"{path} is damaged: {error}") from None
-    raise GanflowError(f"{path} is no folder, zip or tar (plain, .gz, .bz2, .xz)")
-
-
 def list_files(archive: Archive, path: Path) -> Listing:
     """The archive's files; ``path`` is its name in the error.
 
@@ -239,18 +215,12 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _unpack(opener: Any, packed: Path, target: Path) -> Path:
-    with opener(packed) as source, target.open("wb") as file:
-        shutil.copyfileobj(source, file, 2**20)
-    return target
-
-
 def _open_zip(path: Path) -> zipfile.ZipFile:
     status = path.stat()
     return _cached_zip(path, status.st_mtime_ns, status.st_size)
 
 
-@functools.lru_cache(maxsize=1)  # reading the directory of a zip with 60,000 members takes about half a second
+@functools.lru_cache(maxsize=4)  # reading the directory of a zip with 60,000 members takes about half a second
 def _cached_zip(path: Path, mtime_ns: int, size: int) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 

@@ -50,12 +50,16 @@ def place(parts: list[Parts], named: Mapping[str, list[str]], test: str, keep: i
     return placed
 
 
-def unwrap(parts: list[Parts], keep: int) -> tuple[list[Parts], str]:
-    """Take the folders away that hold everything, but one that is called as a split is; name the last one taken."""
+def unwrap(parts: list[Parts], keep: int, whole: bool = False) -> tuple[list[Parts], str]:
+    """Take the folders away that hold everything, until one is called as a split is, or ``whole``.
+
+    Returns:
+        What is left, and the last folder taken where nothing but files is left.
+    """
     taken = ""
     while min(map(len, parts)) > keep and len({p[0] for p in parts}) == 1:
         role = role_of(parts[0][0])
-        if role is not None and role.plain:
+        if role is not None and role.plain and not whole:
             break
         taken, parts = parts[0][0], [p[1:] for p in parts]
     return parts, taken if taken and max(map(len, parts)) == 1 else ""
@@ -69,7 +73,9 @@ def _by_name(parts: list[Parts], test: str) -> Placed | None:
             continue
         if level and len(deep) < len(parts):
             beside = next(p for p in parts if len(p) <= level + 1)
-            below = f"{deep[0][0]}/ has splits below it, and {len(parts) - len(deep):,} images lie elsewhere"
+            others = len(parts) - len(deep)
+            lie = "1 image lies" if others == 1 else f"{others:,} images lie"
+            below = f"{deep[0][0]}/ has splits below it, and {lie} elsewhere"
             why = f"{below}, such as {'/'.join(beside)}; data.splits={{train:.}} takes no folder for a split"
             raise ConfigError("data.splits", "{}", why)
         return _sorted_out(parts, level, chosen)
@@ -105,7 +111,8 @@ def _as_named(parts: list[Parts], inner: list[Parts], named: Mapping[str, list[s
         if folders.keys() <= seen:
             return _taken(candidate, level, folders, named)
     tops = sorted({p[0] for p in inner if len(p) > 1})
-    missing = next(name for names in named.values() for name in names if _split_path(name) not in seen)
+    seen = {p[:n] for p in [*parts, *inner] for n in range(len(p))}
+    missing = next((n for names in named.values() for n in names if _split_path(n) not in seen), named[TRAIN][0])
     there = f"there are {', '.join(f'{name}/' for name in tops[:5])}" if tops else "there are no folders"
     raise ConfigError("data.splits", dict(named), f"names a folder {missing}/ that holds no images; {there}")
 
@@ -140,7 +147,7 @@ def _peel(placed: Placed, keep: int) -> None:
             for i in members:
                 placed.inner[i] = placed.inner[i][1:]
     every = [i for members in placed.members.values() for i in members]
-    left, wrapper = unwrap([placed.inner[i] for i in every], keep)
+    left, wrapper = unwrap([placed.inner[i] for i in every], keep, whole=True)
     for i, name in zip(every, left, strict=True):
         placed.inner[i] = name
     placed.wrapper = wrapper or placed.wrapper

@@ -88,6 +88,35 @@ def test_idx_names_with_a_dot_and_a_prefix_are_found(tmp_path: Path) -> None:
     assert len(Dataset.open(tmp_path / "data", "test")) == 10
 
 
+@pytest.mark.parametrize(
+    "ids", [list(range(1, 27)), [3, 8], [0, 255], [7]], ids=["letters", "two of ten", "far apart", "only one"]
+)
+def test_idx_labels_begin_anywhere_and_may_have_gaps(ids: list[int], tmp_path: Path) -> None:
+    folder = write_idx(tmp_path / "in", train=60, test=30)
+    labels = {split: np.array(ids, np.uint8)[np.arange(n) % len(ids)] for split, n in (("train", 60), ("t10k", 30))}
+    for split, its in labels.items():
+        (folder / f"{split}-labels-idx1-ubyte").write_bytes(idx_bytes(its))
+    report = prepare(source("idx", folder), tmp_path / "data")
+    for split, its in (("train", labels["train"]), ("test", labels["t10k"])):
+        data = Dataset.open(tmp_path / "data", split)
+        assert data.classes == [str(k) for k in ids]
+        assert [int(data.classes[k]) for k in np.asarray(data.labels)] == its.tolist()
+        assert min(report["splits"][split]["per_class"].values()) > 0
+    assert report["understood"] == {
+        "splits": {"train": "train-images-idx3-ubyte", "test": "t10k-images-idx3-ubyte"},
+        "labels": "the labels files",
+        "warnings": [],
+    }
+
+
+def test_an_idx_label_that_train_lacks_is_told_with_those_that_it_has(tmp_path: Path) -> None:
+    folder = write_idx(tmp_path / "in")
+    for split, its in (("train", [1, 2, 3, 5] * 10), ("t10k", [4] * 10)):
+        (folder / f"{split}-labels-idx1-ubyte").write_bytes(idx_bytes(np.array(its, np.uint8)))
+    line = refused("idx", folder, tmp_path)
+    assert line == f"{folder}/t10k-labels-idx1-ubyte: label 4, train has 1..3, 5 only"
+
+
 def test_idx_without_a_test_split_has_none(tmp_path: Path) -> None:
     folder = write_idx(tmp_path / "in")
     for path in folder.glob("t10k*"):

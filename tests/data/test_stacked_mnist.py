@@ -62,3 +62,13 @@ def test_options_that_cannot_be_are_refused() -> None:
         source("stacked_mnist")
     with pytest.raises(ConfigError, match=r"data\.count=0: must be at least 1"):
         source("stacked_mnist", "here", count=0)
+
+
+def test_digits_of_two_places_keep_names_of_their_own(tmp_path: Path) -> None:
+    folder = write_idx(tmp_path / "in")
+    for split, count in (("train", 40), ("t10k", 10)):
+        labels = np.array([1, 11], np.uint8)[np.arange(count) % 2]
+        (folder / f"{split}-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
+    prepare(source("stacked_mnist", folder, count=50, test_count=20), tmp_path / "data")
+    names = ["1-1-1", "1-1-11", "1-11-1", "1-11-11", "11-1-1", "11-1-11", "11-11-1", "11-11-11"]
+    assert Dataset.open(tmp_path / "data").classes == names

@@ -11,7 +11,8 @@ import numpy as np
 
 from ganflow.component import component
 from ganflow.data import labels, splits
-from ganflow.data.archive import Archive, File, check_here, list_files, open_archive, read_file
+from ganflow.data.archive import Archive, File, check_here, list_files, read_file
+from ganflow.data.archives import open_source
 from ganflow.data.dataset import Facts
 from ganflow.data.decode import Frame, Header, UnreadableImageError, decode, header
 from ganflow.data.filenames import check_encoding
@@ -56,7 +57,7 @@ class ImageFolder(Frame):
         Raises:
             GanflowError: no images, a damaged archive, or folders that do not tell which class an image has.
         """
-        archive = open_archive(root, scratch, self.encoding)
+        archive = open_source(root, scratch, self.encoding)
         listing = list_files(archive, root)
         kept, ignored = usable([file.name for file in listing.files])
         if not kept:
@@ -95,7 +96,8 @@ class ImageFolder(Frame):
         ignored += Counter()  # drops what is zero
         if not stated.missing:
             return layout
-        missing = f"{stated.where} lists {len(stated.missing):,} images that are not there, such as {stated.missing[0]}"
+        count = "1 image that is" if len(stated.missing) == 1 else f"{len(stated.missing):,} images that are"
+        missing = f"{stated.where} lists {count} not there, such as {stated.missing[0]}"
         if self.on_bad_image != "skip":
             raise ConfigError("data.path", self.path, f"{missing}; data.on_bad_image=skip goes on without them")
         warnings = [*layout.understood.warnings, missing]
