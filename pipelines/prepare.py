@@ -9,10 +9,11 @@ from pathlib import Path
 
 from ganflow import component, config, parts, storage
 from ganflow.cluster.decode import ray_map
+from ganflow.data import summary
 from ganflow.data.dataset import Facts
 from ganflow.data.prepare import prepare
 from ganflow.files import write_whole
-from ganflow.terminal import entry_point
+from ganflow.terminal import entry_point, tell
 
 DATA, REPORT = Path("data"), Path("reports/prepare.json")
 
@@ -28,6 +29,8 @@ def main() -> None:
     source = component.build("source", params.data, "data")
     report = prepare(source, DATA, locate=storage.localize, check=check, mapper=ray_map(params.cluster))
     write_whole(REPORT, json.dumps(report, indent=2) + "\n")
+    for line in summary.lines(report):
+        tell(line)
 
 
 if __name__ == "__main__":

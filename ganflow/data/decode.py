@@ -3,15 +3,15 @@
 Shapes: B images, C channels (1 grey, 3 RGB), H, W pixels.
 """
 
-import io
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from ganflow.data.dataset import Images
+from ganflow.data.depth import Deep, deep, scale_transparent_grey
+from ganflow.data.formats import MAX_PIXELS, UnreadableImageError, open_image
+from ganflow.data.ranges import Ranges, Scale, Seen
 from ganflow.errors import ConfigError, require
 
 FILTERS = {
@@ -21,10 +21,20 @@ FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
 }
 GREY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
-
-
-class UnreadableImageError(Exception):
-    """An image that cannot be decoded; its text says why in a few words."""
+FORMS = {"1": "1-bit", "P": "palette", "PA": "palette", "L": "8-bit grey", "LA": "8-bit grey", "La": "8-bit grey"}
+FORMS |= {"RGB": "8-bit RGB", "RGBA": "8-bit RGB", "RGBa": "8-bit RGB"}
+BACKGROUNDS = {"white": 255, "black": 0}
+REFUSE = "refuse"
+TRANSPARENT, FIRST, TURNED = "transparent", "first of several frames", "turned upright as EXIF says"
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclass(frozen=True)
@@ -75,45 +85,70 @@ class Frame:
         return image
 
 
-def header(raw: bytes) -> Header:
+@dataclass(frozen=True)
+class Conversion:
+    """How pixels of any kind become opaque ones of 8 bits."""
+
+    background: str = "white"  # under transparent pixels, one of BACKGROUNDS or REFUSE
+    max_pixels: int = MAX_PIXELS
+    ranges: Ranges = field(default_factory=Ranges)
+
+
+AS_USUAL = Conversion()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image, and what it was before."""
+
+    pixels: Images  # uint8 (C, H, W)
+    form: str  # such as "8-bit RGB"
+    notes: list[str]  # of TRANSPARENT, FIRST and TURNED
+    seen: dict[Scale, Seen]  # its values, if they had more than 8 bits
+
+
+def header(raw: bytes, max_pixels: int = MAX_PIXELS) -> Header:
     """Size and colour of an image file, without decoding its pixels.
 
     Raises:
-        UnreadableImageError: it is no image, or its header is damaged.
+        UnreadableImageError: it is not an image, its header is damaged, or it is too large.
     """
-    try:
-        with Image.open(io.BytesIO(raw)) as image:
-            return Header(image.width, image.height, _is_grey(image))
-    except MemoryError:
-        raise
-    except Exception as error:  # on damaged files Pillow's plugins raise nearly anything
-        raise UnreadableImageError(_reason(raw, error)) from None
+    with open_image(raw, max_pixels) as image:
+        return Header(image.width, image.height, _is_grey(image))
 
 
-def decode(raw: bytes, channels: int, frame: Frame) -> Images:
-    """Decode one image file: upright by its EXIF orientation, alpha composited over white, 16 bits scaled to 8.
+def decode(raw: bytes, channels: int, frame: Frame, conversion: Conversion = AS_USUAL) -> Picture:
+    """Decode one image file: opaque, of 8 bits, upright by its EXIF orientation; of several frames the first.
 
     Args:
         raw: the file's bytes.
         channels: 1 for grey (ITU-R 601-2 luma), 3 for RGB.
-        frame: crop and resize.
-
-    Returns:
-        uint8 (C, H, W); H and W differ only if the frame leaves them as they are.
+        frame: crop and resize; H and W differ only if it leaves them as they are.
+        conversion: ranges, background and the largest size.
 
     Raises:
-        UnreadableImageError: it is no image, is damaged or truncated, or has pixels without an agreed range.
+        UnreadableImageError: it is not an image, is damaged, truncated or too large, or transparent where that is
+            refused.
     """
-    try:
-        with Image.open(io.BytesIO(raw)) as image:
+    with open_image(raw, conversion.max_pixels) as image:
+        several = getattr(image, "is_animated", False)  # only formats with frames have it, as Pillow documents
+        values = deep(image, raw)
+        if values:
+            form, transparent, seen = values.form, values.transparent, values.seen()
+            flat = _scaled(values, conversion)
+        else:
             image.load()
-            ImageOps.exif_transpose(image, in_place=True)
-            flat = frame.square(flatten(image, channels))
-    except MemoryError:
-        raise
-    except Exception as error:  # on damaged files Pillow's plugins raise nearly anything
-        raise UnreadableImageError(_reason(raw, error)) from None
-    return to_chw(flat)
+            scale_transparent_grey(image, raw)
+            form, seen = FORMS.get(image.mode, f"8-bit {image.mode}"), dict[Scale, Seen]()
+            flat, transparent = flatten(image, conversion)
+        if transparent and conversion.background == REFUSE:
+            raise UnreadableImageError("transparent; data.background=white or black is what then lies under it")
+        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        flat = flat if turn is None else flat.transpose(turn)
+        mode = "L" if channels == 1 else "RGB"
+        flat = frame.square(flat if flat.mode == mode else flat.convert(mode))
+    notes = {TRANSPARENT: transparent, FIRST: several, TURNED: turn is not None}
+    return Picture(to_chw(flat), form, [note for note, holds in notes.items() if holds], seen)
 
 
 def to_chw(image: Image.Image) -> Images:
@@ -122,28 +157,24 @@ def to_chw(image: Image.Image) -> Images:
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
-def flatten(image: Image.Image, channels: int) -> Image.Image:
-    """Any mode to 8-bit ``L`` (1 channel) or ``RGB`` (3 channels); alpha is composited over white.
-
-    Raises:
-        ValueError: floating-point pixels, or integers beyond 16 bits: nobody knows which value is white.
-    """
-    if image.mode == "F":
-        raise ValueError("floating-point pixels have no agreed range")
-    if image.mode.startswith("I"):
-        image = _eight_bits(image)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    mode = "L" if channels == 1 else "RGB"
-    return image if image.mode == mode else image.convert(mode)
+def flatten(image: Image.Image, conversion: Conversion) -> tuple[Image.Image, bool]:
+    """An image of 8 bits or fewer, composited over the background, and whether it was transparent anywhere."""
+    if not image.has_transparency_data:
+        return image, False
+    rgba = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+    under = Image.new("RGBA", image.size, (_background(conversion),) * 3 + (255,))
+    return Image.alpha_composite(under, rgba), rgba.getchannel("A").getextrema()[0] != 255
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    values: NDArray[Any] = np.asarray(image).astype(np.int64)
-    if values.size and (values.min() < 0 or values.max() > 65535):
-        raise ValueError("integer pixels beyond 16 bits have no agreed range")
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))  # 65535 = 255 · 257
+def _scaled(values: Deep, conversion: Conversion) -> Image.Image:
+    pixels = values.eight_bits(conversion.ranges, _background(conversion) / 255.0)
+    if pixels.shape[2] == 4:
+        return Image.fromarray(pixels, "CMYK")
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+
+
+def _background(conversion: Conversion) -> int:
+    return BACKGROUNDS.get(conversion.background, BACKGROUNDS["white"])
 
 
 def _is_grey(image: Image.Image) -> bool:
@@ -151,11 +182,3 @@ def _is_grey(image: Image.Image) -> bool:
         palette = np.array(image.getpalette("RGB") or []).reshape(-1, 3)
         return bool((palette == palette[:, :1]).all())
     return image.mode in GREY_MODES
-
-
-def _reason(raw: bytes, error: Exception) -> str:
-    if not raw:
-        return "empty file"
-    if isinstance(error, UnidentifiedImageError):
-        return "not an image"
-    return " ".join(str(error).split()) or type(error).__name__

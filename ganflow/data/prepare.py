@@ -1,5 +1,6 @@
 """From a source to a data set on disk. Knows no Ray and no S3: whoever calls hands them in."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -11,8 +12,10 @@ import numpy as np
 from ganflow.data.dataset import Facts, Labels
 from ganflow.data.shards import SHARD_BYTES, SplitWriter, Workplace, workplace, write_manifest
 from ganflow.data.source import Bad, Content, Decode, Decoded, Items, Source
+from ganflow.data.summary import warnings
+from ganflow.data.tally import Tally
 from ganflow.errors import GanflowError
-from ganflow.progress import Advance, Progress, progress
+from ganflow.progress import Progress, progress
 
 PARALLEL_ABOVE = 4096  # images that need decoding; fewer are done before a cluster is up
 BATCH_IMAGES = 256
@@ -74,7 +77,7 @@ def prepare(
 
     Returns:
         The report: facts, classes, counts per split and class, skipped and ignored files, how the source was
-        read, digest, seconds.
+        read, what its pixels were, warnings, digest, seconds.
 
     Raises:
         GanflowError: the source is empty, damaged or contradicts itself, or holds unreadable images.
@@ -84,26 +87,45 @@ def prepare(
         content = source.read(locate(source.path, place.scratch), place.scratch)
         check(content.facts)
         many = content.costly and _count(content) > PARALLEL_ABOVE
-        with show(_count(content)) as advance:
-            splits, bad = _write(content, place, mapper if many else serial_map, advance, shard_bytes)
-        manifest = write_manifest(place.data, content.facts, content.classes, splits, content.recipe)
-    return {
+        how = mapper if many else serial_map
+        written = _write(content, place, how, show, shard_bytes)
+        if again := _by_other_ranges(content, written.tally):
+            content = again
+            _clear(place.data)
+            written = _write(content, place, how, show, shard_bytes)
+        manifest = write_manifest(place.data, content.facts, content.classes, written.splits, content.recipe)
+    report = {
         "source": {**content.recipe, "path": source.path},
         "facts": content.facts.stated(),
-        "splits": {name: _tally(split, content.classes) for name, split in splits.items()},
-        "skipped": [asdict(b) for b in bad],
+        "splits": {name: _counts(split, content.classes) for name, split in written.splits.items()},
+        "skipped": [asdict(b) for b in written.bad],
         "ignored": content.ignored,
         "understood": asdict(content.understood),
+        "pixels": written.tally.report(content.ranges),
         "digest": manifest["digest"],
         "seconds": round(time.monotonic() - start, 2),
     }
+    return report | {"warnings": warnings(report)}
+
+
+def _by_other_ranges(content: Content, tally: Tally) -> Content | None:
+    """The content decoded by the ranges that its values ask for; None where it was."""
+    ranges = content.ranges.settle(tally.seen)
+    if content.with_ranges is None or ranges.agrees(content.ranges, tally.seen):
+        return None
+    return content.with_ranges(ranges)
+
+
+def _clear(folder: Path) -> None:
+    for inner in folder.iterdir():
+        shutil.rmtree(inner)
 
 
 def _count(content: Content) -> int:
     return sum(len(split.items) for split in content.splits.values())
 
 
-def _tally(split: dict[str, Any], classes: list[str]) -> dict[str, Any]:
+def _counts(split: dict[str, Any], classes: list[str]) -> dict[str, Any]:
     per_class = dict(zip(classes, split["per_class"], strict=False))
     return {"count": split["count"], "shards": len(split["shards"]), "per_class": per_class}
 
@@ -119,16 +141,23 @@ def jobs_of(content: Content) -> list[Job]:
     ]
 
 
-def _write(
-    content: Content, place: Workplace, mapper: Mapper, advance: Advance, shard_bytes: int
-) -> tuple[dict[str, dict[str, Any]], list[Bad]]:
+@dataclass(frozen=True)
+class _Written:
+    splits: dict[str, dict[str, Any]]  # of the manifest
+    bad: list[Bad]
+    tally: Tally
+
+
+def _write(content: Content, place: Workplace, mapper: Mapper, show: Progress, shard_bytes: int) -> _Written:
     writers = {name: SplitWriter(place.data, name, content.facts, shard_bytes) for name in content.splits}
-    jobs, bad = jobs_of(content), []
-    for job, decoded in zip(jobs, mapper(jobs), strict=True):
-        bad += decoded.bad
-        if content.skip_bad or not bad:
-            writers[job.split].add(decoded.images, np.asarray(job.labels)[decoded.kept])
-        advance(len(job.items))
+    jobs, bad, tally = jobs_of(content), list[Bad](), Tally()
+    with show(_count(content)) as advance:
+        for job, decoded in zip(jobs, mapper(jobs), strict=True):
+            bad += decoded.bad
+            tally += decoded.tally
+            if content.skip_bad or not bad:
+                writers[job.split].add(decoded.images, np.asarray(job.labels)[decoded.kept])
+            advance(len(job.items))
     bad.sort(key=lambda b: b.file)
     if bad and not content.skip_bad:
         raise GanflowError(f"{_name(bad)}; data.on_bad_image=skip leaves them out")
@@ -136,7 +165,7 @@ def _write(
     empty = [name for name, split in splits.items() if not split["count"]]
     if empty:
         raise GanflowError(f"no image is left in split {empty[0]}: {_name(bad)}")
-    return splits, bad
+    return _Written(splits, bad, tally)
 
 
 def _name(bad: list[Bad]) -> str:

@@ -16,6 +16,8 @@ from PIL import Image
 
 from ganflow.data.dataset import Facts, Images, Labels
 from ganflow.data.decode import Frame, to_chw
+from ganflow.data.ranges import Ranges
+from ganflow.data.tally import Tally
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Decoded:
     images: Images  # (B', C, H, W) of the facts' type, in the order of the items
     kept: NDArray[np.bool_]  # (B,): which items they come from; B' of them hold
     bad: list[Bad] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)  # of the images that were files
 
 
 Items = Sequence[Any] | NDArray[Any]
@@ -69,6 +72,8 @@ class Content:
     skip_bad: bool = False  # leave unreadable images out instead of failing
     ignored: dict[str, int] = field(default_factory=dict)  # files that are no images of this data set, by kind
     understood: Understood = field(default_factory=Understood)
+    ranges: Ranges = field(default_factory=Ranges)  # of images with more than 8 bits
+    with_ranges: "Callable[[Ranges], Content] | None" = None  # this content, decoded by other ranges
 
 
 class Source(Protocol):

@@ -14,10 +14,13 @@ from ganflow.data import labels, splits
 from ganflow.data.archive import Archive, File, check_here, list_files, read_file
 from ganflow.data.archives import open_source
 from ganflow.data.dataset import Facts
-from ganflow.data.decode import Frame, Header, UnreadableImageError, decode, header
+from ganflow.data.decode import BACKGROUNDS, REFUSE, Conversion, Frame, Header, decode, header
 from ganflow.data.filenames import check_encoding
+from ganflow.data.formats import MAX_PIXELS, UnreadableImageError
 from ganflow.data.layout import AUTO, LABELS, Layout, Reading, arrange, check_share, usable
+from ganflow.data.ranges import Ranges, check_range
 from ganflow.data.source import Bad, Content, Decoded, Items, Split
+from ganflow.data.tally import Tally
 from ganflow.errors import ConfigError, GanflowError, require
 
 OUTCOMES = ("error", "skip")
@@ -31,6 +34,9 @@ class ImageFolder(Frame):
     path: str = ""  # the folder, zip or tar, or a folder of those; local or s3://
     channels: int = 0  # 1 grey, 3 RGB; 0: 1 if the headers of all images say grey, else 3
     on_bad_image: str = "error"  # error | skip: leave unreadable images out and list them in the report
+    range: Any = AUTO  # of pixels with more than 8 bits: auto | WHITE | [BLACK, WHITE]; docs/data.md
+    background: str = "white"  # white | black | refuse: under transparent pixels
+    max_pixels: int = MAX_PIXELS  # of an image; a larger one is not decoded
     test_share: float = 0.1  # held out of every class when there is no test folder
     labels: str = AUTO  # auto: dataset.json, .cls or .json files, else folders | folders: by these alone | none
     splits: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(("train", "test"), ""))  # FOLDER, a list, or .
@@ -43,6 +49,10 @@ class ImageFolder(Frame):
         require(self.channels in (0, 1, 3), "channels", self.channels, "1 (grey), 3 (RGB) or 0 (what the images are)")
         require(self.on_bad_image in OUTCOMES, "on_bad_image", self.on_bad_image, f"one of {', '.join(OUTCOMES)}")
         require(self.labels in LABELS, "labels", self.labels, f"one of {', '.join(LABELS)}")
+        grounds = [*BACKGROUNDS, REFUSE]
+        require(self.background in grounds, "background", self.background, f"one of {', '.join(grounds)}")
+        require(self.max_pixels > 0, "max_pixels", self.max_pixels, "must be at least 1")
+        check_range(self.range)
         check_share(self.test_share)
         check_encoding(self.encoding)
         self._reading = Reading(self.test_share, self.labels, splits.checked(self.splits), self.test)
@@ -66,20 +76,32 @@ class ImageFolder(Frame):
         images = [listing.files[i] for i in kept]
         layout = self._arrange(archive, listing.files, images, ignored)
         facts = self._facts(archive, images, len(layout.classes))
-        job = Files(archive, Frame(self.resize, self.crop, self.filter), facts)
         warnings = [*listing.warnings, *layout.understood.warnings]
-        return Content(
+        content = Content(
             facts=facts,
             classes=layout.classes,
             splits={
-                name: Split([images[i] for i in at], numbers, job) for name, (at, numbers) in layout.splits.items()
+                name: Split([images[i] for i in at], numbers, self._job(archive, facts, Ranges(self.range)))
+                for name, (at, numbers) in layout.splits.items()
             },
             recipe={"name": "image_folder", **{k: v for k, v in asdict(self).items() if k != "path"}},
             costly=True,
             skip_bad=self.on_bad_image == "skip",
             ignored=dict(sorted(ignored.items())),
             understood=replace(layout.understood, warnings=warnings),
+            ranges=Ranges(self.range),
         )
+
+        def with_ranges(ranges: Ranges) -> Content:
+            job = self._job(archive, facts, ranges)
+            splits = {name: replace(split, decode=job) for name, split in content.splits.items()}
+            return replace(content, splits=splits, ranges=ranges)
+
+        return replace(content, with_ranges=with_ranges)
+
+    def _job(self, archive: Archive, facts: Facts, ranges: Ranges) -> "Files":
+        frame = Frame(self.resize, self.crop, self.filter)
+        return Files(archive, frame, facts, Conversion(self.background, self.max_pixels, ranges))
 
     def _arrange(self, archive: Archive, files: list[File], images: list[File], ignored: Counter[str]) -> Layout:
         try:
@@ -104,21 +126,24 @@ class ImageFolder(Frame):
         return replace(layout, understood=replace(layout.understood, warnings=warnings))
 
     def _facts(self, archive: Archive, images: list[File], num_classes: int) -> Facts:
-        headers = _headers(archive, images)
+        unreadable: list[str] = []
+        headers = _headers(archive, images, self.max_pixels, unreadable)
         name, first = next(headers, ("", None))
         if first is None:
-            raise ConfigError("data.path", self.path, f"none of its {len(images)} images can be read")
+            raise ConfigError("data.path", self.path, f"none of its {len(images)} images can be read: {unreadable[0]}")
         colour = not first.grey or (not self.channels and any(not h.grey for _, h in headers))
         return Facts(self.side(first.width, first.height, name), self.channels or (3 if colour else 1), num_classes)
 
 
-def _headers(archive: Archive, images: list[File]) -> Iterator[tuple[str, Header]]:
-    """Name and header of every image whose header can be read."""
+def _headers(
+    archive: Archive, images: list[File], max_pixels: int, unreadable: list[str]
+) -> Iterator[tuple[str, Header]]:
+    """Name and header of every image whose header can be read; of the others, which and why."""
     for file in images:
         try:
-            yield file.name, header(_read(archive, file))
-        except UnreadableImageError:
-            continue
+            yield file.name, header(_read(archive, file), max_pixels)
+        except UnreadableImageError as error:
+            unreadable.append(f"{file.name} ({error})")
 
 
 def _read(archive: Archive, file: File) -> bytes:
@@ -135,23 +160,25 @@ class Files:
     archive: Archive
     frame: Frame
     facts: Facts
+    conversion: Conversion
 
     def __call__(self, items: Items) -> Decoded:
         check_here(self.archive)
-        images, bad = [], []
+        images, bad, tally = [], [], Tally()
         kept = np.zeros(len(items), dtype=bool)
         for i, file in enumerate(items):
             try:
-                image = decode(_read(self.archive, file), self.facts.channels, self.frame)
+                picture = decode(_read(self.archive, file), self.facts.channels, self.frame, self.conversion)
             except UnreadableImageError as error:
                 bad.append(Bad(file.name, str(error)))
                 continue
-            self._check_size(file.name, image.shape[2], image.shape[1])
-            images.append(image)
+            self._check_size(file.name, picture.pixels.shape[2], picture.pixels.shape[1])
+            images.append(picture.pixels)
+            tally.add(picture)
             kept[i] = True
         side = self.facts.resolution
         stacked = np.stack(images) if images else np.empty((0, self.facts.channels, side, side), dtype=np.uint8)
-        return Decoded(stacked, kept, bad)
+        return Decoded(stacked, kept, bad, tally)
 
     def _check_size(self, name: str, width: int, height: int) -> None:
         side = self.facts.resolution
