@@ -4,9 +4,20 @@
 class GanflowError(Exception):
     """Bad input or a bad surrounding, told in one line. Entry points print it without a traceback."""
 
+    status = 2  # of the process that it ends
+
 
 class StoppedError(GanflowError):
-    """Somebody asked for an end, and what was done so far is kept."""
+    """A signal asked for an end, and what was done so far is kept.
+
+    Args:
+        message: the line.
+        signal: its name.
+    """
+
+    def __init__(self, message: str, signal: str) -> None:
+        super().__init__(message)
+        self.status = 130 if signal == "SIGINT" else 2
 
 
 class ConfigError(GanflowError):

@@ -136,7 +136,6 @@ class Bar(View):
             self._show()
 
     def close(self, finished: bool = True) -> None:
-        """End it, with a last line of how much was done unless an error follows."""
         with SCREEN.lock:
             if not SCREEN.close(self):
                 return
@@ -215,8 +214,7 @@ class Waiting(View):
         elif silent >= LINE_EVERY_S:
             SCREEN.write(line)
 
-    def close(self) -> None:
-        """End it."""
+    def close(self, finished: bool = True) -> None:
         SCREEN.close(self)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import inspect
+import os
 import shlex
 import sys
 import threading
@@ -12,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from ganflow.errors import GanflowError
+from ganflow.interrupts import ending, interruptible
 from ganflow.redaction import redact
 
 TICK_S = 1.0
@@ -28,6 +30,10 @@ class View(ABC):
     @abstractmethod
     def tick(self, last: bool) -> None:
         """Called every :data:`TICK_S`; ``last`` says that no open view was opened later."""
+
+    @abstractmethod
+    def close(self, finished: bool = True) -> None:
+        """End it; ``finished``: it came to its end, and may say so."""
 
 
 class Screen:
@@ -80,6 +86,12 @@ class Screen:
                 self._views.remove(view)
             return ticked
 
+    def end(self) -> None:
+        """Close all views: the command was stopped."""
+        with self.lock:
+            for view in reversed(self._views.copy()):
+                view.close(finished=False)
+
     def _run(self) -> None:
         while True:
             time.sleep(TICK_S)
@@ -96,7 +108,9 @@ SCREEN = Screen()
 
 
 def entry_point(main: Callable[..., None]) -> Callable[..., None]:
-    """Let ``main`` take a command line's arguments, and end a :class:`GanflowError` as one line and exit status 2.
+    """Let ``main`` take a command line's arguments, and end a :class:`GanflowError` or a signal as one line.
+
+    It needs little itself: what ``main`` imports when it runs can be interrupted without a traceback.
 
     ``--help`` shows what stands at the top of its file. What ``main`` does not take is refused, not passed over.
     """
@@ -106,16 +120,23 @@ def entry_point(main: Callable[..., None]) -> Callable[..., None]:
         if {"-h", "--help"} & set(arguments):
             print(inspect.getdoc(inspect.getmodule(main)))
             return
-        try:
-            _check(main, arguments)
-            main(*arguments)
-        except GanflowError as error:
-            if error.__cause__ is not None:  # a defect below, that its line alone would not explain
-                traceback.print_exception(error.__cause__)
-            tell(str(error))
-            raise SystemExit(2) from None
+        with interruptible(_stop, os.path.dirname(inspect.unwrap(main).__code__.co_filename)):
+            try:
+                _check(main, arguments)
+                with ending():
+                    main(*arguments)
+            except GanflowError as error:
+                if error.__cause__ is not None:  # a defect below, that its line alone would not explain
+                    traceback.print_exception(error.__cause__)
+                tell(str(error))
+                raise SystemExit(error.status) from None
 
     return run
+
+
+def _stop(line: str) -> None:
+    SCREEN.end()
+    tell(line)
 
 
 def _check(main: Callable[..., None], arguments: Sequence[str]) -> None:

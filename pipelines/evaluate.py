@@ -6,28 +6,33 @@ It takes no arguments: `params.yaml` says what it does, and `ganflow config comp
 import sys
 from pathlib import Path
 
-from ganflow import config
-from ganflow.cluster.evaluate import evaluate
-from ganflow.cluster.supply import supply
-from ganflow.generator import FILE
-from ganflow.progress import Bars
-from ganflow.report import files
+from ganflow.progress import doing
 from ganflow.terminal import entry_point
-from ganflow.tracking import lineage
 
 DATA, MODEL, REPORTS = Path("data"), Path("model"), Path("reports")
 SHOWN = ("fid", "kid", "coverage", "modes", "high_quality", "reverse_kl", "memorisation_p")
 
 
 @entry_point
+@doing("evaluate: working")
 def main() -> None:
     """Figures with their intervals and protocol: samples, reference split, extractor; and what people look at."""
+    from ganflow import config
+    from ganflow.cluster.evaluate import evaluate
+    from ganflow.cluster.supply import supply
+    from ganflow.generator import FILE
+    from ganflow.interrupts import held
+    from ganflow.progress import Bars
+    from ganflow.report import files
+    from ganflow.tracking import lineage
+
     params = config.load()
     supplied = supply(params.cluster, DATA)
     with Bars() as bars:
         found = evaluate(params, f"{params.register.name}-evaluate", MODEL / FILE, supplied, bars)
     record = lineage.RunRecord.read(MODEL / lineage.FILE)
-    files.write(found, REPORTS, params.register.name, lineage.summary(record))
+    with held():
+        files.write(found, REPORTS, params.register.name, lineage.summary(record))
     shown = ", ".join(f"{name} {value:.4g}" for name, value in found.figures.items() if name in SHOWN)
     p = found.protocol
     print(f"evaluate: {shown} over {p['samples']} samples against {p['reference']}, by {p['extractor']}")

@@ -7,20 +7,24 @@ import json
 import sys
 from pathlib import Path
 
-from ganflow import component, config, parts, storage
-from ganflow.cluster.decode import ray_map
-from ganflow.data import summary
-from ganflow.data.dataset import Facts
-from ganflow.data.prepare import prepare
-from ganflow.files import write_whole
-from ganflow.terminal import entry_point, tell
+from ganflow.progress import doing
+from ganflow.terminal import entry_point
 
 DATA, REPORT = Path("data"), Path("reports/prepare.json")
 
 
 @entry_point
+@doing("prepare: working")
 def main() -> None:
     """Prepare the data set that ``params.yaml`` asks for, unless the networks cannot make such images."""
+    from ganflow import component, config, parts, storage
+    from ganflow.cluster.decode import ray_map
+    from ganflow.data import summary
+    from ganflow.data.dataset import Facts
+    from ganflow.data.prepare import prepare
+    from ganflow.files import write_whole
+    from ganflow.terminal import tell
+
     params = config.load()
 
     def check(facts: Facts) -> None:

@@ -5,14 +5,17 @@ It takes no arguments: `params.yaml` says what it does, and `ganflow config comp
 
 import sys
 
-from ganflow import config
+from ganflow.progress import doing
 from ganflow.terminal import entry_point
-from ganflow.tracking import checkout
 
 
 @entry_point
+@doing("register: working")
 def main() -> None:
     """Register ``model/`` with its figures and write which version it is."""
+    from ganflow import config
+    from ganflow.tracking import checkout
+
     print(checkout.line(checkout.register(config.load(), insist=False)))
 
 

@@ -10,7 +10,8 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from ganflow import cli, generator, images
+from ganflow import generator, images
+from ganflow.cli.app import app
 from ganflow.component import GROUPS
 from ganflow.conf import store
 
@@ -22,7 +23,7 @@ def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ganflow(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.app, arguments)
+    return CliRunner().invoke(app, arguments)
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def change(**values: object) -> None:
 
 def test_help_teaches_and_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from ganflow.cli import app; app(['--help'], standalone_mode=False); "
+        "import sys; from ganflow.cli.app import app; app(['--help'], standalone_mode=False); "
         "print([m for m in ('torch', 'mlflow', 'hydra', 'omegaconf', 'numpy', 'rich') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

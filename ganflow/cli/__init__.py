@@ -1,33 +1,19 @@
-"""The `ganflow` command. What a command needs is imported when it runs: `ganflow --help` answers at once."""
+"""The `ganflow` command."""
 
-import typer
+import os
+import sys
 
-from ganflow.cli import cluster, config, registry, samples, serving
+from ganflow.starting import end_at_once
+
+if os.path.basename(sys.argv[0]) in ("ganflow", "-m"):
+    end_at_once()
+
 from ganflow.terminal import entry_point
-
-# No rich markup: importing rich would take most of the time of `--help`.
-app = typer.Typer(
-    name="ganflow",
-    help="""Train GANs as a pipeline: `dvc repro` runs it, this command does what surrounds it.
-
-\b
-Examples:
-  ganflow config compose training.kimg=100 gan/loss=minimax
-  dvc repro
-  ganflow generate --model models:/ganflow-digits@challenger -n 64 --seed 7 --out grid.png
-""",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.add_typer(config.app, name="config")
-for group in (samples, registry, serving, cluster):
-    app.add_typer(group.app)  # without a name: its commands are this one's
 
 
 @entry_point
 def main() -> None:
     """Run the command line."""
+    from ganflow.cli.app import app
+
     app()

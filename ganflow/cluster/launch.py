@@ -18,7 +18,7 @@ from ganflow.cluster.signals import signalled
 from ganflow.errors import GanflowError, StoppedError
 from ganflow.schema import Config
 from ganflow.terminal import tell
-from ganflow.training.events import Paused, Saved
+from ganflow.training.events import Paused, Saved, Started
 
 LOOK_S = 0.5  # of a worker, at whether somebody wants a pause
 
@@ -66,7 +66,7 @@ class Outcome:
     def begin(self) -> None:
         self.refused: str | None = None
         self.paused: Paused | None = None
-        self.saved = False
+        self.saved = self.training = False
 
     def __call__(self, item: Any) -> None:
         if isinstance(item, Refused):
@@ -75,6 +75,7 @@ class Outcome:
             self._places.seat(item)
         else:
             self.saved |= isinstance(item, Saved | Paused)
+            self.training |= isinstance(item, Started)
             if isinstance(item, Paused):
                 self.paused = item
             self._listener(item)
@@ -96,7 +97,7 @@ def launch(
     with session(config.cluster):
         places = Places(config.cluster, config.training.batch, config.training.microbatch)
         outcome = Outcome(listener, places)
-        with board(outcome) as desk, signalled(desk.ask) as signal:
+        with board(outcome) as desk, signalled(desk.ask, lambda: outcome.training) as signal:
             losses = 0
             while True:
                 outcome.begin()
@@ -111,7 +112,8 @@ def launch(
                     return
                 if outcome.paused and (why := signal()):
                     raise StoppedError(
-                        f"stopped after {outcome.paused.nimg:,} images by {why}; the same command goes on from there"
+                        f"stopped after {outcome.paused.nimg:,} images by {why}; the same command goes on from there",
+                        why,
                     )
                 if lost is None:
                     continue

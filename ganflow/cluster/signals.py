@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C while workers work: they save first."""
+"""SIGTERM and Ctrl-C while workers train: they save first."""
 
 import signal
 import threading
@@ -12,10 +12,14 @@ HEEDED = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
-def signalled(ask: Callable[[str], object]) -> Iterator[Callable[[], str | None]]:
+def signalled(ask: Callable[[str], object], worth: Callable[[], bool]) -> Iterator[Callable[[], str | None]]:
     """In the block the first signal calls ``ask`` with its name; a second one acts as it did before.
 
     Gives a function that names the signal, once there was one. Outside of the main thread signals stay as they are.
+
+    Args:
+        ask: lets the workers know that they should save and stop.
+        worth: says that there is something to save; until then the first signal, too, acts as it did before.
     """
     came: list[str] = []
     if threading.current_thread() is not threading.main_thread():
@@ -26,6 +30,8 @@ def signalled(ask: Callable[[str], object]) -> Iterator[Callable[[], str | None]
     def heed(number: int, frame: FrameType | None) -> None:
         for one, handler in before.items():
             signal.signal(one, handler)
+        if not worth():
+            return signal.raise_signal(number)
         name = signal.Signals(number).name
         came.append(name)
         tell(f"{name}: saving, then stopping; once more ends at once")

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ganflow.data.dataset import FORMAT, MANIFEST, Facts, Images, Labels, digest_of
 from ganflow.errors import GanflowError
 from ganflow.files import HashingFile, locked, sync_folder
+from ganflow.interrupts import held
 
 SHARD_BYTES = 256 * 2**20
 
@@ -50,7 +51,7 @@ def workplace(out: Path) -> Iterator[Workplace]:
             place.data.mkdir()
             place.scratch.mkdir()
             yield place
-            with _writing(out):
+            with _writing(out), held():
                 _publish(place.data, out, folder / "old")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

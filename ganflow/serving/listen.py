@@ -1,6 +1,5 @@
 """The way from a socket to the service, and its end by a signal: what is under way is answered first."""
 
-import contextlib
 import math
 import signal
 import socket
@@ -48,8 +47,7 @@ def server(app: Starlette, grace_s: float) -> uvicorn.Server:
 def listen(app: Starlette, listener: socket.socket, grace_s: float) -> None:
     """Serve on a socket of :func:`bind` until SIGTERM or SIGINT."""
     signal.signal(signal.SIGTERM, _end)  # uvicorn raises what ended it once more when all is answered
-    with contextlib.suppress(KeyboardInterrupt):
-        server(app, grace_s).run(sockets=[listener])
+    server(app, grace_s).run(sockets=[listener])
 
 
 def url(listener: socket.socket) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ganflow import project
 from ganflow.errors import GanflowError
+from ganflow.interrupts import held
 from ganflow.redaction import redact
 from ganflow.schema import TrackingConfig
 
@@ -198,7 +199,7 @@ def _initialising(uri: str, create: bool) -> Iterator[None]:
     if not create and not file.is_file():
         raise GanflowError(f"no MLflow store at {file}; `dvc repro` makes it, or {_WAY_OUT}{way_there()}")
     file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{file}.lock"):
+    with FileLock(f"{file}.lock"), held():  # MLflow does not go on with half of the tables
         yield
 
 
