@@ -35,6 +35,8 @@ def main() -> None:
         files.write(found, REPORTS, params.register.name, lineage.summary(record))
     shown = ", ".join(f"{name} {value:.4g}" for name, value in found.figures.items() if name in SHOWN)
     p = found.protocol
+    for note in found.notes:
+        print(f"evaluate: {note}")
     print(f"evaluate: {shown} over {p['samples']} samples against {p['reference']}, by {p['extractor']}")
     print(f"evaluate: {REPORTS / 'report.html'} shows it all")
 

@@ -132,9 +132,9 @@ def _train(values: dict[str, Any], base: Config, supply: Supply) -> None:
             tune.report({config.tune.metric: event.metrics[config.tune.metric], "nimg": nimg})
 
     samples = config.evaluation.snapshot_samples
-    names = [figures_of(config.evaluation.snapshot_metrics)[config.tune.metric]]
-    evaluator.check_enough(samples, names, "evaluation.snapshot_samples")
-    trainer.measure = lambda g: evaluator.measure(g, samples, names)
+    name = figures_of(config.evaluation.snapshot_metrics)[config.tune.metric]
+    evaluator.check_enough(samples, [name], "evaluation.snapshot_samples")
+    trainer.measure = lambda g: evaluator.measure_one(config.tune.metric, g, samples, name)
     trainer.listener = report
     try:
         trainer.fit()

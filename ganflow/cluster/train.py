@@ -50,7 +50,7 @@ def _worker(work: Work) -> None:
         supply.keep_extractors(extractors, tell)
     samples, names = config.evaluation.snapshot_samples, config.evaluation.snapshot_metrics
     evaluator.check_enough(samples, names, "evaluation.snapshot_samples")
-    trainer.measure = lambda generator: evaluator.measure(generator, samples, names)
+    trainer.measure = lambda generator: evaluator.measure(generator, samples, names, tell)
     trainer.listener = each(History(place, trainer.writer.put), work.post)
     trainer.asked = work.wish()
     trainer.resume()

@@ -44,7 +44,7 @@ def evaluate(samples: str, reference: str, overrides: Sequence[str], out: str | 
         found = measured.alone(evaluator, _samples(samples, evaluator, settings, Path(scratch, "samples")))
     if out is not None:
         write_whole(Path(out), _written(found, samples, reference, page=out.endswith(".html")))
-    return [*_lines(found.values), *(f"not measured, for it needs a generator or classes: {n}" for n in found.left_out)]
+    return [*_lines(found.figures | found.protocol), *found.notes]
 
 
 def _written(found: Measured, samples: str, reference: str, *, page: bool) -> str:

@@ -27,7 +27,7 @@ def build_evaluator(config: EvaluationConfig, data: Path, cache: Path, device: t
     Raises:
         GanflowError: the data set lacks the reference split, or is damaged; an extractor that is not to be had.
     """
-    has_test = "test" in read_manifest(data)["splits"]
+    has_test = bool(read_manifest(data)["splits"].get("test", {}).get("count"))
     train = Dataset.open(data, "train", verify=False)
     if config.reference == "test" and not has_test:
         raise GanflowError(f"{train.root} has no split 'test' to be the reference; set evaluation.reference=train")

@@ -14,15 +14,19 @@ from ganflow.data.dataset import Dataset
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.evaluation import reference
 from ganflow.evaluation.evidence import Evidence, asks_for
+from ganflow.evaluation.outcome import Outcome, lacking, outcome_of
 from ganflow.evaluation.samples import Drawn, Samples
 from ganflow.extractors.base import Extractor, Splits
 from ganflow.generator import Generator
-from ganflow.metrics import bootstrap
 from ganflow.metrics.features import Features
 from ganflow.progress import Advanced, unheard
 from ganflow.schema import EvaluationConfig
 
 SEED = 0  # of the samples: every model is measured on the same latents
+
+
+def unsaid(_: str) -> None:
+    """Tell nothing."""
 
 
 @dataclass
@@ -36,6 +40,7 @@ class Evaluator:
     device: torch.device
     listener: Callable[[Advanced], None] = unheard
     _splits: dict[str, Features] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)  # figures that were said to be left out
 
     @property
     def reference(self) -> Dataset:
@@ -44,9 +49,34 @@ class Evaluator:
         assert split is not None
         return split
 
-    def measure(self, generator: Generator, samples: int, names: Sequence[str] | None = None) -> dict[str, float]:
-        """Figures of the chosen metrics (all of the configuration's by default), by name, on every rank."""
-        return self.figures(Evidence(self, self.drawn(generator, samples)), names)
+    def measure(
+        self,
+        generator: Generator,
+        samples: int,
+        names: Sequence[str] | None = None,
+        tell: Callable[[str], None] = unsaid,
+    ) -> dict[str, float]:
+        """Figures of the chosen metrics (all of the configuration's by default), by name, on every rank.
+
+        The first time that a figure cannot be measured, rank 0 tells why.
+        """
+        found = self.outcome(Evidence(self, self.drawn(generator, samples)), names)
+        for figure in [one for one in found.left_out if one not in self._told]:
+            self._told.add(figure)
+            if distributed.rank() == 0:
+                tell(f"{figure} is not measured: {found.left_out[figure]}")
+        return found.figures
+
+    def measure_one(self, figure: str, generator: Generator, samples: int, name: str) -> dict[str, float]:
+        """The figures of one metric, among them ``figure``.
+
+        Raises:
+            GanflowError: it cannot be measured, with the reason.
+        """
+        found = self.outcome(Evidence(self, self.drawn(generator, samples)), [name])
+        if figure not in found.figures:
+            raise GanflowError(f"{figure} cannot be measured: {found.left_out[figure]}")
+        return found.figures
 
     def drawn(self, generator: Generator, samples: int) -> Drawn:
         """Samples 0 … samples − 1 of a generator, with the reference's own mix of classes.
@@ -64,7 +94,11 @@ class Evaluator:
         return Drawn(generator, SEED, samples, self._labels(generator, samples))
 
     def figures(self, evidence: Evidence, names: Sequence[str] | None = None, resamples: int = 0) -> dict[str, float]:
-        """Figures of the chosen metrics; each is computed by one rank.
+        """Figures of :meth:`outcome` alone."""
+        return self.outcome(evidence, names, resamples).figures
+
+    def outcome(self, evidence: Evidence, names: Sequence[str] | None = None, resamples: int = 0) -> Outcome:
+        """Figures of the chosen metrics, and why others are left out; each metric is computed by one rank.
 
         Args:
             evidence: the samples and what they are held against.
@@ -72,26 +106,26 @@ class Evaluator:
             resamples: of the bootstrap, for the bounds of 95 % intervals; 0 gives none.
 
         Raises:
-            GanflowError: features of which a metric makes no figure.
+            GanflowError: images that cannot be read.
         """
-        metrics = self._measurable(evidence, names)
-        evidence.prepare(name for metric in metrics.values() for name in asks_for(metric))
+        metrics, lacks = self._metrics(names), lacking(evidence)
+        asked = [asks_for(metric) for metric in metrics.values()]
+        evidence.prepare(one for ones in asked if not lacks & {*ones} for one in ones)
         mine = list(metrics)[distributed.rank() :: distributed.world_size()]
-        found: dict[str, dict[str, float]] = {}
+        outcomes: dict[str, Outcome] = {}
         refused = None
         try:
             for name in mine:
-                self.listener(Advanced("measure", 0, len(metrics), "metrics", name))
-                found[name] = _figures(metrics[name], evidence, resamples)
-                self.listener(Advanced("measure", 1, len(metrics), "metrics", ""))
+                outcomes[name] = outcome_of(name, metrics[name], evidence, resamples)
+                self.listener(Advanced("measure", 1, len(metrics)))
         except GanflowError as error:
             refused = str(error)
-        several = distributed.gather_objects((found, refused))
+        several = distributed.gather_objects((outcomes, refused))
         for _, line in several:  # on every rank, for one that went on alone would wait for the others
             if line is not None:
                 raise GanflowError(line)
-        by_name = {name: figures for found, _ in several for name, figures in found.items()}
-        return {key: value for name in metrics for key, value in by_name[name].items()}
+        by_name = {name: outcome for outcomes, _ in several for name, outcome in outcomes.items()}
+        return Outcome.of_all(by_name[name] for name in metrics)
 
     def check_enough(self, samples: int, names: Sequence[str], key: str) -> None:
         """Refuse a number of samples that a metric can make nothing of, before the work.
@@ -116,10 +150,6 @@ class Evaluator:
             "extractor_accuracy": self.extractor.accuracy,
             "seed": SEED,
         }
-
-    def left_out(self, samples: Samples) -> list[str]:
-        """Metrics that these samples give nothing to, for they come from no known generator."""
-        return [name for name in self.config.metrics if name not in self._measurable(Evidence(self, samples), None)]
 
     def sample_features(self, samples: Samples) -> Features:
         """Features of all samples on every rank; each draws its share."""
@@ -152,10 +182,6 @@ class Evaluator:
             if names is None or name in names
         }
 
-    def _measurable(self, evidence: Evidence, names: Sequence[str] | None) -> dict[str, Any]:
-        lacks = {name for name in ("generator", "accuracy_of") if getattr(evidence, name) is None}
-        return {name: metric for name, metric in self._metrics(names).items() if not lacks & {*asks_for(metric)}}
-
     def _labels(self, generator: Generator, samples: int) -> Tensor | None:
         if not generator.spec.num_classes:
             return None
@@ -165,14 +191,3 @@ class Evaluator:
 
 def _facts(resolution: int, channels: int, classes: int) -> str:
     return f"{resolution} pixels, {channels} channels, {classes} classes"
-
-
-def _figures(metric: Any, evidence: Evidence, resamples: int) -> dict[str, float]:
-    figures: dict[str, float] = metric(**{name: getattr(evidence, name) for name in asks_for(metric)})
-    bounded = getattr(metric, "bounded", None)
-    if resamples and bounded in figures:
-        counts = bootstrap.counts(len(evidence.fake), resamples).to(evidence.fake.embeddings.device)
-        resampled = metric.resampled(evidence.fake, evidence.real, counts)
-        found = bootstrap.interval(figures[bounded], resampled, metric.smooth)
-        figures |= {f"{bounded}_low": found.low, f"{bounded}_high": found.high}
-    return figures

@@ -10,11 +10,19 @@ from typing import Any
 
 from ganflow.errors import ConfigError
 from ganflow.evaluation.comparison import Difference, compare
+from ganflow.evaluation.outcome import why_missing
 from ganflow.metrics.figure import HIGHER, LOWER, known
 from ganflow.rules import LATENCY, figures_of
 from ganflow.schema import EvaluationConfig, PromotionConfig
 
+Sides = Mapping[str, Mapping[str, Any]]  # values by whose they are
+
 BETTER, LIMIT, FIRST, MOVED = "better", "limit", "first", "moved"
+WAYS_OUT = {
+    BETTER: "promotion.metric may be another",
+    LIMIT: "promotion.limits.{}=null does without",
+    FIRST: "promotion.first.{}=null does without",
+}
 
 
 @dataclass(frozen=True)
@@ -76,17 +84,31 @@ def judge(
         ratio: the challenger's time per batch over the champion's.
 
     Raises:
-        ConfigError: the gate asks for a figure that was not measured, or has no interval.
+        ConfigError: the gate asks for a figure that was not to be measured, or that has no interval.
         GanflowError: the two were not measured by one protocol.
     """
     if champion is None:
-        return Decision([_first(figure, worst, challenger) for figure, worst in _asked(config.first)])
+        sides: Sides = {"challenger": challenger}
+        return Decision(
+            [_left_out(FIRST, f, worst, sides) or _first(f, worst, challenger) for f, worst in _asked(config.first)]
+        )
     differences = {d.figure: d for d in compare(challenger, champion)}
-    checks = [_better(config.metric, differences)]
-    checks += [_limit(figure, most, differences) for figure, most in _asked(config.limits)]
+    sides = {"challenger": challenger, "champion": champion}
+    checks = [_left_out(BETTER, config.metric, None, sides) or _better(config.metric, differences)]
+    checks += [_left_out(LIMIT, f, most, sides) or _limit(f, most, differences) for f, most in _asked(config.limits)]
     if config.latency is not None and ratio is not None:
         checks.append(_latency(config.latency, ratio, challenger[LATENCY], champion[LATENCY]))
     return Decision(checks)
+
+
+def _left_out(kind: str, figure: str, limit: float | None, sides: Sides) -> Check | None:
+    """A condition that fails, because an evaluation that was to measure its figure could not; None where it did."""
+    for side, values in sides.items():
+        why = why_missing(figure, values)
+        if why is not None:
+            line = f"{figure} of the {side} was not measured: {why}; {WAYS_OUT[kind].format(figure)}"
+            return Check(kind, figure, None, None, limit, False, line)
+    return None
 
 
 def _better(figure: str, differences: Mapping[str, Difference]) -> Check:

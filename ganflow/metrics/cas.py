@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from ganflow.component import component
-from ganflow.metrics.figure import HIGHER, Figure
+from ganflow.metrics.figure import HIGHER, LABELS, Figure
+
+NEEDS = f"{LABELS}, and a test split"
 
 
 @component("metric", "cas")
@@ -17,11 +19,11 @@ class ClassificationAccuracyScore:
 
     figures: ClassVar[Mapping[str, Figure]] = {
         "cas": Figure(
-            "Classifier from samples", HIGHER, "Accuracy on real images of a classifier that saw samples alone."
+            "Classifier from samples", HIGHER, "Accuracy on real images of a classifier that saw samples alone.", NEEDS
         ),
-        "cas_real": Figure("Classifier from real images", "", "The same, trained on real images: the measure."),
+        "cas_real": Figure("Classifier from real images", "", "The same, trained on real images: the measure.", NEEDS),
         "cas_both": Figure(
-            "Classifier from both", HIGHER, "The same, trained on both; above the measure, samples help."
+            "Classifier from both", HIGHER, "The same, trained on both; above the measure, samples help.", NEEDS
         ),
     }
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from ganflow.component import component
 from ganflow.errors import require
 from ganflow.metrics.features import Features, check_finite
-from ganflow.metrics.figure import HIGHER, LOWER, Figure
+from ganflow.metrics.figure import CLASSES, HIGHER, LOWER, Figure
 
 
 @component("metric", "coverage")
@@ -22,9 +22,11 @@ class ClassCoverage:
     """
 
     figures: ClassVar[Mapping[str, Figure]] = {
-        "coverage": Figure("Coverage of classes", HIGHER, "Share of the data's classes that are made often enough."),
+        "coverage": Figure(
+            "Coverage of classes", HIGHER, "Share of the data's classes that are made often enough.", CLASSES
+        ),
         "class_reverse_kl": Figure(
-            "Reverse KL of classes", LOWER, "How far the mix of classes is from the data's, in nats."
+            "Reverse KL of classes", LOWER, "How far the mix of classes is from the data's, in nats.", CLASSES
         ),
     }
 

@@ -8,6 +8,8 @@ from ganflow import component
 from ganflow.errors import GanflowError
 
 LOWER, HIGHER = "lower", "higher"
+CLASSES = "an extractor that knows the classes of the data"  # what figures need
+LABELS = "classes of the samples and of the reference"
 
 
 @dataclass(frozen=True)

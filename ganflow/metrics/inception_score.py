@@ -21,7 +21,12 @@ class InceptionScore:
     """
 
     figures: ClassVar[Mapping[str, Figure]] = {
-        "inception_score": Figure("Inception Score", HIGHER, "How clear and how varied the classes of samples are."),
+        "inception_score": Figure(
+            "Inception Score",
+            HIGHER,
+            "How clear and how varied the classes of samples are.",
+            "an extractor that knows classes",
+        ),
     }
 
     def __init__(self, splits: int = 10) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from ganflow.component import component
 from ganflow.errors import require
 from ganflow.metrics.features import Features, check_finite
-from ganflow.metrics.figure import HIGHER, LOWER, Figure
+from ganflow.metrics.figure import CLASSES, HIGHER, LOWER, Figure
 
 
 @component("metric", "modes")
@@ -24,9 +24,13 @@ class Modes:
     """
 
     figures: ClassVar[Mapping[str, Figure]] = {
-        "modes": Figure("Modes", HIGHER, "How many modes (of images: classes) have at least one sample."),
-        "high_quality": Figure("High quality", HIGHER, "Share of samples that lie close to a mode."),
-        "reverse_kl": Figure("Reverse KL", LOWER, "How unevenly samples fall on the modes, in nats; 0 is evenly."),
+        "modes": Figure("Modes", HIGHER, "How many modes (of images: classes) have at least one sample.", CLASSES),
+        "high_quality": Figure(
+            "High quality", HIGHER, "Share of samples that lie close to a mode.", "points of a known mixture"
+        ),
+        "reverse_kl": Figure(
+            "Reverse KL", LOWER, "How unevenly samples fall on the modes, in nats; 0 is evenly.", CLASSES
+        ),
     }
 
     points: ClassVar[bool] = True

@@ -46,7 +46,12 @@ class PPL:
     """
 
     figures: ClassVar[Mapping[str, Figure]] = {
-        "ppl": Figure("Perceptual path length", LOWER, "How abruptly pictures change on the ways between latents."),
+        "ppl": Figure(
+            "Perceptual path length",
+            LOWER,
+            "How abruptly pictures change on the ways between latents.",
+            "a generator of images",
+        ),
     }
 
     def __init__(self, samples: int = 2000, epsilon: float = 1e-4) -> None:

@@ -23,7 +23,15 @@ EXPORTS = "export"  # the folder
 CLASSES = 100  # whose names are listed
 
 _SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
-_PROTOCOL = ("samples", "reference", "reference_samples", "extractor", "extractor_accuracy", "seed")
+_PROTOCOL = (
+    "samples",
+    "reference",
+    "reference_samples",
+    "reference_repeats",
+    "extractor",
+    "extractor_accuracy",
+    "seed",
+)
 _USE = """- Meant for research, teaching and tests of software, and for data like those it was trained on.
 - Samples are made up. They are no evidence of anything, and nothing about a person may be concluded from them.
 - What the data lack, show too often or show unfairly, the samples do, too; rare classes suffer most.

@@ -8,6 +8,7 @@ from typing import Any
 
 from ganflow.evaluation.comparison import compare
 from ganflow.evaluation.gate import Decision
+from ganflow.evaluation.outcome import LEFT_OUT
 from ganflow.report import sides
 from ganflow.report.markup import card, document, marked, section, table
 from ganflow.schema import PromotionConfig
@@ -75,7 +76,7 @@ def _rows(record: Record) -> list[Sequence[str]]:
     """Figures of both, with the difference and its noise; of a challenger alone what it has."""
     if record.against is None:
         bounded = {f"{name}{end}" for name in record.measured for end in ("_low", "_high")}
-        names = [name for name in record.measured if name not in bounded]
+        names = [name for name in record.measured if name not in bounded | {LEFT_OUT}]
         return [("", "challenger"), *((name, sides.text(record.measured[name])) for name in names)]
     return sides.rows(compare(record.measured, record.against), "challenger", "champion")
 

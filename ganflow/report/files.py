@@ -48,6 +48,7 @@ def page(found: Measured, training: Path | None, title: str, summary: Mapping[st
             read_curves(training.read_text(encoding="utf-8")) if training and training.is_file() else (),
             found.classes,
             [Picture(*CAPTIONS[name], png) for name, png in found.pictures.items()],
+            found.left_out,
         )
     )
 

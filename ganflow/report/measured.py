@@ -7,8 +7,10 @@ import torch
 
 from ganflow import distributed
 from ganflow.data.dataset import POINTS
+from ganflow.errors import GanflowError
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.evidence import Evidence
+from ganflow.evaluation.outcome import LEFT_OUT
 from ganflow.evaluation.samples import Samples
 from ganflow.images import picture
 from ganflow.metrics import intra_fid
@@ -27,29 +29,45 @@ class Measured:
     protocol: dict[str, Any]
     classes: list[ClassRow]
     pictures: dict[str, bytes]  # PNG by name
-    left_out: list[str]  # metrics that these samples say nothing to
+    left_out: dict[str, str]  # figure → why it could not be measured
 
     @property
     def values(self) -> dict[str, Any]:
-        """Figures, then the protocol."""
-        return self.figures | self.protocol
+        """Figures, then the protocol, and what is left out if anything is."""
+        return self.figures | self.protocol | ({LEFT_OUT: self.left_out} if self.left_out else {})
+
+    @property
+    def notes(self) -> list[str]:
+        """What the figures do not say by themselves, a line each."""
+        notes = [f"{name} is left out: {why}" for name, why in self.left_out.items()]
+        repeats, n = self.protocol["reference_repeats"], self.protocol["reference_samples"]
+        counted = "; memorisation, precision, recall, density and ball_coverage count each image once"
+        return notes + ([f"{repeats:,} of {n:,} reference images repeat others{counted}"] if repeats else [])
 
 
 def evaluate(evaluator: Evaluator, samples: Samples, resamples: int) -> Measured | None:
     """Measure everything that the configuration names; on rank 0, None on the others.
 
     Raises:
-        GanflowError: fewer samples than a metric needs, or features of which it makes no figure.
+        ConfigError: fewer samples are drawn than a metric needs.
+        GanflowError: not one figure can be measured.
     """
-    evaluator.check_enough(len(samples), list(evaluator.config.metrics), "evaluation.samples")
+    if samples.generator is not None:  # there are as many as is asked for, so it is known before the work
+        evaluator.check_enough(len(samples), list(evaluator.config.metrics), "evaluation.samples")
     evidence = Evidence(evaluator, samples)
-    figures = evaluator.figures(evidence, resamples=resamples)
+    found = evaluator.outcome(evidence, resamples=resamples)
+    if not found.figures:
+        reasons = "; ".join(f"{name}: {why}" for name, why in found.left_out.items())
+        raise GanflowError(f"nothing can be measured: {reasons}")
     # Rank 0 alone goes on below, so what all make together is made before, whatever the metrics asked for.
     evidence.prepare(["fake", "real", *(["neighbours"] if _pairs_wanted(evaluator) else [])])
     if distributed.rank() > 0:
         return None
-    protocol = evaluator.protocol(len(samples))
-    return Measured(figures, protocol, class_shares(evidence), _pictures(evidence), evaluator.left_out(samples))
+    protocol = evaluator.protocol(len(samples)) | {
+        "reference_repeats": len(evidence.real) - len(evidence.real.distinct)
+    }
+    left_out = found.left_out | _single_classes(evidence)
+    return Measured(found.figures, protocol, class_shares(evidence), _pictures(evidence), left_out)
 
 
 def alone(evaluator: Evaluator, samples: Samples) -> Measured:
@@ -65,8 +83,22 @@ def _pairs_wanted(evaluator: Evaluator) -> bool:
     return known and evaluator.splits.train.facts.kind != POINTS
 
 
+def _single_classes(evidence: Evidence) -> dict[str, str]:
+    """The classes that have no FID of their own for want of a second reference image; they are not in the mean."""
+    if "intra_fid" not in evidence.evaluator.config.metrics or evidence.fake.labels is None:
+        return {}
+    names = evidence.evaluator.reference.classes
+    return {
+        f"intra_fid of class {names[label]}": "the reference has one image of it and not 2; the mean is without it"
+        for label in intra_fid.single(evidence.real)
+    }
+
+
 def class_shares(evidence: Evidence) -> list[ClassRow]:
-    """How often samples and reference are recognised as each class; empty where the extractor knows none."""
+    """How often samples and reference are recognised as each class; empty where the extractor knows none.
+
+    A class has no FID where samples or reference have fewer than two images of it.
+    """
     fake, real = evidence.fake, evidence.real
     if not fake.classes:
         return []

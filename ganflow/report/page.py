@@ -3,7 +3,7 @@
 import struct
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -46,11 +46,12 @@ class Report:
     curves: Sequence[Curve] = ()
     classes: Sequence[ClassRow] = ()
     pictures: Sequence[Picture] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)  # figure → why it could not be measured
 
 
 def html(report: Report) -> str:
     """The page as a whole; the same report gives the same text."""
-    parts = (_header, _figures, _pictures, _classes, _curves, _protocol)
+    parts = (_header, _figures, _left_out, _pictures, _classes, _curves, _protocol)
     return document(report.title, "\n".join(part for part in (write(report) for write in parts) if part))
 
 
@@ -81,6 +82,16 @@ def _figure(name: str, figures: Mapping[str, Any]) -> str:
     if figure.says:
         said += f'<div class="soft">{escape(figure.says)} <code>{escape(name)}</code></div>'
     return f'<tr><th scope="row">{said}</th><td class="number">{value}</td></tr>'
+
+
+def _left_out(report: Report) -> str:
+    """The figures that could not be measured, with the reason."""
+    labels = {name: figure.label for name, figure in known().items()}
+    rows = "".join(
+        f'<tr><th scope="row">{escape(labels.get(name, name))}</th><td>{escape(why)}</td></tr>'
+        for name, why in report.left_out.items()
+    )
+    return section("Not measured", card(table("", rows, "Not measured"))) if rows else ""
 
 
 def _pictures(report: Report) -> str:

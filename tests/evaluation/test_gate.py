@@ -115,6 +115,31 @@ def test_a_limit_on_what_was_not_measured_is_an_error() -> None:
         judge(PromotionConfig(first={"precision": 0.5}), values(), None, None)
 
 
+def without(side: dict[str, object], figure: str, why: str) -> dict[str, object]:
+    return {k: v for k, v in side.items() if not k.startswith(figure)} | {"left_out": {figure: why}}
+
+
+@pytest.mark.parametrize(
+    ("figure", "way_out"),
+    [("fid", "promotion.metric may be another"), ("memorised", "promotion.limits.memorised=null does without")],
+)
+@pytest.mark.parametrize("side", ["challenger", "champion"])
+def test_a_figure_that_could_not_be_measured_is_refused_with_the_reason(figure: str, way_out: str, side: str) -> None:
+    sides = {"challenger": values(0.3), "champion": values(0.5)}
+    sides[side] = without(sides[side], figure, "needs a test split")
+    decision = judge(GATE, sides["challenger"], sides["champion"], 1.0)
+    assert (decision.promoted, failed(decision)) == (False, [figure])
+    assert decision.reasons == [f"{figure} of the {side} was not measured: needs a test split; {way_out}"]
+
+
+def test_a_first_model_without_a_figure_that_is_asked_for_is_refused_with_the_reason() -> None:
+    decision = judge(GATE, without(values(), "coverage", "needs classes"), None, None)
+    line = "coverage of the challenger was not measured: needs classes; promotion.first.coverage=null does without"
+    assert decision.reasons == [line]
+    gate = PromotionConfig(first={"fid": 1.0, "coverage": None})
+    assert judge(gate, without(values(), "coverage", "needs classes"), None, None).promoted
+
+
 def test_other_protocols_do_not_meet() -> None:
     with pytest.raises(GanflowError, match="such figures do not compare"):
         judge(GATE, values(), {**values(0.5), "extractor": "other"}, 1.0)

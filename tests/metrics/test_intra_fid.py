@@ -3,9 +3,9 @@ import pytest
 import scipy.linalg
 import torch
 
-from ganflow.errors import GanflowError
 from ganflow.metrics.features import Features
-from ganflow.metrics.intra_fid import IntraFID, by_class
+from ganflow.metrics.figure import UnmeasurableError
+from ganflow.metrics.intra_fid import IntraFID, by_class, single
 
 
 def features(counts: dict[int, int], seed: int, shift: float = 0.0, labelled: bool = True) -> Features:
@@ -50,9 +50,37 @@ def test_without_labels_nothing_is_said() -> None:
     assert IntraFID()(without, with_labels) == IntraFID()(with_labels, without) == {}
 
 
-@pytest.mark.parametrize(("samples", "images"), [(1, 30), (0, 30), (30, 1)])
-def test_a_class_of_one_image_is_refused(samples: int, images: int) -> None:
-    with pytest.raises(GanflowError) as refused:
-        IntraFID()(features({0: 20, 3: samples}, 6), features({0: 20, 3: images}, 7))
-    has = f"class 3 has {samples} samples and {images} reference images, and needs 2 of each"
+def test_a_class_with_one_reference_image_is_not_in_the_mean() -> None:
+    fake, real = features({0: 40, 2: 50, 7: 30}, 6, 0.3), features({0: 60, 2: 1, 7: 80}, 7)
+    found = by_class(fake, real)
+    assert (set(found), single(real)) == ({0, 7}, [2])
+    assert IntraFID()(fake, real) == {"intra_fid": (found[0] + found[7]) / 2}
+    none_of_it = features({0: 40, 7: 30}, 8)  # a class that has no place in the mean need not be made
+    assert IntraFID()(none_of_it, real)["intra_fid"] > 0
+
+
+@pytest.mark.parametrize("samples", [0, 1])
+def test_a_class_that_is_hardly_made_costs_the_mean(samples: int) -> None:
+    fake, real = features({0: 20, 3: samples}, 6), features({0: 20, 3: 30}, 7)
+    assert set(by_class(fake, real)) == {0}
+    with pytest.raises(UnmeasurableError) as refused:
+        IntraFID()(fake, real)
+    has = f"class 3 has {samples} samples, and needs 2"
     assert str(refused.value) == f"intra_fid: {has}; raise evaluation.samples, or leave intra_fid out"
+
+
+def test_classes_of_one_image_each_have_no_mean() -> None:
+    with pytest.raises(UnmeasurableError, match=r"^intra_fid: no class has 2 reference images$"):
+        IntraFID()(features({0: 20, 1: 20}, 9), features({0: 1, 1: 1}, 10))
+
+
+def test_a_collapsed_class_is_measured() -> None:
+    """All samples equal: no covariance, so the distance is the means' and the trace of the reference's covariance."""
+    real = features({0: 50, 1: 60}, 11)
+    x = real.embeddings.clone()
+    assert real.labels is not None
+    ones = real.labels == 1
+    x[ones] = x[ones].mean(0)
+    fake = Features(x, real.logits, labels=real.labels)
+    expected = float(torch.cov(real.embeddings[ones].T).trace())
+    assert by_class(fake, real) == pytest.approx({0: 0.0, 1: expected}, abs=1e-9)
