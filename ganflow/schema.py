@@ -155,6 +155,7 @@ class PromotionConfig:
         default_factory=lambda: {"coverage": 0.02, "memorised": 0.02}
     )
     latency: float | None = 1.25  # the most time per batch of images, in units of the champion's
+    other_data: bool = False  # compare versions that were trained on different data sets, too
     first: dict[str, float | None] = field(  # figure → the worst it may be where there is no champion yet
         default_factory=lambda: {"coverage": 0.9, "precision": 0.5, "memorised": 0.1}
     )

@@ -17,6 +17,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from ganflow import component
+from ganflow.naming import data_name
 from ganflow.schema import Config
 
 FOLDER = Path(__file__).parent
@@ -27,6 +28,7 @@ Options = dict[tuple[str, str], dict[str, Any]]  # by slot and component
 
 def register() -> None:
     """Put everything into Hydra's store; a slot for several components takes them keyed by name."""
+    OmegaConf.register_new_resolver("data_name", _data_name, replace=True)
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
     chosen = _choices(_read(FOLDER / "config.yaml"))
@@ -54,6 +56,11 @@ def register() -> None:
         entry = OmegaConf.structured(_with_defaults(schema, ["_self_", *({k: v} for k, v in of_the_recipe.items())]))
         entry.merge_with(every.get((slot, name), {}))
         store.store(group=slot, name=name, node=entry, package=package)
+
+
+def _data_name(*, _root_: Any) -> str:
+    source, path = (OmegaConf.select(_root_, f"data.{key}", default="") for key in ("name", "path"))
+    return data_name(str(source or ""), str(path or ""))
 
 
 def _with_defaults(schema: type, defaults: list[Any]) -> type:

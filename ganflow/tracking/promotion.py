@@ -19,7 +19,7 @@ from ganflow.redaction import redact
 from ganflow.report import decision as report
 from ganflow.report.decision import Record
 from ganflow.schema import Config
-from ganflow.tracking import server
+from ganflow.tracking import server, trained_on
 from ganflow.tracking.ledger import PROMOTION, ROLLBACK, Change, Ledger, Standing, ancestors
 from ganflow.tracking.params import loggable
 from ganflow.tracking.registry import DECISION
@@ -74,11 +74,13 @@ class Promoter:
         """Who meets whom; writes nothing.
 
         Raises:
-            GanflowError: no such model, version or alias.
+            GanflowError: no such model, version or alias; one that was trained on another data set than the champion.
         """
         with server.telling(self.store):
-            version = self._version()
-            return Contest(self.name, int(version.version), version.run_id, self.ledger.standing())
+            version, standing = self._version(), self.ledger.standing()
+            number, gate = int(version.version), self.config.promotion
+            trained_on.check_same(self._client, self.name, number, standing.champion, gate)
+            return Contest(self.name, number, version.run_id, standing)
 
     def conclude(self, contest: Contest, record: Record) -> Record:
         """Write a decision; promote, if the gate holds and nobody became champion meanwhile.
@@ -172,7 +174,9 @@ class Promoter:
         if error.error_code not in (*server.ABSENT, "INVALID_PARAMETER_VALUE"):
             assert isinstance(error, BaseException)
             return error
-        return GanflowError(f"models:/{what} is not registered: {server.reason(error)}; `dvc repro register` registers")
+        return GanflowError(
+            f"models:/{what} is not registered: {server.reason(error)}; `ganflow register` registers model/"
+        )
 
     def _exists(self, version: int) -> bool:
         from mlflow.exceptions import MlflowException

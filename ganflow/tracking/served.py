@@ -4,11 +4,13 @@ It has no state of its own and nothing of it is pickled: the weights and their d
 """
 
 import math
+import os
 import warnings
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read at every event, so even now that mlflow is loaded
 import mlflow
 from mlflow.exceptions import MlflowException
 

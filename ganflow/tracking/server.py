@@ -12,6 +12,7 @@ from ganflow.errors import GanflowError
 from ganflow.interrupts import held
 from ganflow.redaction import redact
 from ganflow.schema import TrackingConfig
+from ganflow.tracking import moved
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "ENDPOINT_NOT_FOUND")
@@ -199,7 +200,12 @@ def _initialising(uri: str, create: bool) -> Iterator[None]:
     if not create and not file.is_file():
         raise GanflowError(f"no MLflow store at {file}; `dvc repro` makes it, or {_WAY_OUT}{way_there()}")
     file.parent.mkdir(parents=True, exist_ok=True)
+<<<<<<< HEAD
     with FileLock(f"{file}.lock"), held():  # MLflow does not go on with half of the tables
+=======
+    with FileLock(f"{file}.lock"):
+        moved.mend(file)
+>>>>>>> a91cd87 (Moved projects find their artifacts again, names are made from data, and MLflow's telemetry is off)
         yield
 
 
@@ -211,4 +217,4 @@ def _sqlite_file(uri: str) -> Path | None:
 def _artifacts_beside(uri: str) -> str | None:
     """Artifacts of a SQLite store lie beside its file, wherever the command runs; a server decides for itself."""
     file = _sqlite_file(uri)
-    return (file.resolve().parent / "mlruns").as_uri() if file else None
+    return (file.resolve().parent / moved.FOLDER).as_uri() if file else None

@@ -53,11 +53,14 @@ case $backend in
     storage=(--artifacts-destination "$artifacts" --workers 4) ;;
   sqlite:*)
     # One machine: a run that opens mlflow.db itself and one that asks this server write to the same place.
+    python -m ganflow.tracking.moved "$backend" # a project that was moved finds its artifacts again
     storage=(--no-serve-artifacts --default-artifact-root "$artifacts" --workers 1) ;;
   *) fail "no backend ${backend%%:*}; sqlite:///FILE or postgresql://USER@HOST/DATABASE" ;;
 esac
 
 # MLflow's background jobs judge language models: nothing here asks for them, and they are a process each.
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
+# Neither the server nor its pages tell anyone outside what is done here.
+export MLFLOW_DISABLE_TELEMETRY=true
 echo "MLflow: http://$host:$port   runs: ${backend%%[:+]*}   artifacts: $artifacts   (Ctrl-C ends it)"
 exec mlflow server --backend-store-uri "$backend" "${storage[@]}" --host "$host" --port "$port" "$@"

@@ -438,7 +438,7 @@ def test_a_dead_process_s_promotion_is_seen_before_it_is_finished(
 @pytest.mark.parametrize(
     ("address", "line"),
     [
-        ("nothing", "models:/nothing@challenger is not registered: .*not found; `dvc repro register` registers"),
+        ("nothing", "models:/nothing@challenger is not registered: .*not found; `ganflow register` registers model/"),
         (f"{MODEL}@none", f"models:/{MODEL}@none is not registered: .*alias none not found"),
         (f"{MODEL}/77", f"models:/{MODEL}/77 is not registered"),
         ("a/b/c", "a/b/c: no form of a challenger's address; give NAME, NAME@ALIAS or NAME/VERSION"),
