@@ -200,12 +200,8 @@ def _initialising(uri: str, create: bool) -> Iterator[None]:
     if not create and not file.is_file():
         raise GanflowError(f"no MLflow store at {file}; `dvc repro` makes it, or {_WAY_OUT}{way_there()}")
     file.parent.mkdir(parents=True, exist_ok=True)
-<<<<<<< HEAD
     with FileLock(f"{file}.lock"), held():  # MLflow does not go on with half of the tables
-=======
-    with FileLock(f"{file}.lock"):
         moved.mend(file)
->>>>>>> a91cd87 (Moved projects find their artifacts again, names are made from data, and MLflow's telemetry is off)
         yield
 
 
