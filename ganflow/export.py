@@ -2,6 +2,7 @@
 
 Both map z, float32 (N, latent_dim), and of a conditional generator labels, int64 (N,), to images, float32 (N, C, H, W)
 in [-1, 1], or to points (N, 2, 1, 1). N is any number from 1 on. Neither holds a pickle, a path or a class of ours.
+Noise of StyleGAN2 is the constant one, as where its authors draw single images: z and labels alone say what is made.
 """
 
 import contextlib

@@ -48,7 +48,7 @@ class GeneratorSpec:
 
 
 class Generator:
-    """Samples by index: the latent of image i is the same whatever n, the batch or the number of ranks.
+    """Samples by index: latent and noise of image i are the same whatever n, the batch or the number of ranks.
 
     So is the image, but for the rounding of float32: a batch of another size may add in another order.
     """
@@ -81,6 +81,17 @@ class Generator:
         return torch.from_numpy(
             draws.truncated_normal(seed, stream, first, count, self.spec.latent_dim, threshold=truncation)
         )
+
+    @property
+    def noise_size(self) -> int:
+        """Pixels of noise that an image takes beside z; 0 of most networks."""
+        return int(getattr(self.network, "noise_size", 0))
+
+    def noise(self, seed: int, first: int, count: int) -> Tensor | None:
+        """Noise of samples ``first … first + count - 1``: (count, noise_size); None where the network takes none."""
+        if not self.noise_size:
+            return None
+        return torch.from_numpy(draws.normal(seed, "sample-noise", first, count, self.noise_size))
 
     def check_truncation(self, truncation: float | None) -> None:
         """Raise :class:`ConfigError` where this generator cannot be truncated so."""
@@ -119,23 +130,26 @@ class Generator:
         return torch.stack([self.latents(seed, 0, count, truncation, stream) for stream in streams])
 
     @torch.inference_mode()
-    def draw(self, z: Tensor, labels: Tensor | None, truncation: float | None = None) -> Tensor:
+    def draw(
+        self, z: Tensor, labels: Tensor | None, truncation: float | None = None, noise: Tensor | None = None
+    ) -> Tensor:
         """What the network makes of z, on its device: float (count, C, H, W) in [-1, 1].
 
-        ``truncation`` moves w towards its mean (Karras et al., 2019, appendix B), where there is a w. On GPUs the same
-        algorithms are taken each time, and no TensorFloat-32, whose images would differ from other machines'.
+        ``truncation`` moves w towards its mean (Karras et al., 2019, appendix B), where there is a w; without ``noise``
+        a network that takes some has the same in all images. On GPUs the same algorithms are taken each time, and no
+        TensorFloat-32, whose images would differ from other machines'.
 
         Raises:
             GanflowError: NaN or infinity, of which no picture can be made.
         """
         device = next(self.network.parameters()).device
         z, labels = z.to(device), None if labels is None else labels.to(device)
+        options: dict[str, Any] = {} if noise is None else {"noise": noise.to(device)}
+        if truncation is not None and self.has_w:
+            self.check_truncation(truncation)
+            options["truncation"] = truncation
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            if truncation is None or not self.has_w:
-                made: Tensor = self.network(z, labels).float()
-            else:
-                self.check_truncation(truncation)
-                made = self.network(z, labels, truncation=truncation).float()
+            made: Tensor = self.network(z, labels, **options).float()
         if not made.isfinite().all():
             raise GanflowError("the generator makes NaN or infinity; it has diverged")
         return made
@@ -144,7 +158,8 @@ class Generator:
         self, seed: int, first: int, count: int, labels: Tensor | None, truncation: float | None = None
     ) -> Tensor:
         """Samples as they would be stored, on the network's device: uint8 (count, C, H, W); points as float32."""
-        return self._pixels(self.draw(self.latents(seed, first, count, truncation), labels, truncation))
+        z, noise = self.latents(seed, first, count, truncation), self.noise(seed, first, count)
+        return self._pixels(self.draw(z, labels, truncation, noise))
 
     def sample(
         self, n: int, seed: int, label: Label = None, batch: int | None = None, truncation: float | None = None
@@ -155,8 +170,8 @@ class Generator:
         parts = []
         for first in range(0, n, batch):
             count = min(batch, n - first)
-            z = self.latents(seed, first, count, truncation)
-            parts.append(self.stored(self.draw(z, self.labels(first, count, label), truncation)))
+            z, noise = self.latents(seed, first, count, truncation), self.noise(seed, first, count)
+            parts.append(self.stored(self.draw(z, self.labels(first, count, label), truncation, noise)))
         return np.concatenate(parts)
 
     def stored(self, made: Tensor) -> Samples:

@@ -76,23 +76,24 @@ class Sampling:
         """The batch that begins there: uint8 (count, H, W, C), float32 (count, 2) of points."""
         count = self.count(first)
         z = self.generator.latents(self.seed, first, count, self.truncation)
-        return self.make(z, self.generator.labels(first, count, self.label))
+        noise = self.generator.noise(self.seed, first, count)
+        return self.make(z, self.generator.labels(first, count, self.label), noise)
 
-    def make(self, z: Tensor, labels: Tensor | None) -> Samples:
-        """What z and classes become.
+    def make(self, z: Tensor, labels: Tensor | None, noise: Tensor | None = None) -> Samples:
+        """What z, classes and noise become.
 
         Raises:
             GanflowError: NaN or infinity, or a batch for which the GPU has no room.
         """
         try:
-            made = self.generator.draw(z, labels, self.truncation)
+            made = self.generator.draw(z, labels, self.truncation, noise)
         except torch.OutOfMemoryError:
             raise ConfigError("batch", self.starts.step, "the GPU has no room for so many; take fewer") from None
         return self.generator.stored(made)
 
     def record(self) -> dict[str, Any]:
         """All that the samples depend on, as plain values."""
-        return {
+        record: dict[str, Any] = {
             "format": FORMAT,
             "model": self.generator.digest(),
             "n": self.n,
@@ -100,6 +101,7 @@ class Sampling:
             "label": None if self.label is None else list(self.label),
             "truncation": self.truncation,
         }
+        return record | ({"noise": "by sample"} if self.generator.noise_size else {})
 
 
 def classes_of(names: Sequence[str], spec: GeneratorSpec) -> list[int]:

@@ -324,3 +324,56 @@ def test_walks_begin_at_the_samples_and_each_stop_is_another() -> None:
     assert len(np.unique(z.flatten(0, 1).numpy(), axis=0)) == 24
     assert torch.equal(g.stops(3, 4, 2), z[:2, :4])
     assert g.stops(3, 6, 4, 0.5).abs().max() <= 0.5
+
+
+def noisy(spec: GeneratorSpec = STYLE) -> Generator:
+    """As after training: the noise of every layer is seen."""
+    network = fresh(spec)
+    for conv in network.convs:
+        torch.nn.init.constant_(conv.strength, 0.7)
+    return Generator(network, spec)
+
+
+def test_noise_is_drawn_by_index_and_only_where_a_network_takes_some() -> None:
+    g = noisy()
+    assert g.noise_size == 4 * 4 + 2 * 8 * 8
+    np.testing.assert_array_equal(g.noise(4, 10, 5), draws.normal(4, "sample-noise", 0, 15, g.noise_size)[10:])
+    assert not torch.equal(g.noise(4, 0, 5), g.noise(5, 0, 5))
+    assert sampler().noise_size == 0
+    assert sampler().noise(4, 0, 5) is None
+
+
+def test_a_sample_has_noise_of_its_own_in_every_layer() -> None:
+    """Each image by itself, with its noise in the place of the constant one."""
+    g, reference, samples = noisy(), noisy().network, []
+    z, labels, noise = g.latents(6, 0, 5), g.labels(0, 5, None), g.noise(6, 0, 5)
+    for i in range(5):
+        start = 0
+        for conv in reference.convs:
+            side = len(conv.noise)
+            conv.noise.copy_(noise[i, start : start + side * side].view(side, side))
+            start += side * side
+        samples.append(g.stored(reference(z[i : i + 1], labels[i : i + 1])))
+    expected = np.concatenate(samples)
+    assert np.abs(g.sample(5, 6).astype(int) - expected).max() <= 1
+    constant = g.stored(g.draw(z, labels))
+    assert np.abs(constant.astype(int) - expected).mean() > 5
+    same_z = g.stored(g.draw(z[:1].expand(5, -1), labels[:1].expand(5), noise=noise))
+    assert len(np.unique(same_z.reshape(5, -1), axis=0)) == 5
+
+
+def test_noise_does_not_depend_on_how_many_or_on_the_batch() -> None:
+    g = noisy()
+    whole, labels = g.sample(40, 1), g.labels(0, 40, None)
+    for n, batch in ((1, 256), (7, 3), (40, 16), (40, 1)):
+        step = np.abs(g.sample(n, 1, batch=batch).astype(int) - whole[:n])
+        assert step.max() <= 1
+        assert (step > 0).mean() < 1e-2
+    parts = [g.images(1, first, 10, labels[first : first + 10]) for first in (0, 10, 20, 30)]  # as ranks evaluate
+    evaluated = torch.cat(parts).permute(0, 2, 3, 1).numpy()
+    assert np.abs(evaluated.astype(int) - whole).max() <= 1
+
+
+def test_a_registered_network_has_the_same_tensors_as_before() -> None:
+    buffers = [name for name, _ in fresh(STYLE).named_buffers() if "blur" not in name and "upsample" not in name]
+    assert buffers == ["w_avg", "convs.0.noise", "convs.1.noise", "convs.2.noise"]

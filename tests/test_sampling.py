@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,3 +71,9 @@ def test_a_batch_without_room_names_the_way_out(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sampling.generator.network, "forward", full)
     with pytest.raises(ConfigError, match=r"^batch=20: the GPU has no room for so many; take fewer$"):
         sampling.draw(0)
+
+
+def test_the_record_says_that_noise_is_by_sample_where_there_is_some() -> None:
+    style = replace(PLAIN, network={"name": "stylegan2", "width": 4, "w_dim": 6})
+    assert Sampling(model(style), 3).record()["noise"] == "by sample"  # else an older command's folder would go on
+    assert "noise" not in Sampling(model(PLAIN), 3).record()

@@ -49,12 +49,13 @@ def alone(a: Generator, batches: int = PAIRS) -> float:
 
 def batch_of(generator: Generator) -> Callable[[], Tensor]:
     """What makes a batch from latents that are there already, and returns when it is made."""
-    z, labels = generator.latents(SEED, 0, BATCH), generator.labels(0, BATCH, None)
     device = next(generator.network.parameters()).device
-    z, labels = z.to(device), None if labels is None else labels.to(device)
+    z = generator.latents(SEED, 0, BATCH).to(device)
+    others = generator.labels(0, BATCH, None), generator.noise(SEED, 0, BATCH)
+    labels, noise = (None if each is None else each.to(device) for each in others)
 
     def make() -> Tensor:
-        made = generator.draw(z, labels)
+        made = generator.draw(z, labels, noise=noise)
         if made.is_cuda:
             torch.cuda.synchronize(device)
         return made

@@ -32,7 +32,10 @@ class Generator(Protocol):
     @property
     def spec(self) -> Spec: ...
     def path(self, seed: int, first: int, count: int, at: Tensor) -> Tensor: ...
-    def draw(self, z: Tensor, labels: Tensor | None) -> Tensor: ...
+    def noise(self, seed: int, first: int, count: int) -> Tensor | None: ...
+    def draw(
+        self, z: Tensor, labels: Tensor | None, truncation: float | None = None, noise: Tensor | None = None
+    ) -> Tensor: ...
 
 
 @component("metric", "ppl")
@@ -75,9 +78,9 @@ class PPL:
         moved = at + self.epsilon
         classes = generator.spec.num_classes
         labels = torch.arange(first, first + count) % classes if classes else None
-        ends = []
+        noise, ends = generator.noise(SEED, first, count), []  # the same all the way
         for t in (at, moved):
-            images = generator.draw(generator.path(SEED, first, count, t), labels)
+            images = generator.draw(generator.path(SEED, first, count, t), labels, noise=noise)
             pixels = (127.5 * images + 127.5).clamp(0, 255)  # not rounded: a grey level is more than the step
             ends.append(extract(pixels).embeddings.double())
         step = (moved - at).to(ends[0])  # as float32 has it

@@ -7,6 +7,7 @@ Shapes: z (N, latent_dim); w (N, w_dim); ws (N, num_ws, w_dim), a row for each m
 """
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -81,7 +82,10 @@ class ModulatedConv(nn.Module):
 
 
 class StyledConv(nn.Module):
-    """A modulated convolution, noise of learned strength, LeakyReLU. The noise is new in training, constant in eval."""
+    """A modulated convolution, noise of learned strength, LeakyReLU.
+
+    The noise is what is given (N, side²), else new in training and constant in eval.
+    """
 
     noise: Tensor
 
@@ -91,9 +95,14 @@ class StyledConv(nn.Module):
         self.strength = nn.Parameter(torch.zeros(()))
         self.register_buffer("noise", torch.randn(side, side))
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None = None) -> Tensor:
         y: Tensor = self.conv(x, w)
-        noise = self.noise.new_empty(len(y), 1, *self.noise.shape).normal_() if self.training else self.noise
+        if noise is not None:
+            noise = noise.view(len(y), 1, *self.noise.shape)
+        elif self.training:
+            noise = self.noise.new_empty(len(y), 1, *self.noise.shape).normal_()
+        else:
+            noise = self.noise
         return leaky_relu(y + (noise * self.strength).to(y.dtype))
 
 
@@ -102,7 +111,8 @@ class StyleGAN2Generator(nn.Module):
     """Mapping, then a learned 4×4 map doubled stage by stage, whose RGB outputs add up (skip). The output is linear.
 
     Stages have ``width`` channels up to ``halve_after`` pixels; each doubling beyond halves them. ``style_mixing`` is
-    the chance that a training forward takes its later layers' w from a second z.
+    the chance that a training forward takes its later layers' w from a second z. ``noise_size`` counts the pixels of
+    the noise that all layers of an image take.
     """
 
     has_w = True
@@ -138,18 +148,26 @@ class StyleGAN2Generator(nn.Module):
         self.convs, self.outputs = nn.ModuleList(convs), nn.ModuleList(outputs)
         self.upsample = Upsample()
         self.num_ws = len(convs) + 1
+        self._pixels = [conv.noise.numel() for conv in convs]
+        self.noise_size = sum(self._pixels)
 
     def forward(
-        self, z: Tensor, labels: Tensor | None = None, return_w: bool = False, truncation: float = 1.0
+        self,
+        z: Tensor,
+        labels: Tensor | None = None,
+        return_w: bool = False,
+        truncation: float = 1.0,
+        noise: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Images (N, channels, R, R); with ``return_w`` also the ws (N, num_ws, w_dim) that they depend on.
 
-        ``truncation`` is ψ of ``w′ = w̄ + ψ(w − w̄)`` (Karras et al., 2019, appendix B); w̄ is the mean over all classes.
+        ``noise`` (N, noise_size), from N(0, 1), takes the place of the layers' own. ``truncation`` is ψ of
+        ``w′ = w̄ + ψ(w − w̄)`` (Karras et al., 2019, appendix B); w̄ is the mean over all classes.
         """
         ws = self._ws(z, labels)
         if truncation != 1:
             ws = self.w_avg.lerp(ws, truncation)
-        images = self._synthesise(ws)
+        images = self._synthesise(ws, noise)
         return (images, ws) if return_w else images
 
     def _ws(self, z: Tensor, labels: Tensor | None) -> Tensor:
@@ -165,15 +183,20 @@ class StyleGAN2Generator(nn.Module):
             ws = torch.cat([ws[:, :cut], other], dim=1)
         return ws
 
-    def _synthesise(self, ws: Tensor) -> Tensor:
+    def _synthesise(self, ws: Tensor, noise: Tensor | None = None) -> Tensor:
         """A stage's two convolutions take a row of ws each; its output shares the row of the next stage's first."""
-        x: Tensor = self.convs[0](self.start.expand(len(ws), -1, -1, -1), ws[:, 0])
+        maps = self._maps(noise)
+        x: Tensor = self.convs[0](self.start.expand(len(ws), -1, -1, -1), ws[:, 0], maps[0])
         images: Tensor = self.outputs[0](x, ws[:, 1])
         for i in range(1, len(self.outputs)):
-            x = self.convs[2 * i - 1](x, ws[:, 2 * i - 1])
-            x = self.convs[2 * i](x, ws[:, 2 * i])
+            x = self.convs[2 * i - 1](x, ws[:, 2 * i - 1], maps[2 * i - 1])
+            x = self.convs[2 * i](x, ws[:, 2 * i], maps[2 * i])
             images = self.upsample(images) + self.outputs[i](x, ws[:, 2 * i + 1])
         return images
+
+    def _maps(self, noise: Tensor | None) -> Sequence[Tensor | None]:
+        """Each convolution's noise (N, side²), in their order."""
+        return [None] * len(self.convs) if noise is None else list(noise.split(self._pixels, dim=1))
 
 
 class DownBlock(nn.Module):

@@ -37,14 +37,16 @@ def closest_pairs(samples: Images, originals: Images) -> bytes:
 def interpolation(generator: Generator, rows: int = 8, steps: int = 9, seed: int = 0) -> bytes | None:
     """Ways between latents, one per row, as the bytes of a PNG; none of points, on which there is nothing to see.
 
-    Row i goes from sample i to an end of its own in ``steps`` equal steps, and is of class i mod num_classes.
+    Row i goes from sample i to an end of its own in ``steps`` equal steps, has that sample's noise all
+    the way, and is of class i mod num_classes.
     """
     if generator.spec.points:
         return None
     shares = torch.linspace(0, 1, steps)
     ways = [generator.path(seed, 0, rows, share.expand(rows)) for share in shares]
-    labels = generator.labels(0, rows, None)
+    labels, noise = generator.labels(0, rows, None), generator.noise(seed, 0, rows)
     drawn = []
     for i, z in enumerate(torch.stack(ways, 1)):  # (steps, latent_dim): a row at a time, whatever its resolution
-        drawn.append(to_uint8(generator.draw(z, None if labels is None else labels[i].expand(steps))).cpu())
+        of_way = [None if each is None else each[i : i + 1].expand(steps, *each.shape[1:]) for each in (labels, noise)]
+        drawn.append(to_uint8(generator.draw(z, of_way[0], noise=of_way[1])).cpu())
     return grid(torch.cat(drawn).permute(0, 2, 3, 1).numpy(), columns=steps)

@@ -72,4 +72,4 @@ def rule(spec: GeneratorSpec) -> str:
     pixel = "A pixel is 127.5·x + 128, clamped to 0 … 255 and truncated to uint8"
     gives = "points, float32 (N, 2, 1, 1)" if spec.points else f"images, float32 {shape}, -1 black to 1 white. {pixel}"
     takes = f"Exports take `{Z}` float32 (N, {spec.latent_dim}) from N(0, 1){labels}, N at will"
-    return f"{takes}. They give {gives}. Truncation of w is no part of them."
+    return f"{takes}. They give {gives}. Truncation of w and noise by sample are no part of them."

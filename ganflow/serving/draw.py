@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ganflow.generator import Generator, Samples
 from ganflow.serving.answer import encode
@@ -28,16 +29,22 @@ def draw(jobs: Sequence[tuple[Generator, Asked]]) -> list[Samples]:
 
 def _at_once(generator: Generator, several: Sequence[Asked]) -> list[Samples]:
     z = torch.cat([asked.latents(generator) for asked in several])
-    classes = [asked.labels(generator) for asked in several]
-    labels = None if classes[0] is None else torch.cat([one for one in classes if one is not None])
+    labels = _together([asked.labels(generator) for asked in several])
+    noise = _together([asked.noise(generator) for asked in several])
     truncation = several[0].truncation
-    parts = [
-        generator.stored(generator.draw(z[first:last], None if labels is None else labels[first:last], truncation))
-        for first in range(0, len(z), generator.batch)
-        for last in (first + generator.batch,)
-    ]
+    parts = []
+    for first in range(0, len(z), generator.batch):
+        rows = slice(first, first + generator.batch)
+        mine = [None if each is None else each[rows] for each in (labels, noise)]
+        parts.append(generator.stored(generator.draw(z[rows], mine[0], truncation, mine[1])))
     ends = np.cumsum([asked.n for asked in several])[:-1]
     return np.split(np.concatenate(parts), ends)
+
+
+def _together(several: Sequence[Tensor | None]) -> Tensor | None:
+    """One after the other; None where the generator takes none."""
+    rows = [each for each in several if each is not None]
+    return torch.cat(rows) if rows else None
 
 
 def answer(generator: Generator, asked: Asked, samples: Samples) -> bytes:

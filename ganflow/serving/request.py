@@ -32,6 +32,10 @@ class Asked:
         """z: (n, latent_dim)."""
         return generator.latents(self.seed, 0, self.n, self.truncation)
 
+    def noise(self, generator: Generator) -> Tensor | None:
+        """Noise: (n, noise_size); None of a network that takes none."""
+        return generator.noise(self.seed, 0, self.n)
+
     def labels(self, generator: Generator) -> Tensor | None:
         """Classes: (n,); None of an unconditional generator."""
         return generator.labels(0, self.n, self.label)

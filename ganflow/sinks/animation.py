@@ -37,7 +37,8 @@ FORMATS: dict[str, dict[str, Any]] = {
 class Animation(Sink):
     """From every sample by great circles through ``stops`` latents and back, ``frames`` pictures in ``seconds``.
 
-    The first frame is the picture that a .png shows. A walk keeps its class.
+    The first frame is the picture that a .png shows. A walk keeps its class
+    and its noise.
     """
 
     frames: int = 120
@@ -63,7 +64,7 @@ class Animation(Sink):
         """Frame by frame, the walks within: image j is of walk j mod n in frame j div n."""
         n, model = sampling.n, sampling.generator
         z = model.stops(sampling.seed, n, self.stops, sampling.truncation)
-        labels = model.labels(0, n, sampling.label)
+        labels, noise = model.labels(0, n, sampling.label), model.noise(sampling.seed, 0, n)
         with progress(total := self.frames * n, "generate") as advance:
             for first in range(0, total, sampling.starts.step):
                 j = torch.arange(first, min(first + sampling.starts.step, total))
@@ -71,7 +72,8 @@ class Animation(Sink):
                 at = frame.double() * self.stops / self.frames
                 stop = at.long()
                 here = slerp(z[stop, walk], z[(stop + 1) % self.stops, walk], (at - stop).float())
-                yield sampling.make(here, None if labels is None else labels[walk]).astype(np.uint8, copy=False)
+                of_walk = [None if each is None else each[walk] for each in (labels, noise)]
+                yield sampling.make(here, *of_walk).astype(np.uint8, copy=False)
                 advance(len(j))
 
 

@@ -75,11 +75,19 @@ class Recorder:
 
     spec: GeneratorSpec
     labels: list[Tensor | None] = field(default_factory=list)
+    noises: list[list[int]] = field(default_factory=list)
 
     def path(self, seed: int, first: int, count: int, at: Tensor) -> Tensor:
         return at[:, None]
 
-    def draw(self, z: Tensor, labels: Tensor | None) -> Tensor:
+    def noise(self, seed: int, first: int, count: int) -> Tensor:
+        return torch.arange(first, first + count)[:, None]
+
+    def draw(
+        self, z: Tensor, labels: Tensor | None, truncation: float | None = None, noise: Tensor | None = None
+    ) -> Tensor:
+        assert noise is not None
+        self.noises.append(noise.flatten().tolist())
         self.labels.append(labels)
         return z.view(-1, 1, 1, 1)
 
@@ -90,6 +98,8 @@ def test_way_i_is_of_class_i_at_both_ends() -> None:
     labels = [row.tolist() for row in asked.labels if row is not None]
     assert labels[0] == labels[1] == [i % 3 for i in range(100)]
     assert labels[2] == labels[3] == [i % 3 for i in range(100, 130)]
+    assert asked.noises[0] == asked.noises[1] == list(range(100))
+    assert asked.noises[2] == asked.noises[3] == list(range(100, 130))
     unconditional = Recorder(GeneratorSpec({"name": "mlp"}, 4, 1, 1, 0))
     PPL(130)(unconditional, flat)
     assert unconditional.labels == [None] * 4

@@ -61,6 +61,20 @@ def test_it_begins_and_ends_at_the_samples_themselves(tmp_path: Path) -> None:
     assert max(np.abs(frame - still).mean() for frame in shown) > 3 * max(steps)
 
 
+def test_a_walk_keeps_the_noise_of_its_sample(tmp_path: Path) -> None:
+    style = model(replace(PLAIN, network={"name": "stylegan2", "width": 4, "w_dim": 6}))
+    for conv in style.network.convs:
+        torch.nn.init.ones_(conv.strength)
+    sampling = Sampling(style, 6, 3, batch=4)
+    write(str(tmp_path / "walk.apng"), sampling, frames=4, seconds=1.0, stops=2)
+    write(str(tmp_path / "grid.png"), sampling)
+    first = frames_of(tmp_path / "walk.apng")[0][0].astype(int)
+    with Image.open(tmp_path / "grid.png") as grid:
+        assert np.abs(first - np.asarray(grid.convert("RGB"))).max() <= 1
+    still = [sampling.make(style.latents(3, 0, 6), None, noise) for noise in (style.noise(3, 0, 6), None)]
+    assert np.abs(still[0].astype(int) - still[1]).mean() > 5
+
+
 def test_colours_of_a_gif_are_close_and_the_same_in_all_frames(tmp_path: Path) -> None:
     sampling = Sampling(model(), 3, 3, label=[1])
     write(f"{tmp_path}/walk.gif", sampling, frames=12, seconds=1.0)
