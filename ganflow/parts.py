@@ -37,7 +37,8 @@ def conditioning_classes(config: Config, num_classes: int) -> int:
     if config.gan.conditioning == "none":
         return 0
     key, value = "gan.conditioning", config.gan.conditioning
-    require(num_classes > 1, key, value, "the data set has no labels; set gan.conditioning=none")
+    has = "a single class" if num_classes else "no labels"
+    require(num_classes > 1, key, value, f"the data set has {has}; set gan.conditioning=none")
     return num_classes
 
 

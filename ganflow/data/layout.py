@@ -143,10 +143,10 @@ def _held_out(
 def _where(reading: Reading, stated: Stated | None, labelled: bool) -> str:
     """What gave the labels, or why there are none."""
     if reading.labels == NONE:
-        return "none: data.labels=none"
+        return "data.labels=none"
     if stated is not None and reading.labels == AUTO:
-        return stated.where if labelled else f"none: {stated.where} says so"
-    return "folders" if labelled else "none: no class folders"
+        return stated.where if labelled else f"{stated.where} says so"
+    return "folders" if labelled else "no class folders"
 
 
 def _doubts(placed: Placed, keys: Keys, reading: Reading, stated: Stated | None) -> list[str]:

@@ -14,7 +14,7 @@ from ganflow.data.shards import SHARD_BYTES, SplitWriter, Workplace, workplace, 
 from ganflow.data.source import Bad, Content, Decode, Decoded, Items, Source
 from ganflow.data.summary import warnings
 from ganflow.data.tally import Tally
-from ganflow.errors import GanflowError
+from ganflow.errors import ConfigError, GanflowError
 from ganflow.progress import Progress, progress
 
 PARALLEL_ABOVE = 4096  # images that need decoding; fewer are done before a cluster is up
@@ -85,7 +85,7 @@ def prepare(
     start = time.monotonic()
     with workplace(out) as place:
         content = source.read(locate(source.path, place.scratch), place.scratch)
-        check(content.facts)
+        _check(content, check)
         many = content.costly and _count(content) > PARALLEL_ABOVE
         how = mapper if many else serial_map
         written = _write(content, place, how, show, shard_bytes)
@@ -119,6 +119,17 @@ def _by_other_ranges(content: Content, tally: Tally) -> Content | None:
 def _clear(folder: Path) -> None:
     for inner in folder.iterdir():
         shutil.rmtree(inner)
+
+
+def _check(content: Content, check: Callable[[Facts], None]) -> None:
+    """Refuse facts; a refusal because of labels says why there are none."""
+    try:
+        check(content.facts)
+    except ConfigError as error:
+        why = "; ".join(filter(None, [content.understood.labels, *content.understood.warnings]))
+        if error.key != "gan.conditioning" or content.facts.num_classes or not why:
+            raise
+        raise ConfigError(error.key, error.value, f"{error.allowed} ({why})") from None
 
 
 def _count(content: Content) -> int:

@@ -48,7 +48,7 @@ def test_a_list_of_labels_gives_the_classes(kind: str, above: str, tmp_path: Pat
 def test_null_says_that_there_are_no_labels(tmp_path: Path) -> None:
     report = report_of(write_zip(tmp_path / "in.zip", with_list(None)), tmp_path)
     assert report["facts"]["num_classes"] == 0
-    assert report["understood"]["labels"] == "none: dataset.json says so"
+    assert report["understood"]["labels"] == "dataset.json says so"
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ def test_a_named_split_that_is_not_there() -> None:
 
 def test_labels_can_be_left_out() -> None:
     layout = read(["cat/1.png", "dog/2.png", "3.png"], labels="none")
-    assert (layout.classes, layout.understood.labels) == ([], "none: data.labels=none")
+    assert (layout.classes, layout.understood.labels) == ([], "data.labels=none")
 
 
 def test_numbered_folders_are_read_and_doubted() -> None:
@@ -222,7 +222,7 @@ def test_stated_labels_win_over_folders_and_keep_their_numbers() -> None:
     assert layout.classes == ["1", "26", "7000000000"]
     assert layout.splits["train"][1].tolist() == [1, 0, 2]
     assert layout.understood.labels == "dataset.json"
-    assert read(names, stated=stated(None)).understood.labels == "none: dataset.json says so"
+    assert read(names, stated=stated(None)).understood.labels == "dataset.json says so"
     assert read(names, stated=stated([1, 2, 3]), labels="folders").classes == ["00000", "00001"]
 
 

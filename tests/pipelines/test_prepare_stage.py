@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ganflow import config
 from ganflow.conf import compose
@@ -77,6 +78,46 @@ def test_no_path_and_a_wrong_one_are_one_line(capsys: pytest.CaptureFixture[str]
     assert "data.path=: must name a folder, zip or tar" in refused(capsys)
     params("data=image_folder", "data.path=nowhere")
     assert "nowhere does not exist" in refused(capsys)
+
+
+def write_images(folder: Path, *names: str) -> Path:
+    for i, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(i).integers(0, 256, (8, 8), dtype=np.uint8)).save(folder / name)
+    return folder
+
+
+def test_splits_are_named_on_the_command_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"{part}/{kind}/{i}.png" for part in ("part A", "b", "c") for kind in ("x", "y") for i in range(2)]
+    write_images(project / "in", *names)
+    params("data=image_folder", f"data.path={project / 'in'}", "data.splits={train:part A,test:[b,c]}")
+    main()
+    report = json.loads(Path("reports/prepare.json").read_text())
+    assert {name: split["count"] for name, split in report["splits"].items()} == {"train": 4, "test": 8}
+    assert report["understood"]["splits"] == {"train": "part A/", "test": "b/, c/"}
+    assert "2 classes from folders: x, y; train 4 (part A/), test 8 (b/, c/)" in capsys.readouterr().err
+
+
+def test_a_test_split_is_chosen_on_the_command_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"{split}/{kind}.png" for split in ("train", "val") for kind in ("x/1", "y/1")]
+    write_images(project / "in", *names, "test/1.png")
+    params("data=image_folder", f"data.path={project / 'in'}")
+    assert "test/ has no class folders, train/ has; data.test=val takes val/ instead" in refused(capsys)
+    params("data=image_folder", f"data.path={project / 'in'}", "data.test=val")
+    main()
+    assert Dataset.open(Path("data"), "test").classes == ["x", "y"]
+
+
+def test_a_refusal_because_of_labels_says_why_there_are_none(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_images(project / "in", "faces/1.png", "faces/2.png")
+    params("data=image_folder", f"data.path={path}")
+    assert refused(capsys) == (
+        "ganflow: gan.conditioning=projection: the data set has no labels; set gan.conditioning=none (no class "
+        "folders; every image lies in one folder, faces/, which is not read as a class; data.labels=folders reads it "
+        "as one)\n"
+    )
+    params("data=image_folder", f"data.path={path}", "data.labels=folders")
+    assert "the data set has a single class; set gan.conditioning=none" in refused(capsys)
 
 
 def test_object_storage_that_does_not_answer_is_one_line(
