@@ -7,8 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
+from ganflow.commands.evaluate import evaluate
 from ganflow.data.dataset import Dataset
+from ganflow.errors import GanflowError
 
 SMALL = ("evaluation.extractor.kimg=8", "evaluation.extractor.width=8", "evaluation.resamples=50")
 
@@ -57,10 +61,9 @@ def test_a_page_shows_them(folder: Path) -> None:
 
 
 def test_what_needs_a_generator_is_said_to_be_left_out(folder: Path) -> None:
-    metrics = ("evaluation/metrics=[kid,ppl]", "evaluation.snapshot_metrics=[kid]", "tune.metric=kid")
-    code, said, error = ganflow(folder, "evaluate", "--samples", "good.npz", *metrics, *SMALL)
+    code, said, error = ganflow(folder, "evaluate", "--samples", "good.npz", "evaluation/metrics=[kid,ppl]", *SMALL)
     assert code == 0, error
-    assert said.splitlines()[-1] == "not measured, for it needs a generator or classes: ppl"
+    assert said.splitlines()[-1] == "ppl is left out: needs a generator of images"
 
 
 def test_the_better_of_two_is_named(folder: Path) -> None:
@@ -80,8 +83,47 @@ def test_bad_samples_are_one_line(folder: Path) -> None:
     assert last == "ganflow: floats.npz: images are float32 from 0 to 0; they must be uint8, 0 to 255"
 
 
-def test_too_few_samples_are_refused_before_the_work(folder: Path) -> None:
+def test_few_samples_cost_the_figures_that_need_more(folder: Path) -> None:
     np.savez(folder / "few.npz", images=np.zeros((16, 8, 8, 1), np.uint8))
-    code, _, error = ganflow(folder, "evaluate", "--samples", "few.npz", *SMALL)
-    assert code == 2
-    assert error.splitlines()[-1].startswith("ganflow: evaluation.samples=16: must be at least 17 for fid of the 16 f")
+    code, said, error = ganflow(folder, "evaluate", "--samples", "few.npz", "--out", "few.json", *SMALL)
+    assert code == 0, error
+    why = "16 samples of 16 features: the covariance needs more samples than features"
+    assert f"fid is left out: {why}; raise evaluation.samples, or measure kid" in said.splitlines()
+    found = json.loads((folder / "few.json").read_text())
+    assert found["left_out"]["fid"].startswith(why)
+    assert found["kid"] > 0
+
+
+def pictures(root: Path, images: NDArray[np.uint8], side: int) -> None:
+    root.mkdir()
+    for i, image in enumerate(images):
+        Image.fromarray(image).resize((side, side), Image.Resampling.NEAREST).save(root / f"{i:03d}.png")
+
+
+def test_pictures_of_another_size_are_resized(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    images = np.load("good.npz")["images"][:60, :, :, 0]
+    pictures(tmp_path / "large", images, 16)
+    np.savez(tmp_path / "first.npz", images=images)
+    large, settings = str(tmp_path / "large"), ["evaluation/metrics=[kid]", *SMALL]
+    with pytest.raises(GanflowError) as refused:
+        evaluate(large, "data", settings, None)
+    shapes = "grey images of 16x16, the reference grey images of 8x8"
+    assert str(refused.value) == f"{large} holds {shapes}; data.resize=8 makes them equal"
+    resized = evaluate(large, "data", [*settings, "data.resize=8", "data.filter=box"], None)
+    assert f"ganflow: {large}: 60 grey images of 8x8; no classes" in capsys.readouterr().err
+    assert resized == evaluate(str(tmp_path / "first.npz"), "data", settings, None)
+
+
+def test_classes_that_are_not_the_reference_s_are_said(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    good, named = np.load("good.npz"), str(tmp_path / "named.npz")
+    np.savez(named, images=good["images"], labels=np.array([f"digit {i}" for i in good["labels"]]))
+    lines = evaluate(named, "data", ["evaluation/metrics=[kid,intra_fid]", *SMALL], None)
+    assert lines[-1] == "intra_fid is left out: needs classes of the samples and of the reference"
+    lacks = "the reference has no digit 0, digit 1, digit 2, digit 3, digit 4; it has 0, 1, 2, 3, 4"
+    assert f"ganflow: {named}: its classes are left out, because {lacks}" in capsys.readouterr().err.splitlines()

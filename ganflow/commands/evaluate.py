@@ -2,24 +2,24 @@
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ganflow import conf, config
+from ganflow.conf.measuring import Given, Measuring, measuring
 from ganflow.data.dataset import Dataset
 from ganflow.errors import require
 from ganflow.evaluation.build import evaluator_here
 from ganflow.evaluation.comparison import Difference, compare
 from ganflow.evaluation.evaluator import Evaluator
-from ganflow.evaluation.images import as_samples, open_images
+from ganflow.evaluation.images import as_samples, is_pictures, open_images
 from ganflow.evaluation.samples import Samples
 from ganflow.files import write_whole
 from ganflow.generator import FILE
-from ganflow.progress import Bars
+from ganflow.progress import Advanced, Bars
 from ganflow.report import files, measured, sides
 from ganflow.report.measured import Measured
-from ganflow.schema import Config
+from ganflow.terminal import tell
 from ganflow.tracking.source import load_generator
 
 BOUNDS = ("_low", "_high")
@@ -39,9 +39,9 @@ def evaluate(samples: str, reference: str, overrides: Sequence[str], out: str | 
     """
     require(out is None or Path(out).suffix in (".json", ".html"), "out", out, "a name that ends in .json or .html")
     with tempfile.TemporaryDirectory() as scratch, Bars() as bars:
-        settings = _settings(overrides)
-        evaluator = evaluator_here(settings, reference, Path(scratch, "reference"), bars)
-        found = measured.alone(evaluator, _samples(samples, evaluator, settings, Path(scratch, "samples")))
+        wanted = measuring(overrides, _given([samples], reference))
+        evaluator = _evaluator(wanted, reference, Path(scratch, "reference"), bars)
+        found = measured.alone(evaluator, _samples(samples, evaluator, wanted, Path(scratch, "samples")))
     if out is not None:
         write_whole(Path(out), _written(found, samples, reference, page=out.endswith(".html")))
     return [*_lines(found.figures | found.protocol), *found.notes]
@@ -60,29 +60,39 @@ def compare_two(a: str, b: str, reference: str, overrides: Sequence[str]) -> lis
         GanflowError: as :func:`evaluate`.
     """
     with tempfile.TemporaryDirectory() as scratch, Bars() as bars:
-        settings = _settings(overrides)
-        evaluator = evaluator_here(settings, reference, Path(scratch, "reference"), bars)
+        wanted = measuring(overrides, _given([a, b], reference))
+        evaluator = _evaluator(wanted, reference, Path(scratch, "reference"), bars)
         found = []
         for name, where in (("a", a), ("b", b)):
-            found.append(measured.alone(evaluator, _samples(where, evaluator, settings, Path(scratch, name))))
+            found.append(measured.alone(evaluator, _samples(where, evaluator, wanted, Path(scratch, name))))
     differences = compare(*(side.values for side in found))
     counts = [side.values["samples"] for side in found]
     head = [f"A {a}: {counts[0]:,} samples", f"B {b}: {counts[1]:,} samples", ""]
-    return [*head, *sides.table(differences, "A", "B"), "", _verdict(differences)]
+    notes = [
+        f"{name} of {side} is left out: {why}"
+        for side, m in zip("AB", found, strict=True)
+        for name, why in m.left_out.items()
+    ]
+    return [*head, *sides.table(differences, "A", "B"), "", *notes, _verdict(differences)]
 
 
-def _settings(overrides: Sequence[str]) -> Config:
-    """As ``params.yaml`` says, where there is one and nothing else is asked for."""
-    if config.PARAMS.is_file() and not overrides:
-        return config.load()
-    return conf.compose(overrides)
+def _given(samples: Sequence[str], reference: str) -> Given:
+    models = [where for where in samples if _is_model(where)]
+    pictures = [where for where in samples if where not in models and is_pictures(where)]
+    return Given(bool(models), bool(pictures), is_pictures(reference))
 
 
-def _samples(where: str, evaluator: Evaluator, settings: Config, scratch: Path) -> Samples:
+def _evaluator(wanted: Measuring, reference: str, scratch: Path, listener: Callable[[Advanced], None]) -> Evaluator:
+    return evaluator_here(wanted.config, reference, scratch, listener, wanted.reference, tell)
+
+
+def _samples(where: str, evaluator: Evaluator, wanted: Measuring, scratch: Path) -> Samples:
+    settings = wanted.config
     if _is_model(where):
         generator = load_generator(where, settings.tracking, str(evaluator.device))
         return evaluator.drawn(generator, settings.evaluation.samples)
-    return as_samples(Dataset.open(open_images(where, scratch)), evaluator.reference, where)
+    images = Dataset.open(open_images(where, scratch, wanted.samples, tell))
+    return as_samples(images, evaluator.reference, where, tell)
 
 
 def _is_model(where: str) -> bool:

@@ -1,7 +1,8 @@
 """From a configuration and a prepared data set to an evaluator."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -9,7 +10,7 @@ from ganflow import component, project
 from ganflow.data.dataset import Dataset, read_manifest
 from ganflow.errors import GanflowError
 from ganflow.evaluation.evaluator import Evaluator
-from ganflow.evaluation.images import open_images
+from ganflow.evaluation.images import AS_THEY_ARE, Tell, open_images, unsaid
 from ganflow.extractors.base import Splits
 from ganflow.progress import Advanced, unheard
 from ganflow.schema import Config, EvaluationConfig
@@ -38,7 +39,12 @@ def build_evaluator(config: EvaluationConfig, data: Path, cache: Path, device: t
 
 
 def evaluator_here(
-    config: Config, reference: str, scratch: Path, listener: Callable[[Advanced], None] = unheard
+    config: Config,
+    reference: str,
+    scratch: Path,
+    listener: Callable[[Advanced], None] = unheard,
+    options: Mapping[str, Any] = AS_THEY_ARE,
+    tell: Tell = unsaid,
 ) -> Evaluator:
     """An evaluator in this process, on its GPU if there is one.
 
@@ -47,11 +53,13 @@ def evaluator_here(
         reference: a prepared data set, or images of any form.
         scratch: an empty place for what images become.
         listener: hears how far the work is.
+        options: of ``image_folder``, for a reference of pictures.
+        tell: takes lines about what was understood.
 
     Raises:
         GanflowError: as :func:`build_evaluator`, or a reference that cannot be read.
     """
-    data = open_images(reference, scratch)
+    data = open_images(reference, scratch, options, tell)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     remote = "://" in config.cluster.storage
     kept = project.place(config.cluster.cache if remote else config.cluster.storage).expanduser().absolute()
