@@ -65,9 +65,30 @@ format: setup ## let ruff put the code into shape
 ui: setup ## look at the runs: MLflow on http://127.0.0.1:5000 (PORT=…)
 	@$(IN_VENV) exec infra/mlflow/serve.sh --port $(PORT)
 
+# `alive STEP COMMAND…` runs a command and says every five seconds how far it is; what the command says itself is shown if
+# it fails. `read` waits without a process that would outlive an interrupt.
+define ALIVE
+alive() {
+  step=$$1; shift; started=$$SECONDS
+  report() {
+    while read -rt 5 <> <(:) || :; do
+      fetched=$$(grep -c '^Collecting ' .venv/step.log || :)
+      installed=$$(compgen -G '.venv/lib/python*/site-packages/*.dist-info' | wc -l)
+      echo "$$step: $$fetched packages fetched, $$installed installed, $$((SECONDS - started)) s so far"
+    done
+  }
+  : >.venv/step.log
+  report & reporter=$$!
+  trap 'kill $$reporter 2>/dev/null || :' EXIT
+  "$$@" >.venv/step.log 2>&1 || { status=$$?; grep '^ERROR' .venv/step.log >&2 || tail -n 5 .venv/step.log >&2; exit $$status; }
+  kill $$reporter; wait $$reporter 2>/dev/null || :; trap - EXIT
+}
+endef
+
 # An interrupted pip can leave a package that it later takes for whole: a .venv without any stamp is made anew.
 $(STAMP): requirements.lock pyproject.toml
-	@python=
+	@$(ALIVE)
+	python=
 	for candidate in python3.11 python3; do
 	  if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$candidate; break; fi
 	done
@@ -79,12 +100,13 @@ $(STAMP): requirements.lock pyproject.toml
 	  $$python -m venv --clear .venv
 	fi
 	rm -f .venv/.ready-*
+	install=(env PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore .venv/bin/python -m pip install --progress-bar off --no-compile)
 	echo "setup 2/4: torch, with what its build for this machine needs"
-	$(call PIP,.venv,install) --no-compile --constraint requirements.lock torch
+	alive "setup 2/4" "$${install[@]}" --constraint requirements.lock torch
 	echo "setup 3/4: $$(grep -c == requirements.lock) pinned packages (a few minutes)"
-	$(call PIP,.venv,install) --no-compile --no-deps --requirement requirements.lock
+	alive "setup 3/4" "$${install[@]}" --no-deps --requirement requirements.lock
 	echo "setup 4/4: ganflow itself, compiled once on all cores, and a check that all fits together"
-	.venv/bin/python -m compileall -qq -j 0 .venv/lib || true # some packages ship files for other Pythons
+	alive "setup 4/4" sh -c ".venv/bin/python -m compileall -qq -j 0 .venv/lib || :" # some packages ship files for other Pythons
 	$(call PIP,.venv,install) --no-deps --no-build-isolation --editable .
 	$(call PIP,.venv,check)
 	touch $@

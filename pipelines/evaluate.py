@@ -22,14 +22,12 @@ def main() -> None:
     from ganflow.cluster.supply import supply
     from ganflow.generator import FILE
     from ganflow.interrupts import held
-    from ganflow.progress import Bars
     from ganflow.report import files
     from ganflow.tracking import lineage
 
     params = config.load()
     supplied = supply(params.cluster, DATA)
-    with Bars() as bars:
-        found = evaluate(params, f"{params.register.name}-evaluate", MODEL / FILE, supplied, bars)
+    found = evaluate(params, f"{params.register.name}-evaluate", MODEL / FILE, supplied)
     record = lineage.RunRecord.read(MODEL / lineage.FILE)
     with held():
         files.write(found, REPORTS, params.register.name, lineage.summary(record))

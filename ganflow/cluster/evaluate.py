@@ -1,14 +1,12 @@
 """Evaluation on as many workers as training had."""
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ganflow.cluster.launch import Work, launch
 from ganflow.cluster.supply import Supply
 from ganflow.errors import GanflowError
-from ganflow.progress import Advanced
 from ganflow.report.measured import Measured
 from ganflow.schema import Config
 from ganflow.terminal import tell
@@ -22,9 +20,7 @@ class EvaluateWork:
     supply: Supply
 
 
-def evaluate(
-    config: Config, name: str, generator: Path, supply: Supply, listener: Callable[[Advanced], None]
-) -> Measured:
+def evaluate(config: Config, name: str, generator: Path, supply: Supply) -> Measured:
     """Measure a generator's file on ``evaluation.samples`` samples.
 
     Raises:
@@ -32,13 +28,7 @@ def evaluate(
     """
     found: list[Measured] = []
 
-    def listen(item: Measured | Advanced) -> None:
-        if isinstance(item, Measured):
-            found.append(item)
-        else:
-            listener(item)
-
-    launch(config, name, _worker, EvaluateWork(generator.read_bytes(), supply), listen)
+    launch(config, name, _worker, EvaluateWork(generator.read_bytes(), supply), found.append)
     if not found:
         raise GanflowError("evaluation ended without figures")
     return found[-1]
@@ -53,8 +43,7 @@ def _worker(work: Work) -> None:
 
     mine: EvaluateWork = work.payload
     config, extractors = work.config.evaluation, mine.supply.extractors_here(tell)
-    evaluator = build_evaluator(config, mine.supply.data_here(tell), extractors, get_device())
-    evaluator.listener = work.post
+    evaluator = build_evaluator(config, mine.supply.data_here(tell), extractors, get_device(), work.post)
     with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
         file.write(mine.generator)
         file.flush()

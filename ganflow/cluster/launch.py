@@ -7,7 +7,8 @@ a cluster that grew and a new start by the user take the same way, and a gang th
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from ganflow.cluster.places import Places, Seated
 from ganflow.cluster.session import RAY_FILES, session
 from ganflow.cluster.signals import signalled
 from ganflow.errors import GanflowError, StoppedError
+from ganflow.progress import Advanced, Bars, Waiting
 from ganflow.schema import Config
 from ganflow.terminal import tell
 from ganflow.training.events import Paused, Saved, Started
@@ -59,8 +61,8 @@ class Work:
 class Outcome:
     """What an attempt came to, as its workers tell."""
 
-    def __init__(self, listener: Callable[[Any], None], places: Places) -> None:
-        self._listener, self._places = listener, places
+    def __init__(self, listener: Callable[[Any], None], places: Places, bars: Bars) -> None:
+        self._listener, self._places, self._bars = listener, places, bars
         self.begin()
 
     def begin(self) -> None:
@@ -68,11 +70,24 @@ class Outcome:
         self.paused: Paused | None = None
         self.saved = self.training = False
 
+    @contextmanager
+    def awaited(self, workers: int) -> Iterator[None]:
+        """Show that the workers of an attempt start, until one tells what it does."""
+        self._wait = Waiting(f"{workers} worker{'s' if workers > 1 else ''} start{'' if workers > 1 else 's'}")
+        try:
+            yield
+        finally:
+            self._wait.close()
+
     def __call__(self, item: Any) -> None:
+        if not isinstance(item, Seated):
+            self._wait.close()
         if isinstance(item, Refused):
             self.refused = self.refused or item.reason
         elif isinstance(item, Seated):
             self._places.seat(item)
+        elif isinstance(item, Advanced):
+            self._bars(item)
         else:
             self.saved |= isinstance(item, Saved | Paused)
             self.training |= isinstance(item, Started)
@@ -94,16 +109,16 @@ def launch(
         GanflowError: what a worker refused, a gang that was lost more often than ``cluster.max_failures`` without a
             checkpoint in between, or a cluster that lacks the nodes for longer than ``cluster.patience_s``.
     """
-    with session(config.cluster):
+    with session(config.cluster), Bars() as bars:
         places = Places(config.cluster, config.training.batch, config.training.microbatch)
-        outcome = Outcome(listener, places)
+        outcome = Outcome(listener, places, bars)
         with board(outcome) as desk, signalled(desk.ask, lambda: outcome.training) as signal:
             losses = 0
             while True:
                 outcome.begin()
                 workers, gpu = places.take()
                 desk.ask(signal())
-                with places.watched(workers, desk.ask):
+                with places.watched(workers, desk.ask), outcome.awaited(workers):
                     lost = _attempt(config, name, worker, Work(config, payload, desk.actor), workers, gpu)
                 desk.drain()
                 if outcome.refused:

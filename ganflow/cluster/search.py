@@ -1,7 +1,6 @@
 """The search for hyper-parameters: short trainings under Ray Tune, the weak ones stopped early by ASHA."""
 
 import math
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,9 +11,11 @@ from ganflow.cluster import space
 from ganflow.cluster.places import Places
 from ganflow.cluster.session import RAY_FILES, session
 from ganflow.cluster.supply import Supply
+from ganflow.cluster.trial_bar import callback
 from ganflow.conf import override
 from ganflow.errors import GanflowError
 from ganflow.evaluation.build import build_evaluator
+from ganflow.progress import Bars
 from ganflow.rules import figures_of
 from ganflow.schema import Config
 from ganflow.terminal import tell
@@ -64,8 +65,8 @@ def search(config: Config, name: str, supply: Supply) -> SearchResult:
     if not searched:
         raise GanflowError("tune.space: nothing is left to search; set tune.trials=0 to train as params.yaml stands")
     extractors = supply.extractors_here(tell)
-    # Once, or every trial would train one.
-    build_evaluator(config.evaluation, supply.data_here(tell), extractors, torch.device("cpu"))
+    with Bars() as bars:  # once, or every trial would train an extractor
+        build_evaluator(config.evaluation, supply.data_here(tell), extractors, torch.device("cpu"), bars)
     supply.keep_extractors(extractors, tell)
     with session(config.cluster):
         results = _tuner(config, name, searched, supply).fit()
@@ -92,7 +93,7 @@ def _tuner(config: Config, name: str, searched: Mapping[str, Any], supply: Suppl
             ),
         ),
         run_config=tune.RunConfig(
-            name=name, storage_path=str(RAY_FILES), verbose=0, callbacks=[_bar(config.tune.trials)],
+            name=name, storage_path=str(RAY_FILES), verbose=0, callbacks=[callback(config, BROKE_DOWN)],
             failure_config=tune.FailureConfig(max_failures=config.cluster.max_failures),
         ),
     )  # fmt: skip
@@ -166,25 +167,3 @@ def _reason(result: Any) -> str:
     if result.error:
         return str(result.error).strip().splitlines()[-1]
     return str((result.metrics or {}).get(BROKE_DOWN, "it reported nothing"))
-
-
-def _bar(trials: int) -> Any:
-    from ray.tune import Callback
-    from tqdm import tqdm
-
-    class TrialBar(Callback):
-        """A bar over trials with the best figure so far."""
-
-        def __init__(self) -> None:
-            self._bar = tqdm(total=trials, desc="tune", unit="trial", file=sys.stderr, dynamic_ncols=True)
-
-        def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-            self._bar.update()
-
-        def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-            self._bar.update()
-
-        def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
-            self._bar.close()
-
-    return TrialBar()

@@ -12,6 +12,8 @@ from ganflow.cluster.directory import Address, address_of, alive_nodes
 from ganflow.cluster.guest import guest
 from ganflow.cluster.local import local_nodes
 from ganflow.cluster.travel import runtime_env
+from ganflow.errors import GanflowError
+from ganflow.progress import doing
 from ganflow.schema import ClusterConfig
 
 # Ray wants a place for its own files; ours are elsewhere, and nothing here is needed later. A user's own: others could
@@ -65,12 +67,23 @@ def _own() -> Iterator[None]:
     """A cluster of this process's own, which no other machine sees: who reaches Ray's ports can run code there."""
     import ray
 
-    with _on_loopback():
-        _init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1")
+    with _on_loopback(), doing("Ray starts"):
+        try:
+            _init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1")
+        except Exception as error:  # what Ray raises has no common base
+            ray.shutdown()
+            raise _not_started(error) from None
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _not_started(error: Exception) -> GanflowError:
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    logs = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir(), "ray/session_latest/logs")
+    way_out = f"{logs} says more; a busy machine may need another try, and a full or read-only disk another RAY_TMPDIR"
+    return GanflowError(f"Ray does not start on this machine: {reason.partition('. ')[0].rstrip('.')}; {way_out}")
 
 
 @contextmanager

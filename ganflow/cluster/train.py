@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ganflow.cluster.launch import Work, launch
 from ganflow.cluster.supply import Supply
+from ganflow.progress import unheard
 from ganflow.schema import Config
 from ganflow.training.events import Listener, Warned, each
 
@@ -45,7 +46,8 @@ def _worker(work: Work) -> None:
     data, extractors = supply.data_here(tell), supply.extractors_here(tell)
     trainer = build_trainer(config, open_train(data), get_device(), place)
     trainers.append(trainer)
-    evaluator = build_evaluator(config.evaluation, data, extractors, get_device())
+    evaluator = build_evaluator(config.evaluation, data, extractors, get_device(), work.post)
+    evaluator.listener = unheard  # the bar of the training goes on while it measures
     if distributed.rank() == 0:
         supply.keep_extractors(extractors, tell)
     samples, names = config.evaluation.snapshot_samples, config.evaluation.snapshot_metrics

@@ -16,7 +16,13 @@ from ganflow.progress import Advanced, unheard
 from ganflow.schema import Config, EvaluationConfig
 
 
-def build_evaluator(config: EvaluationConfig, data: Path, cache: Path, device: torch.device) -> Evaluator:
+def build_evaluator(
+    config: EvaluationConfig,
+    data: Path,
+    cache: Path,
+    device: torch.device,
+    listener: Callable[[Advanced], None] = unheard,
+) -> Evaluator:
     """An evaluator against the configuration's reference split, with the extractor ready for these data.
 
     Args:
@@ -24,6 +30,7 @@ def build_evaluator(config: EvaluationConfig, data: Path, cache: Path, device: t
         data: a prepared data set.
         cache: where extractors and features of the reference are kept.
         device: where this rank computes.
+        listener: hears how far the making of an extractor is, and the evaluator's work.
 
     Raises:
         GanflowError: the data set lacks the reference split, or is damaged; an extractor that is not to be had.
@@ -34,8 +41,8 @@ def build_evaluator(config: EvaluationConfig, data: Path, cache: Path, device: t
         raise GanflowError(f"{train.root} has no split 'test' to be the reference; set evaluation.reference=train")
     test = Dataset.open(data, "test", verify=config.reference == "test") if has_test else None
     splits = Splits(train, test)
-    extractor = component.build("extractor", config.extractor, "evaluation.extractor").build(splits, cache, device)
-    return Evaluator(config, splits, extractor, cache, device)
+    choice = component.build("extractor", config.extractor, "evaluation.extractor")
+    return Evaluator(config, splits, choice.build(splits, cache, device, listener), cache, device, listener)
 
 
 def evaluator_here(
@@ -63,6 +70,4 @@ def evaluator_here(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     remote = "://" in config.cluster.storage
     kept = project.place(config.cluster.cache if remote else config.cluster.storage).expanduser().absolute()
-    evaluator = build_evaluator(config.evaluation, data, kept / "extractors", device)
-    evaluator.listener = listener
-    return evaluator
+    return build_evaluator(config.evaluation, data, kept / "extractors", device, listener)

@@ -4,6 +4,7 @@ The choice, a component of the group ``extractor`` with its options, has a ``bui
 a data set: it may have to be trained on it, or to be read from a file.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from ganflow.data.dataset import Dataset
 from ganflow.metrics.features import Features
+from ganflow.progress import Advanced, unheard
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,12 @@ class ExtractorChoice(Protocol):
 
     points: ClassVar[bool]  # whether it takes points in the plane
 
-    def build(self, splits: Splits, cache: Path, device: torch.device) -> Extractor:
+    def build(
+        self, splits: Splits, cache: Path, device: torch.device, listener: Callable[[Advanced], None] = unheard
+    ) -> Extractor:
         """The extractor for these data, on the device. What takes time to make is kept under ``cache``.
+
+        ``listener`` hears how far that is.
 
         All ranks call it together; rank 0 makes what is not in the cache.
         """

@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -28,10 +28,12 @@ from ganflow.extractors.base import Extractor, Splits
 from ganflow.extractors.stacked import Channels, PerChannel
 from ganflow.files import write_whole
 from ganflow.metrics.features import Features
+from ganflow.progress import Advanced, unheard
 
 CPU = torch.device("cpu")
 BATCH = 64
 ROTATIONS = 4
+TOLD_EVERY = 20  # batches of training
 
 
 class Data(Protocol):
@@ -64,18 +66,22 @@ class ClassifierChoice:
         require(self.width > 0, "width", self.width, "must be more than 0")
         require(self.kimg > 0, "kimg", self.kimg, "must be more than 0")
 
-    def build(self, splits: Splits, cache: Path, device: torch.device) -> Extractor:
+    def build(
+        self, splits: Splits, cache: Path, device: torch.device, listener: Callable[[Advanced], None] = unheard
+    ) -> Extractor:
         """A classifier of the images, of stacked images one of single channels; rank 0 trains it if it is not kept."""
         train, test = splits.train, splits.test
         if train.facts.kind == STACKED:
-            return PerChannel(self._ready(Channels(train), test and Channels(test), cache, device))
-        return self._ready(train, test, cache, device)
+            return PerChannel(self._ready(Channels(train), test and Channels(test), cache, device, listener))
+        return self._ready(train, test, cache, device, listener)
 
-    def _ready(self, train: Data, test: Data | None, cache: Path, device: torch.device) -> "Classifier":
+    def _ready(
+        self, train: Data, test: Data | None, cache: Path, device: torch.device, listener: Callable[[Advanced], None]
+    ) -> "Classifier":
         path = _kept(train, self, cache)
 
         def of_rank_0() -> bytes:
-            load_or_train(train, test, self, cache, device)
+            load_or_train(train, test, self, cache, device, listener)
             return path.read_bytes()
 
         made = distributed.from_rank_0(of_rank_0)  # on another machine one might be kept that was trained there
@@ -123,7 +129,12 @@ def _kept(train: Data, choice: ClassifierChoice, cache: Path) -> Path:
 
 
 def load_or_train(
-    train: Data, test: Data | None, choice: ClassifierChoice, cache: Path, device: torch.device = CPU
+    train: Data,
+    test: Data | None,
+    choice: ClassifierChoice,
+    cache: Path,
+    device: torch.device = CPU,
+    listener: Callable[[Advanced], None] = unheard,
 ) -> Classifier:
     """The extractor of a data set, trained once per (data, options, this file) and kept under ``cache``.
 
@@ -134,7 +145,7 @@ def load_or_train(
     accuracy = _recall(network, path) if path.exists() else None
     if accuracy is None:
         network = _fresh(train, choice).to(device)
-        _fit(network, train, choice)
+        _fit(network, train, choice, listener)
         accuracy = _accuracy(network, test or train)
         stream = io.BytesIO()
         torch.save({"weights": network.state_dict(), "accuracy": accuracy}, stream)
@@ -179,7 +190,9 @@ def _classes(data: Data) -> int:
     return data.facts.num_classes if data.facts.num_classes > 1 else ROTATIONS
 
 
-def _fit(network: Network, data: Data, choice: ClassifierChoice) -> None:
+def _fit(
+    network: Network, data: Data, choice: ClassifierChoice, listener: Callable[[Advanced], None] = unheard
+) -> None:
     steps = max(1, round(choice.kimg * 1000 / BATCH))
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=steps)
@@ -193,6 +206,8 @@ def _fit(network: Network, data: Data, choice: ClassifierChoice) -> None:
             loss.backward()
             optimizer.step()
             schedule.step()
+            if (step + 1) % TOLD_EVERY == 0 or step + 1 == steps:
+                listener(Advanced("extractor", (step % TOLD_EVERY + 1) * BATCH, steps * BATCH))
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """FID's own features: Inception-v3 of 2015, by weights that the user brings."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
@@ -14,6 +15,7 @@ from ganflow.extractors import weights
 from ganflow.extractors.base import Splits
 from ganflow.extractors.inception_v3 import FEATURES, InceptionV3
 from ganflow.metrics.features import Features
+from ganflow.progress import Advanced, unheard
 
 CHUNK = 32  # images at a time: what the widest layers of 299×299 pixels take is about 1 GB
 PUBLIC = "6726825d"  # first digits of the public file's sha256, which its name ends with
@@ -68,7 +70,9 @@ class Inception:
         require(fits, "sha256", sha256, "must be 8 to 64 hexadecimal digits")
         self.weights, self.sha256 = weights, sha256.lower()
 
-    def build(self, splits: Splits, cache: Path, device: torch.device) -> InceptionFeatures:
+    def build(
+        self, splits: Splits, cache: Path, device: torch.device, listener: Callable[[Advanced], None] = unheard
+    ) -> InceptionFeatures:
         """The extractor on ``device``; it is the same for all data, so ``splits`` are not looked at.
 
         Raises:

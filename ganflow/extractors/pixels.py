@@ -1,5 +1,6 @@
 """The extractor of toys: the pixels themselves. Of points of a known mixture it knows the modes too."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -13,6 +14,7 @@ from ganflow.data.dataset import POINTS, Dataset, Mixture
 from ganflow.errors import GanflowError
 from ganflow.extractors.base import Extractor, Splits
 from ganflow.metrics.features import Features
+from ganflow.progress import Advanced, unheard
 
 CHUNK = 100_000  # points at once
 
@@ -23,7 +25,9 @@ class PixelsChoice:
 
     points: ClassVar[bool] = True
 
-    def build(self, splits: Splits, cache: Path, device: torch.device) -> Extractor:
+    def build(
+        self, splits: Splits, cache: Path, device: torch.device, listener: Callable[[Advanced], None] = unheard
+    ) -> Extractor:
         """:class:`NearestMode` for points, :class:`Pixels` for images."""
         return nearest_mode(splits.train) if splits.train.facts.kind == POINTS else Pixels()
 
