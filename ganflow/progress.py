@@ -96,11 +96,12 @@ class Bar(View):
         total: how many ``unit`` there are.
         unit: what is counted; ``B`` is shown in multiples of bytes.
         done: how many there were before; they do not count for the rate.
+        aside: it is not worth a line when it was soon over.
     """
 
-    def __init__(self, what: str, total: float, unit: str = "images", done: float = 0) -> None:
+    def __init__(self, what: str, total: float, unit: str = "images", done: float = 0, *, aside: bool = False) -> None:
         self._amount = Amount(what, total, unit, done)
-        self._shown = time.monotonic()
+        self._shown, self._worth = time.monotonic(), not aside
         with SCREEN.lock:
             SCREEN.open(self)
             self._bar = _bar_of(self._amount) if sys.stderr.isatty() else None
@@ -141,11 +142,11 @@ class Bar(View):
                 return
             if self._bar is not None:
                 self._bar.close()
-            elif finished:
+            elif finished and self._worth:
                 self._show()
 
     def _show(self) -> None:
-        self._shown = time.monotonic()
+        self._shown, self._worth = time.monotonic(), True
         SCREEN.write(self._amount.line())
 
     def __enter__(self) -> Self:

@@ -139,6 +139,18 @@ def test_a_bar_moves_with_time(clock: Clock, capsys: Capture) -> None:
     assert told[:-1] == [f"measure: 0 of 2 metrics, {seconds} s so far, fid" for seconds in (8, 16, 24, 32, 40)]
 
 
+def test_what_is_aside_has_a_line_only_if_it_takes_long(clock: Clock, capsys: Capture) -> None:
+    with Bar("unpack", 4_000_000, "B", aside=True) as bar:
+        bar.reach(4_000_000)
+    assert capsys.readouterr().err == ""
+    with Bar("unpack", 4_000_000, "B", aside=True) as bar:
+        clock.now += 10
+        bar.tick(last=True)
+        bar.reach(4_000_000)
+    told = "unpack: 0.0 of 4.0 MB, 10 s so far\nunpack: 4.0 of 4.0 MB, 0.4 MB/s\n"
+    assert capsys.readouterr().err == told
+
+
 def test_of_several_bars_the_last_one_tells(clock: Clock, capsys: Capture) -> None:
     with Bar("train", 100) as below, Bar("measure", 2, "metrics") as above:
         clock.now += 20

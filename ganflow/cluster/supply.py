@@ -121,9 +121,11 @@ def _publish(data: Path, storage: Storage) -> str:
     missing = [name for name in files_of(manifest) if name not in known]
     if MANIFEST in known and not missing:
         return digest
-    with progress(len(missing), f"upload to {there}", "shard") as advance, ThreadPoolExecutor(AT_A_TIME) as pool:
-        for _ in pool.map(lambda name: there.upload(data / name, name), missing):
-            advance(1)
+    sizes = [(data / name).stat().st_size for name in missing]
+    with progress(sum(sizes), f"upload to {there}", "B") as advance, ThreadPoolExecutor(AT_A_TIME) as pool:
+        uploads = pool.map(lambda name: there.upload(data / name, name), missing)
+        for size, _ in zip(sizes, uploads, strict=True):
+            advance(size)
     there.upload(data / MANIFEST, MANIFEST)
     return digest
 

@@ -28,7 +28,7 @@ class TrialBar:
         self._ended.add(trial)
         nimg, value = self._reports.get(trial, (0, math.nan))
         early = "" if nimg >= self._longest else ", stopped early"
-        worth = failure or f"{self._tune.metric} {value:.4g} after {nimg / 1000:g} kimg{early}"
+        worth = failure or f"{self._tune.metric} {value:.4g} after {nimg / 1000:.4g} kimg{early}"
         tell(f"trial {trial}: {worth}, with {' '.join(overrides) or 'params.yaml as it stands'}", "tune")
         self._show()
 
@@ -51,7 +51,7 @@ class TrialBar:
             return ""
         sign, furthest = 1 if self._tune.mode == "min" else -1, max(nimg for nimg, _ in worth.values())
         best = min((t for t, (nimg, _) in worth.items() if nimg == furthest), key=lambda t: sign * worth[t][1])
-        return f"best {self._tune.metric} {worth[best][1]:.4g} after {furthest / 1000:g} kimg (trial {best})"
+        return f"best {self._tune.metric} {worth[best][1]:.4g} after {furthest / 1000:.4g} kimg (trial {best})"
 
 
 def callback(config: Config, broke_down: str) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from ganflow import config
+from ganflow.progress import doing
 from ganflow.sampling import Sampling, classes_of
 from ganflow.schema import TrackingConfig
 from ganflow.sinks import Place, choose
@@ -43,7 +44,8 @@ def generate(
         GanflowError: no such model, an ``out`` of another form, or one that other samples lie in.
     """
     sink, place = choose(out, options), Place.of(out, patience_s, say)
-    generator = load_generator(model, _tracking(model), "cuda" if torch.cuda.is_available() else "cpu")
+    with doing("generate: loading the model"):
+        generator = load_generator(model, _tracking(model), "cuda" if torch.cuda.is_available() else "cpu")
     classes = None if label is None else classes_of(label.split(","), generator.spec)
     sink.write(Sampling(generator, n, seed, classes, truncation, batch), place)
 

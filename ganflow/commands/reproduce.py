@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -134,11 +135,16 @@ def compared(found: Trace, here: Path) -> list[Difference]:
 
 def _stage(here: Path, name: str) -> None:
     """Run a stage, whatever DVC believes to know of its outcome."""
-    done = subprocess.run(
-        _command("repro", "--force", "--single-item", name), cwd=here, env=_environment(here), check=False
-    )
-    if done.returncode:
-        raise GanflowError(f"{name} failed in {here}, with exit status {done.returncode}")
+    command = _command("repro", "--force", "--single-item", name)
+    process = subprocess.Popen(command, cwd=here, env=_environment(here), start_new_session=True)
+    try:
+        status = process.wait()
+    except KeyboardInterrupt:  # DVC leaves it to what it runs, which is told here: not only a terminal interrupts
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait()
+        raise
+    if status:
+        raise GanflowError(f"{name} failed in {here}, with exit status {status}")
 
 
 def _try(here: Path, *command: str) -> bool:

@@ -8,7 +8,6 @@ import gzip
 import lzma
 import posixpath
 import re
-import shutil
 import tarfile
 import zipfile
 import zlib
@@ -20,6 +19,7 @@ from typing import Any
 from ganflow.data.archive import Archive, File, Folder, Listing, Tar, Zip, list_files
 from ganflow.data.filenames import archive_stem, is_hidden, is_image
 from ganflow.errors import GanflowError
+from ganflow.progress import Bar
 
 PACKED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\x00": lzma.open, b"BZh": bz2.open}
 _NUMBERED = re.compile(r"(?:(?P<base>.*?)[-_.])?(?P<number>\d+(?:-of-\d+)?)")  # 00003, train-000003, a-00003-of-00010
@@ -118,6 +118,12 @@ def _open_file(path: Path, plain: Path, encoding: str) -> Archive:
 
 
 def _unpack(opener: Any, packed: Path, target: Path) -> Path:
-    with opener(packed) as source, target.open("wb") as file:
-        shutil.copyfileobj(source, file, 2**20)
+    size = packed.stat().st_size  # of what is read: how much it becomes is not known
+    with (
+        packed.open("rb") as raw, opener(raw) as source, target.open("wb") as file,
+        Bar("unpack", size, "B", aside=True) as bar,
+    ):  # fmt: skip
+        while part := source.read(2**20):
+            file.write(part)
+            bar.reach(raw.tell())
     return target

@@ -116,8 +116,9 @@ class Evaluator:
         refused = None
         try:
             for name in mine:
+                self.listener(Advanced("measure", 0, len(metrics), "metrics", name))
                 outcomes[name] = outcome_of(name, metrics[name], evidence, resamples)
-                self.listener(Advanced("measure", 1, len(metrics)))
+                self.listener(Advanced("measure", 1, len(metrics), "metrics", ""))
         except GanflowError as error:
             refused = str(error)
         several = distributed.gather_objects((outcomes, refused))

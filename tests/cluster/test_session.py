@@ -191,3 +191,28 @@ def test_an_endpoint_with_a_password_stays_here(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://me:secret@10.0.0.1:9000")
     assert travel.variables()["AWS_ENDPOINT_URL"] == "http://10.0.0.1:9000"
     assert "AWS_ENDPOINT_URL_S3" not in travel.variables()
+
+
+UP = """
+from ganflow.cluster.session import session
+from ganflow.schema import ClusterConfig
+from ganflow.terminal import entry_point
+
+@entry_point
+def main():
+    with session(ClusterConfig(), here=True):
+        raise AssertionError("Ray works in a folder that nobody can make")
+
+main()
+"""
+
+
+def test_a_ray_that_does_not_start_is_one_line() -> None:
+    env = {**os.environ, "RAY_TMPDIR": "/proc/none", "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", UP], capture_output=True, text=True, env=env, check=False)
+    told = [line for line in done.stderr.splitlines() if not line.startswith("Ray starts, ")]
+    assert (done.returncode, told) == (2, [
+        "ganflow: Ray does not start on this machine: [Errno 2] No such file or directory: '/proc/none'; "
+        "/proc/none/ray/session_latest/logs says more; a busy machine may need another try, and a full or "
+        "read-only disk another RAY_TMPDIR"
+    ])  # fmt: skip
