@@ -48,6 +48,12 @@ def test_a_default_that_one_component_changes_is_not_another_s(toy: type) -> Non
     assert component.build("loss", {"name": "toy"}, "gan.loss", classes=1).sizes == [1, 2]
 
 
+def test_a_default_that_a_factory_makes_is_a_default() -> None:
+    options = component.schema("source", "image_folder")
+    assert options().splits == {"train": "", "test": ""}
+    assert options().splits is not options().splits
+
+
 def test_what_a_component_refuses_gets_its_full_key(toy: type) -> None:
     with pytest.raises(ConfigError) as error:
         component.build("loss", {"name": "toy", "rate": 1.5}, "gan.loss", classes=1)

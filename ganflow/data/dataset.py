@@ -128,6 +128,17 @@ class Dataset:
         return Dataset.open, (self.root, self.split, False)
 
 
+def is_prepared(root: Path) -> bool:
+    """Tell a prepared data set, damaged or not, from images beside a ``dataset.json`` of StyleGAN's (their labels)."""
+    try:
+        content = json.loads((root / MANIFEST).read_bytes())
+    except OSError:
+        return False
+    except ValueError:
+        return True
+    return not (isinstance(content, dict) and "labels" in content and "format" not in content)
+
+
 def read_manifest(root: Path) -> dict[str, Any]:
     """Read and check ``dataset.json``.
 

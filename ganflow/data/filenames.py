@@ -1,6 +1,6 @@
 """Names of files: the suffixes that images and archives have, and text made of names in unknown encodings."""
 
-import os
+import posixpath
 from collections.abc import Sequence
 
 from ganflow.errors import ConfigError
@@ -31,12 +31,12 @@ ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 
 def is_image(name: str) -> bool:
     """Tell by the suffix."""
-    return os.path.splitext(name)[1].lower() in IMAGES
+    return posixpath.splitext(name)[1].lower() in IMAGES
 
 
 def is_hidden(name: str) -> bool:
     """Tell whether a part of the name begins with a dot, or is what macOS adds to archives."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+    return name.startswith(".") or "/." in name or ("__MACOSX" in name and "__MACOSX" in name.split("/"))
 
 
 def archive_stem(name: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ganflow import component, storage
 from ganflow.data import summary
-from ganflow.data.dataset import MANIFEST, Dataset, Facts, Labels, read_manifest
+from ganflow.data.dataset import Dataset, Facts, Labels, is_prepared, read_manifest
 from ganflow.data.prepare import prepare
 from ganflow.data.shards import SplitWriter, workplace, write_manifest
 from ganflow.errors import ConfigError, GanflowError
@@ -25,7 +25,7 @@ def unsaid(_: str) -> None:
 
 def is_pictures(where: str) -> bool:
     """Whether images are a folder or an archive of files, which the options of ``image_folder`` are about."""
-    return not (where.endswith(SUFFIXES) or (Path(where) / MANIFEST).is_file())
+    return not (where.endswith(SUFFIXES) or is_prepared(Path(where)))
 
 
 def open_images(where: str, scratch: Path, options: Mapping[str, Any] = AS_THEY_ARE, tell: Tell = unsaid) -> Path:
@@ -40,7 +40,7 @@ def open_images(where: str, scratch: Path, options: Mapping[str, Any] = AS_THEY_
     Raises:
         GanflowError: nothing there, pictures that cannot be read or are not of one size, arrays that are not images.
     """
-    if (Path(where) / MANIFEST).is_file():
+    if is_prepared(Path(where)):
         return Path(where)
     prepared = scratch / "data"
     if where.endswith(SUFFIXES):

@@ -1,6 +1,7 @@
 """Images of any other generator are opened whole or refused in one line."""
 
 import io
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,15 @@ def test_a_folder_an_archive_and_an_array_are_the_same_images(tmp_path: Path) ->
 def test_a_prepared_data_set_is_taken_as_it_is(digits: Path, tmp_path: Path) -> None:
     assert open_images(str(digits), tmp_path / "scratch") == digits
     assert not (tmp_path / "scratch").exists()
+
+
+def test_a_folder_with_a_list_of_labels_is_a_folder_of_images(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "stylegan")
+    labels = [[file.name, i % 2] for i, file in enumerate(sorted(folder.iterdir()))]
+    (folder / "dataset.json").write_text(json.dumps({"labels": labels}))
+    opened = Dataset.open(open_images(str(folder), tmp_path))
+    np.testing.assert_array_equal(opened.images(np.arange(12))[:, 0], PIXELS)
+    assert (opened.classes, np.asarray(opened.labels).tolist()) == (["0", "1"], [0, 1] * 6)
 
 
 def test_samples_have_the_reference_s_classes_by_name(digits: Path, tmp_path: Path) -> None:
