@@ -1,5 +1,6 @@
 """BigGAN (Brock et al., 2019, appendix B) at 32, 64 and 128 pixels, with self-attention (Zhang et al., 2019)."""
 
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from math import prod
@@ -105,7 +106,7 @@ class BigGANGenerator(nn.Module):
         require(fits, "name", "biggan", f"needs gan.latent_dim of at least {slots}, one per map")
         self.embedding = nn.Embedding(num_classes, shared) if num_classes and shared else None
         self.shape = (widths[0], table.start, table.start)
-        norms: list[partial[nn.Module]]
+        norms: list[Callable[[int], nn.Module]]
         if shared:
             self.parts = [latent_dim // slots + (slot < latent_dim % slots) for slot in range(slots)]
             norms = [partial(VectorBatchNorm2d, size=part + shared * bool(num_classes)) for part in self.parts[1:]]

@@ -19,8 +19,8 @@ def initialise(network: nn.Module, init: str) -> None:
         if isinstance(layer, WEIGHED):
             if init == "he":
                 # The first dimension of a transposed convolution's weight is its inputs.
-                inputs = "fan_out" if isinstance(layer, nn.ConvTranspose2d) else "fan_in"
-                nn.init.kaiming_normal_(layer.weight, mode=inputs, nonlinearity="relu")
+                transposed = isinstance(layer, nn.ConvTranspose2d)
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out" if transposed else "fan_in", nonlinearity="relu")
             else:
                 nn.init.xavier_uniform_(layer.weight)
             if layer.bias is not None:
