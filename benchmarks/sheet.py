@@ -1,6 +1,6 @@
 """The first samples of several generators as one picture, a row each: the sheets of docs/results.md.
 
-    python benchmarks/sheet.py articles-digits.png one/model two/model …      folders of a pipeline's `model`, or files
+python benchmarks/sheet.py articles-digits.png one/model two/model …      folders of a pipeline's `model`, or files
 """
 
 import sys
