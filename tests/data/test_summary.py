@@ -59,6 +59,7 @@ def test_what_was_done_to_some_images(tmp_path: Path) -> None:
     exif[0x0112] = 6
     files = {
         **photos(18),
+        **photos(20, "b"),
         "a/x.png": png(noise(0, 6, 6, 4)),
         "a/y.png": encoded(Image.fromarray(noise(0, 6, 6, 3)), exif=exif),
     }
