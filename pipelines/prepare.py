@@ -31,6 +31,8 @@ def main() -> None:
         parts.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
 
     source = component.build("source", params.data, "data")
+    if not params.data.get("watch"):  # a stamp of other data must not count among what these were made from
+        storage.STAMP.unlink(missing_ok=True)
     report = prepare(source, DATA, locate=storage.localize, check=check, mapper=ray_map(params.cluster))
     write_whole(REPORT, json.dumps(report, indent=2) + "\n")
     for line in summary.lines(report):

@@ -4,14 +4,14 @@ They are stored as images of 2 channels and 1×1 pixels, float32 and unscaled, s
 takes images.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
 from ganflow import draws
 from ganflow.data.dataset import POINTS, Facts, Mixture
-from ganflow.data.source import Content, Decoded, Items, Split, Understood
+from ganflow.data.source import Content, Decoded, Items, Split, Understood, check_watch, watch_nothing
 from ganflow.errors import require
 
 
@@ -22,9 +22,11 @@ class PointSet:
     count: int = 100_000  # in the train split
     test_count: int = 10_000  # in the test split; 0: none
     seed: int = 0  # of the draws
+    watch: list[str] = field(default_factory=watch_nothing)
     path: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
+        check_watch(self.watch, watch_nothing)
         require(self.count > 0, "count", self.count, "must be at least 1")
         require(self.test_count >= 0, "test_count", self.test_count, "0 (no test split) or more")
 

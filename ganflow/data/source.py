@@ -5,7 +5,7 @@ returns a :class:`Content`, whose facts are known before any work starts. Shapes
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +18,9 @@ from ganflow.data.dataset import Facts, Images, Labels
 from ganflow.data.decode import Frame, to_chw
 from ganflow.data.ranges import Ranges
 from ganflow.data.tally import Tally
+from ganflow.errors import require
+
+WATCHED = "path"  # names the stage source@path of dvc.yaml and its stamp
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,27 @@ class Pixels:
         if self.frame.resize or self.frame.crop:
             pixels = np.stack([to_chw(self.frame.square(Image.fromarray(p)))[0] for p in pixels])
         return Decoded(pixels[:, None], np.ones(len(pixels), dtype=bool))
+
+
+def watch_path() -> list[str]:
+    """The default of ``data.watch`` for a source with a path: `dvc repro` looks whether it changed."""
+    return [WATCHED]
+
+
+def watch_nothing() -> list[str]:
+    """The default of ``data.watch`` for a source without a path."""
+    return []
+
+
+def check_watch(watch: list[str], default: Callable[[], list[str]]) -> None:
+    """Refuse another ``watch`` than the source's default or an empty list."""
+    known = " or ".join(sorted({str(default()), "[]"}))
+    require(watch in (default(), []), "watch", watch, f"{known}: what `dvc repro` looks at before it prepares")
+
+
+def recipe_of(name: str, source: Any) -> dict[str, Any]:
+    """A source's name and those of its options (a dataclass) that say what its images become."""
+    return {"name": name, **{key: value for key, value in asdict(source).items() if key not in ("path", "watch")}}
 
 
 def hold_out(labels: Labels, names: Sequence[str], share: float) -> NDArray[np.bool_]:

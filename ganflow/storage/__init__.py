@@ -3,5 +3,6 @@
 from ganflow.storage.base import MissingError, Storage, StorageError
 from ganflow.storage.place import localize, open_storage
 from ganflow.storage.s3 import SCHEME
+from ganflow.storage.stamp import STAMP, refresh_stamp
 
-__all__ = ["SCHEME", "MissingError", "Storage", "StorageError", "localize", "open_storage"]
+__all__ = ["SCHEME", "STAMP", "MissingError", "Storage", "StorageError", "localize", "open_storage", "refresh_stamp"]

@@ -133,6 +133,11 @@ class Bucket(Storage):
             self._download_all(objects, f"{folder}/" if folder else "", target)
         return alone
 
+    def held(self) -> list[tuple[str, int, str]]:
+        """Key, size and ETag of the object of this name, or else of all below it; in order."""
+        with _explained(self.uri):
+            return sorted((item["Key"], int(item["Size"]), str(item["ETag"])) for item in self._find())
+
     def _key(self, name: str) -> str:
         return f"{self.key}/{name}" if self.key else name
 

@@ -60,4 +60,6 @@ def test_dvc_trains_again_for_the_same_files() -> None:
 
 def test_no_stage_is_run_again_for_where_work_runs_or_who_becomes_champion() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    assert not {"cluster", "tracking", "promotion"} & {name for stage in stages.values() for name in stage["params"]}
+    assert not {"cluster", "tracking", "promotion"} & {
+        name for stage in stages.values() for name in stage.get("params", [])
+    }

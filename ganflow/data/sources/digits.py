@@ -1,6 +1,6 @@
 """scikit-learn's 1,797 handwritten digits, 8x8 grey: real images that come with a dependency."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ import numpy as np
 from ganflow.component import component
 from ganflow.data.dataset import Facts
 from ganflow.data.decode import Frame
-from ganflow.data.source import Content, Pixels, Split, Understood, hold_out
+from ganflow.data.source import Content, Pixels, Split, Understood, check_watch, hold_out, recipe_of, watch_nothing
 
 
 @component("source", "digits")
@@ -19,9 +19,11 @@ class Digits:
 
     resize: int = 0  # pixels per side; 0: 8
     filter: str = "lanczos"  # lanczos | box | bilinear | bicubic, all antialiased
+    watch: list[str] = field(default_factory=watch_nothing)
     path: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
+        check_watch(self.watch, watch_nothing)
         self._frame = Frame(resize=self.resize, filter=self.filter)
 
     def read(self, root: Path, scratch: Path) -> Content:
@@ -37,6 +39,6 @@ class Digits:
             facts=Facts(self._frame.side(8, 8, "every digit"), channels=1, num_classes=10),
             classes=[str(d) for d in range(10)],
             splits={name: Split(images[of], labels[of], decode) for name, of in (("train", ~test), ("test", test))},
-            recipe={"name": "digits", **asdict(self)},
+            recipe=recipe_of("digits", self),
             understood=Understood({"train": "the rest", "test": "a fifth of every class"}, "scikit-learn"),
         )

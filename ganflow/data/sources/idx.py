@@ -6,7 +6,7 @@ import re
 import shutil
 import struct
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ganflow.component import component
 from ganflow.data.dataset import Facts, Labels
 from ganflow.data.decode import Frame
-from ganflow.data.source import Content, Pixels, Split, Understood
+from ganflow.data.source import Content, Pixels, Split, Understood, check_watch, recipe_of, watch_path
 from ganflow.errors import ConfigError, GanflowError, require
 
 NAME = re.compile(r"(?:.*[-_])?(train|t10k|test)-(images|labels)[-.]idx[13]-ubyte(\.gz)?")
@@ -28,10 +28,12 @@ class Idx(Frame):
     """A folder with ``train-images-idx3-ubyte[.gz]``, ``train-labels-idx1-ubyte[.gz]``, and so for t10k or test."""
 
     path: str = ""  # the folder, local or s3://
+    watch: list[str] = field(default_factory=watch_path)  # [path]: `dvc repro` sees that it changed; []: it does not
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(bool(self.path), "path", self.path, "must name the folder of the IDX files, local or s3://")
+        check_watch(self.watch, watch_path)
 
     def read(self, root: Path, scratch: Path) -> Content:
         """Map the files (gzipped ones are unpacked into ``scratch``) and hold labels against images.
@@ -56,7 +58,7 @@ class Idx(Frame):
             facts=Facts(self.side(width, height, "every image"), channels=1, num_classes=len(ids)),
             classes=[str(k) for k in ids],
             splits={name: Split(pixels, np.searchsorted(ids, own), decode) for name, (pixels, own) in pairs.items()},
-            recipe={"name": "idx", **{k: v for k, v in asdict(self).items() if k != "path"}},
+            recipe=recipe_of("idx", self),
             understood=Understood({name: files[name, "images"].name for name in pairs}, "the labels files"),
         )
 

@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from ganflow.data.filenames import check_encoding
 from ganflow.data.formats import MAX_PIXELS, UnreadableImageError
 from ganflow.data.layout import AUTO, LABELS, Layout, Reading, arrange, check_share, usable
 from ganflow.data.ranges import Ranges, check_range
-from ganflow.data.source import Bad, Content, Decoded, Items, Split
+from ganflow.data.source import Bad, Content, Decoded, Items, Split, check_watch, recipe_of, watch_path
 from ganflow.data.tally import Tally
 from ganflow.errors import ConfigError, GanflowError, require
 
@@ -41,6 +41,7 @@ class ImageFolder(Frame):
     labels: str = AUTO  # auto: dataset.json, .cls or .json files, else folders | folders: by these alone | none
     splits: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(("train", "test"), ""))  # FOLDER, a list, or .
     test: str = ""  # the folder of the test split where there are several, such as val; none: hold test_share out
+    watch: list[str] = field(default_factory=watch_path)  # [path]: `dvc repro` sees that it changed; []: it does not
     encoding: str = ""  # of file names that are not UTF-8, such as cp932; empty: cp437 in a zip, else latin-1
 
     def __post_init__(self) -> None:
@@ -54,6 +55,7 @@ class ImageFolder(Frame):
         require(self.max_pixels > 0, "max_pixels", self.max_pixels, "must be at least 1")
         check_range(self.range)
         check_share(self.test_share)
+        check_watch(self.watch, watch_path)
         check_encoding(self.encoding)
         self._reading = Reading(self.test_share, self.labels, splits.checked(self.splits), self.test)
         both = bool(self._reading.splits and self.test)
@@ -84,7 +86,7 @@ class ImageFolder(Frame):
                 name: Split([images[i] for i in at], numbers, self._job(archive, facts, Ranges(self.range)))
                 for name, (at, numbers) in layout.splits.items()
             },
-            recipe={"name": "image_folder", **{k: v for k, v in asdict(self).items() if k != "path"}},
+            recipe=recipe_of("image_folder", self),
             costly=True,
             skip_bad=self.on_bad_image == "skip",
             ignored=dict(sorted(ignored.items())),

@@ -1,6 +1,6 @@
 """Three digits of MNIST as the channels of one image: a thousand modes (Metz et al., 2017; PacGAN's protocol)."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import numpy as np
 from ganflow import draws
 from ganflow.component import component
 from ganflow.data.dataset import STACKED
-from ganflow.data.source import Content, Decode, Decoded, Items, Split
+from ganflow.data.source import Content, Decode, Decoded, Items, Split, recipe_of
 from ganflow.data.sources.idx import Idx
 from ganflow.errors import ConfigError, require
 
@@ -47,7 +47,7 @@ class StackedMnist(Idx):
             facts=facts,
             classes=[between.join(digits) for digits in product(single.classes, repeat=CHANNELS)],
             splits={name: self._stack(name, split, counts[name], digits) for name, split in single.splits.items()},
-            recipe={"name": "stacked_mnist", **{k: v for k, v in asdict(self).items() if k != "path"}},
+            recipe=recipe_of("stacked_mnist", self),
             understood=replace(single.understood, labels="the digits of the three channels"),
         )
 
