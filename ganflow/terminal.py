@@ -44,10 +44,12 @@ class Screen:
         self.written_at = time.monotonic()  # the last line
         self._views: list[View] = []
         self._thread: threading.Thread | None = None
-        self._drawn = False
+        self._drawn = self._ended = False
 
     def write(self, line: str) -> None:
         """Write a line above the bars, in one piece: other threads write, too."""
+        if self._ended:
+            return
         from tqdm import tqdm
 
         with self.lock:
@@ -86,11 +88,13 @@ class Screen:
                 self._views.remove(view)
             return ticked
 
-    def end(self) -> None:
-        """Close all views: the command was stopped."""
+    def end(self, line: str) -> None:
+        """Close all views and write a last line: the command was stopped, and its clean-up has nothing to tell."""
         with self.lock:
             for view in reversed(self._views.copy()):
                 view.close(finished=False)
+            self.write(line)
+            self._ended = True
 
     def _run(self) -> None:
         while True:
@@ -135,8 +139,7 @@ def entry_point(main: Callable[..., None]) -> Callable[..., None]:
 
 
 def _stop(line: str) -> None:
-    SCREEN.end()
-    tell(line)
+    SCREEN.end(f"ganflow: {line}")
 
 
 def _check(main: Callable[..., None], arguments: Sequence[str]) -> None:

@@ -84,6 +84,11 @@ def test_an_error_that_comes_of_the_interrupt_is_not_told() -> None:
     assert ended(work) == (130, "cleaned up\n", "ganflow: stopped by SIGINT\n")
 
 
+def test_a_clean_up_tells_nothing_more() -> None:
+    work = "from ganflow.terminal import tell\ntry:\n    send()\nfinally:\n    tell('the store was moved')"
+    assert ended(work) == (130, "cleaned up\n", "ganflow: stopped by SIGINT\n")
+
+
 def test_what_was_started_ends_too(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     start = f"import subprocess; p = subprocess.Popen(['sleep', '600']); Path({str(pid)!r}).write_text(str(p.pid))"
