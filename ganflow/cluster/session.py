@@ -2,7 +2,9 @@
 
 import logging
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -132,4 +134,7 @@ def _is_head(nodes: dict[str, Any], node_id: str) -> bool:
 def _init(**options: Any) -> None:
     import ray
 
+    before = signal.getsignal(signal.SIGTERM)
     ray.init(namespace="ganflow", log_to_driver=False, logging_level=logging.ERROR, **options)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)  # Ray's own ends the process without a word
