@@ -133,7 +133,7 @@ class Bar(View):
     def tick(self, last: bool) -> None:
         if self._bar is not None:
             self._bar.refresh()
-        elif last and time.monotonic() - self._shown >= LINE_EVERY_S:
+        elif last and time.monotonic() - min(self._shown, SCREEN.written_at) >= LINE_EVERY_S:
             self._show()
 
     def close(self, finished: bool = True) -> None:
@@ -206,7 +206,7 @@ class Waiting(View):
 
     def tick(self, last: bool) -> None:
         now = time.monotonic()
-        silent, line = now - max(SCREEN.written_at, self._start), f"{self._what}, {now - self._start:.0f} s so far"
+        silent, line = now - SCREEN.written_at, f"{self._what}, {now - self._start:.0f} s so far"
         if not last:
             return
         if sys.stderr.isatty():
