@@ -62,8 +62,9 @@ format: setup ## let ruff put the code into shape
 	@$(IN_VENV) ruff check --fix-only --quiet .
 	ruff format .
 
-ui: setup ## look at the runs: MLflow on http://127.0.0.1:5000 (PORT=…)
-	@$(IN_VENV) exec infra/mlflow/serve.sh --port $(PORT)
+ui: setup ## look at the runs: MLflow, and the pages of this project's runs and model on it (PORT=…)
+	@$(IN_VENV) ganflow pages --at http://127.0.0.1:$(PORT)
+	exec infra/mlflow/serve.sh --port $(PORT)
 
 # `alive STEP COMMAND…` runs a command and says every five seconds how far it is; what the command says itself is shown if
 # it fails. `read` waits without a process that would outlive an interrupt.

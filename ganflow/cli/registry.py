@@ -27,6 +27,24 @@ def register() -> None:
     typer.echo(command())
 
 
+@app.command("pages")
+def pages(
+    at: Annotated[
+        str | None, typer.Option(help="Of the MLflow server. None: MLFLOW_TRACKING_URI or tracking.uri.")
+    ] = None,
+) -> None:
+    """Say where MLflow shows this project's runs and its registered model.
+
+    \b
+    Example:
+      ganflow pages --at http://127.0.0.1:5000
+    """
+    from ganflow.commands.pages import pages as addresses
+
+    for line in addresses(at):
+        typer.echo(line)
+
+
 @app.command("lineage")
 def lineage(
     model: Annotated[str | None, typer.Argument(help="models:/NAME/3 or models:/NAME@ALIAS.")] = None,

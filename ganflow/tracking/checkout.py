@@ -48,8 +48,10 @@ def register(params: Config, *, insist: bool) -> Version:
         pointing = Pointing(_experiment())
     with project.alone("register", tell):
         version = registry.register(params, MODEL, metrics, pages, origin.texts(params), pointing)
-    kept = ("name", "version", "alias", "run_id", "digest")
-    facts = {key: value for key, value in asdict(version).items() if key in kept}
+    facts = {key: value for key, value in asdict(version).items() if key in ("name", "version", "alias", "digest")}
+    # The run that trained, whichever takes its place here: the file stays as it is in a clone that registers, too.
+    facts["run_id"] = lineage.RunRecord.read(MODEL / lineage.FILE).run_id
+    facts = {key: facts[key] for key in ("name", "version", "alias", "run_id", "digest")}
     write_whole(OUT, json.dumps(facts, indent=2) + "\n")
     write_whole(HERE, json.dumps({"name": version.name, "digest": version.digest}, indent=2) + "\n")
     return version

@@ -34,6 +34,7 @@ _SILENCE = {
     "Failed to resolve": "no such host",
     "Max retries exceeded": "no connection",
 }
+_KIND = {"mlflow.experimentKind": "custom_model_development"}  # MLflow opens it as training, not as a chat's traces
 _MODEL = Path("model/run.json")
 _WAY_OUT = f"set {URI_VARIABLE} or tracking.uri to a server that runs"
 
@@ -92,7 +93,7 @@ def experiment(client: Any, config: TrackingConfig) -> str:
         found = client.get_experiment_by_name(config.experiment)
         if found is None:
             try:
-                return str(client.create_experiment(config.experiment, _artifacts_beside(uri_of(config))))
+                return str(client.create_experiment(config.experiment, _artifacts_beside(uri_of(config)), _KIND))
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise

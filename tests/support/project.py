@@ -36,6 +36,13 @@ class Project:
         shutil.copy(ROOT / "dvc.yaml", folder)
         (folder / "params.yaml").write_text(config.dump(conf.compose([*SMALL, *extractor, *overrides])))
 
+    @classmethod
+    def at(cls, folder: Path) -> "Project":
+        """One that is there already."""
+        project = cls.__new__(cls)
+        project.folder = folder
+        return project
+
     def begin_history(self) -> None:
         """Put the project under git and DVC, as a clone is."""
         shutil.copytree(ROOT / ".dvc", self.folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))

@@ -1,0 +1,38 @@
+"""`ganflow pages`: where MLflow shows this project's experiment and its registered model."""
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from ganflow import config
+from ganflow.redaction import redact
+from ganflow.schema import Config
+from ganflow.tracking import server
+
+NEWEST_FIRST = "searchFilter=&orderByKey=attributes.start_time&orderByAsc=false"
+
+
+def pages(at: str | None) -> Iterator[str]:
+    """Lines with the addresses.
+
+    Args:
+        at: of a server that shows the store, or is about to; None: the store itself, if it is a server.
+
+    Raises:
+        GanflowError: no ``params.yaml``, or no answer.
+    """
+    params = config.load()
+    base = (at or redact(server.uri_of(params.tracking))).rstrip("/")
+    if not base.startswith("http"):
+        yield f"{base} is a file: `make ui` shows it, and here says where"
+        return
+    yield from _addresses(base, params)
+
+
+def _addresses(base: str, params: Config) -> Iterator[str]:
+    client = server.connect(params.tracking)
+    with server.telling(server.uri_of(params.tracking)):
+        experiment = client.get_experiment_by_name(params.tracking.experiment)
+        known = client.search_registered_models(f"name = '{params.register.name}'")
+    runs = f"#/experiments/{experiment.experiment_id}/runs?{NEWEST_FIRST}" if experiment else "#/experiments"
+    yield f"runs, newest first:  {base}/{runs}"
+    yield f"registered model:    {base}/#/models{'/' + quote(params.register.name) if known else ''}"
