@@ -10,13 +10,15 @@ import functools
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
-from ganflow.errors import ConfigError, require
+from ganflow.errors import ConfigError, UnknownKeyError, require
+from ganflow.names import nearest
 
 T = TypeVar("T")
 
@@ -41,6 +43,14 @@ GROUPS: dict[str, Group] = {
     "optimizer": Group("ganflow.optimizers", ("optimizers/generator", "optimizers/discriminator")),
     "extractor": Group("ganflow.extractors", ("evaluation/extractor",)),
     "metric": Group("ganflow.metrics", ("evaluation/metrics",), several=True),
+}
+
+TYPES = {  # what OmegaConf says of a wrong type → what we say
+    "could not be converted to Integer": "must be an integer",
+    "could not be converted to Float": "must be a number",
+    "is not a valid bool": "must be true or false",
+    "is not a ListConfig, list or tuple": "must be a list, as in [a,b]",
+    "to a string|not a string|converted to String": "must be text",
 }
 
 _registry: dict[tuple[str, str], type] = {}
@@ -115,7 +125,8 @@ def options(group: str, node: Mapping[str, Any], key: str) -> Any:
     """
     known = choices(group)
     name = node.get("name")
-    require(isinstance(name, str) and name in known, f"{key}.name", name, f"one of {', '.join(known)}")
+    is_known = isinstance(name, str) and name in known
+    require(is_known, f"{key}.name", name, f"one of {', '.join(known)}{nearest(str(name), known)}")
     return merge(schema(group, str(name)), node, key)
 
 
@@ -159,10 +170,16 @@ def _explain(error: OmegaConfBaseException, config: Any, node: Mapping[str, Any]
     if isinstance(error, ConfigKeyError):
         parent = error.parent_node if error.parent_node is not None else config
         where = ".".join(filter(None, [key, parent._get_full_key(None)])) or "here"
-        return ConfigError(full, value, f"no such key; {where} has {', '.join(map(str, parent))}")
+        return UnknownKeyError(full, value, f"no such key; {where} has {', '.join(map(str, parent))}")
     if OmegaConf.is_list(OmegaConf.select(config, path)) and not OmegaConf.is_list(value):
         return ConfigError(full, value, "must be a list")
-    return ConfigError(full, value, str(error).partition("\n    full_key:")[0])
+    return ConfigError(full, value, must_be(error))
+
+
+def must_be(error: OmegaConfBaseException) -> str:
+    """What OmegaConf says of a value of the wrong type, as the end of a sentence."""
+    said = str(error).partition("\n    full_key:")[0]
+    return next((told for pattern, told in TYPES.items() if re.search(pattern, said)), said)
 
 
 def build(group: str, node: Mapping[str, Any], key: str, **facts: Any) -> Any:

@@ -9,14 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import OmegaConf
 
-from ganflow import component
-from ganflow.errors import ConfigError, GanflowError, require
+from ganflow import component, search_space, spelling
+from ganflow.errors import ConfigError, UnknownKeyError, require
 from ganflow.moves import below, moving
 from ganflow.rules import check_values
 from ganflow.schema import Config
+from ganflow.yaml_file import read_mapping
 
 PARAMS = Path("params.yaml")
 
@@ -35,16 +35,9 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
     """A ``params.yaml`` as it stands, unchecked.
 
     Raises:
-        GanflowError: the file is missing or is no YAML mapping.
+        GanflowError: the file is missing, or is not a YAML mapping in UTF-8.
     """
-    try:
-        node = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise GanflowError(f"{path} is missing; `ganflow config compose` writes it") from None
-    except yaml.YAMLError as error:
-        raise GanflowError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
-    require(isinstance(node, dict), str(path), type(node).__name__, "must be a mapping")
-    return dict(node)
+    return read_mapping(path, "`ganflow config compose` writes it")
 
 
 def check(node: dict[str, Any]) -> Config:
@@ -54,7 +47,10 @@ def check(node: dict[str, Any]) -> Config:
         ConfigError: an unknown key, a wrong type, an impossible value.
     """
     _check_plain("", node)
-    config = component.merge(Config, node)
+    try:
+        config = component.merge(Config, node | _space_of(node))
+    except UnknownKeyError as error:
+        raise ConfigError(error.key, error.value, error.allowed + spelling.hint(error.key)) from None
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise ConfigError(missing[0], "???", "must be set")
@@ -65,6 +61,7 @@ def check(node: dict[str, Any]) -> Config:
     assert isinstance(typed, Config)
     _check_plain("", asdict(typed))  # once more, for text such as "inf" is a number by now
     check_values(typed)
+    search_space.check(typed.tune.space)
     try:
         at_the_end(typed)
     except ConfigError as error:
@@ -88,6 +85,14 @@ def _check_plain(key: str, value: Any) -> None:
         require(not isinstance(value, float) or math.isfinite(value), key, value, "must be a finite number")
         require(value != "???", key, value, "must be set")
         require(not isinstance(value, str) or "${" not in value, key, value, "must be a value, not a reference")
+
+
+def _space_of(node: dict[str, Any]) -> dict[str, Any]:
+    """The section ``tune`` with its space in the one nested form; nothing where there is none."""
+    tune = node.get("tune")
+    if not isinstance(tune, dict) or not isinstance(tune.get("space", {}), dict | None):
+        return {}
+    return {"tune": {**tune, "space": search_space.nested(tune.get("space") or {})}} if "space" in tune else {}
 
 
 def _check_slot(config: Any, group: str, key: str, several: bool) -> None:

@@ -41,6 +41,10 @@ class ConfigError(GanflowError):
         return ConfigError, (self.key, self.value, self.allowed)
 
 
+class UnknownKeyError(ConfigError):
+    """A key that the schema does not have."""
+
+
 def require(holds: bool, key: str, value: object, allowed: str) -> None:
     """Raise :class:`ConfigError` unless ``holds``."""
     if not holds:

@@ -31,6 +31,19 @@ def write_whole(path: Path, content: str | bytes | IO[bytes]) -> None:
         part.unlink(missing_ok=True)
 
 
+def write_out(path: Path, content: str | bytes) -> None:
+    """As :func:`write_whole`, to a path that a person gave.
+
+    Raises:
+        GanflowError: it cannot be written there.
+    """
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        told = "is a folder" if path.is_dir() else f"cannot be written: {error.strerror}"
+        raise GanflowError(f"{path} {told}; name a file in a folder that you may write to") from None
+
+
 def sync_folder(folder: Path) -> None:
     """Put a folder's entries on disk: a rename is safe only then."""
     descriptor = os.open(folder, os.O_RDONLY)

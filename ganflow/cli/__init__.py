@@ -14,6 +14,6 @@ from ganflow.terminal import entry_point
 @entry_point
 def main() -> None:
     """Run the command line."""
-    from ganflow.cli.app import app
+    from ganflow.cli.app import run
 
-    app()
+    run()

@@ -3,9 +3,16 @@
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer._click.exceptions import (  # Typer's own copy of click, which it does not export
+    ClickException,
+    MissingParameter,
+    NoArgsIsHelpError,
+    UsageError,
+)
+from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from ganflow.cli import cluster, config, registry, samples, serving
+from ganflow.errors import GanflowError
 from ganflow.interrupts import ending
 
 
@@ -38,3 +45,31 @@ Examples:
 app.add_typer(config.app, name="config")
 for group in (samples, registry, serving, cluster):
     app.add_typer(group.app)  # without a name: its commands are this one's
+
+
+def run() -> None:
+    """Run the command line to its end; what was typed wrongly is one line.
+
+    Raises:
+        GanflowError: no such command or option, or one that is missing.
+        SystemExit: with the command's status.
+    """
+    try:
+        status = app(standalone_mode=False)
+    except NoArgsIsHelpError as error:
+        error.show()
+        raise SystemExit(2) from None
+    except ClickException as error:
+        raise GanflowError(_one_line(error)) from None
+    except typer.Abort:
+        raise SystemExit(130) from None
+    raise SystemExit(status if isinstance(status, int) else 0)
+
+
+def _one_line(error: ClickException) -> str:
+    """What was typed wrongly, what to give, and where the rest is told."""
+    said = " ".join(error.format_message().split()).rstrip(".")
+    if isinstance(error, MissingParameter) and isinstance(error.param, TyperArgument | TyperOption):
+        said = f"{said}: {error.param.help}".rstrip(".")
+    context = error.ctx if isinstance(error, UsageError) else None
+    return f"{said}; `{context.command_path} --help` tells what there is" if context else said

@@ -17,6 +17,7 @@ from ganflow.terminal import tell
 LOOK_S = 2.0
 ANSWER_S = 10.0  # for a node to run a task of nothing
 SAY_S = 60.0
+NO_GPU = "Ray sees no GPU here; cluster.gpu=auto takes GPUs where there are any, false takes CPUs"
 
 
 @dataclass(frozen=True)
@@ -146,14 +147,20 @@ class Places:
 
     def _refuse(self, counts: list[int], nodes: list[Any], room: int, gpu: bool) -> None:
         gpus, cpus = sum(map(_gpus, nodes)), int(sum(n["Resources"].get("CPU", 0) for n in nodes))
+        require(not gpu or gpus > 0, "cluster.gpu", self.cluster.gpu, NO_GPU)
         has = f"{gpus} GPUs" if gpu else f"{cpus} CPUs for {self.cluster.cpus_per_worker} each"
         require(counts[-1] <= room, "cluster.workers", self.cluster.workers, f"the cluster has {has}; at most {room}")
         raise ConfigError("cluster.workers", self.cluster.workers, f"the cluster has {has}")
 
     def gpu(self) -> bool:
-        """Whether a worker gets a GPU."""
-        wanted = self.cluster.gpu
-        return any(map(_gpus, self._alive())) if wanted == "auto" else bool(wanted)
+        """Whether a worker gets a GPU.
+
+        Raises:
+            ConfigError: it must, and this machine, to which no node will come, has none.
+        """
+        wanted, there = self.cluster.gpu, any(map(_gpus, self._alive()))
+        require(wanted is not True or there or self.named, "cluster.gpu", wanted, NO_GPU)
+        return there if wanted == "auto" else bool(wanted)
 
     def _need(self) -> dict[str, float]:
         return {"CPU": float(self.cluster.cpus_per_worker)} | ({"GPU": 1.0} if self.gpu() else {})

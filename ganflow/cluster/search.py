@@ -7,17 +7,19 @@ from typing import Any
 
 import torch
 
+from ganflow import search_space
 from ganflow.cluster import space
 from ganflow.cluster.places import Places
 from ganflow.cluster.session import RAY_FILES, session
 from ganflow.cluster.supply import Supply
 from ganflow.cluster.trial_bar import callback
-from ganflow.conf import override
+from ganflow.conf import override, own
 from ganflow.errors import GanflowError
 from ganflow.evaluation.build import build_evaluator
 from ganflow.progress import Bars
 from ganflow.rules import figures_of
 from ganflow.schema import Config
+from ganflow.search_space import Dimension
 from ganflow.terminal import tell
 
 BROKE_DOWN = "broke_down"
@@ -56,14 +58,15 @@ def search(config: Config, name: str, supply: Supply) -> SearchResult:
     """Search ``tune.space`` with ``tune.trials`` short trainings on the train split of what is supplied.
 
     Raises:
-        GanflowError: nothing to search, or no trial that ended well.
+        GanflowError: nothing to search, a value that cannot work, or no trial that ended well.
     """
     searched = space.searched(config)
-    fixed = [key for key in config.tune.space if key not in searched]
+    fixed = [one.key for one in search_space.dimensions(config.tune.space) if one.key not in searched]
     if fixed:
         tell(f"{', '.join(fixed)} differ from the recipe, so they stay as you set them", "tune")
     if not searched:
         raise GanflowError("tune.space: nothing is left to search; set tune.trials=0 to train as params.yaml stands")
+    space.check_values(config)
     extractors = supply.extractors_here(tell)
     with Bars() as bars:  # once, or every trial would train an extractor
         build_evaluator(config.evaluation, supply.data_here(tell), extractors, torch.device("cpu"), bars)
@@ -76,14 +79,15 @@ def search(config: Config, name: str, supply: Supply) -> SearchResult:
     return SearchResult(config.tune.metric, config.tune.mode, trials)
 
 
-def _tuner(config: Config, name: str, searched: Mapping[str, Any], supply: Supply) -> Any:
+def _tuner(config: Config, name: str, searched: Mapping[str, Dimension], supply: Supply) -> Any:
     from ray import tune
     from ray.tune.search.basic_variant import BasicVariantGenerator
 
     need = {"cpu": float(config.cluster.cpus_per_worker), "gpu": float(Places(config.cluster).gpu())}
+    given = tune.with_parameters(_train, base=config, supply=supply, recipes=own.hand_over(config.recipe))
     return tune.Tuner(
-        tune.with_resources(tune.with_parameters(_train, base=config, supply=supply), need),
-        param_space={key: space.domain(key, spec) for key, spec in searched.items()},
+        tune.with_resources(given, need),
+        param_space={key: space.domain(dimension) for key, dimension in searched.items()},
         tune_config=tune.TuneConfig(
             num_samples=config.tune.trials, reuse_actors=True,  # a new process would import torch again
             scheduler=_asha(config),
@@ -109,7 +113,7 @@ def _asha(config: Config) -> Any:
     )  # fmt: skip
 
 
-def _train(values: dict[str, Any], base: Config, supply: Supply) -> None:
+def _train(values: dict[str, Any], base: Config, supply: Supply, recipes: dict[str, Any]) -> None:
     """One trial: a world of one that reports at every snapshot.
 
     One that breaks down (:mod:`ganflow.training.guard`) says why and ends with the worst figure there is: it is an
@@ -120,6 +124,7 @@ def _train(values: dict[str, Any], base: Config, supply: Supply) -> None:
     from ganflow.training.build import build_trainer, open_train
     from ganflow.training.events import Event, Snapshot
 
+    own.take(recipes)
     config = override(trial_config(base), space.overrides(values, base))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     data = supply.data_here(tell)

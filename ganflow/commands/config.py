@@ -2,19 +2,23 @@
 
 import copy
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ganflow import component, conf, config
-from ganflow.conf import store
-from ganflow.errors import ConfigError, GanflowError, require
-from ganflow.files import write_whole
+from ganflow import component, conf, config, spelling
+from ganflow.cluster import space
+from ganflow.conf import own, store
+from ganflow.errors import ConfigError, GanflowError
+from ganflow.files import write_out
+from ganflow.names import nearest, plain
 from ganflow.schema import Config
 from ganflow.tracking.params import flatten
+from ganflow.yaml_file import key_lines
 
 _NOTHING = "(nothing)"
 RECIPES = "experiment"
@@ -24,7 +28,7 @@ def compose(overrides: Sequence[str], out: Path) -> list[str]:
     """Compose a configuration and write it; one line per value that changed."""
     composed = conf.compose(overrides)
     before = flatten(config.read(out)) if out.is_file() else None
-    write_whole(out, config.dump(composed))
+    write_out(out, config.dump(composed))
     if before is None:
         return [f"wrote {out}"]
     changes = [f"{key}: {old} -> {new}" for key, old, new in _differences(before, flatten(asdict(composed)))]
@@ -34,11 +38,13 @@ def compose(overrides: Sequence[str], out: Path) -> list[str]:
 def show(path: Path, key: str | None) -> str:
     """The configuration as stages see it, or the part of it under ``key``, as YAML."""
     node: Any = asdict(config.load(path))
-    for part in filter(None, (key or "").split(".")):
-        here = ", ".join(node) if isinstance(node, dict) else "nothing under it"
-        require(isinstance(node, dict) and part in node, str(key), part, f"no such key; there is {here}")
-        node = node[part]
-    return yaml.safe_dump(node, sort_keys=False)
+    above = ""
+    for part in filter(None, re.split(r"[./]", key or "")):
+        if not isinstance(node, dict) or part not in node:
+            has = ", ".join(node) if isinstance(node, dict) and node else "none"
+            raise GanflowError(f"{key}: no such key; {above or path} has {has}{spelling.hint(str(key))}")
+        node, above = node[part], f"{above}.{part}".lstrip(".")
+    return yaml.safe_dump(node, sort_keys=False, allow_unicode=True)
 
 
 def check(path: Path) -> tuple[list[str], list[str]]:
@@ -47,7 +53,7 @@ def check(path: Path) -> tuple[list[str], list[str]]:
     Returns:
         One line per misfit, with its line in the file, and one per value that is not the recipe's.
     """
-    node, lines = config.read(path), _lines(path)
+    node, lines = config.read(path), key_lines(path)
     errors, typed = _misfits(node)
     misfits = [f"{_where(path, lines, error.key)}: {error}" for error in errors]
     if typed is None:
@@ -56,16 +62,45 @@ def check(path: Path) -> tuple[list[str], list[str]]:
     present = flatten(node)
     for key in (key for key in whole if key not in present and not _below(key, refused)):
         misfits.append(f"{path}: {key} is missing; stages take {whole[key]}, `ganflow config compose` writes it")
+    misfits += _own_misfits()
+    if not misfits and typed.tune.trials:
+        misfits += [f"{_where(path, lines, error.key)}: {error}" for error in _search_misfits(typed)]
     return misfits, [] if misfits else _against_recipe(typed)
+
+
+def _own_misfits() -> list[str]:
+    """A line for each of the project's own recipes that cannot be composed."""
+    return [line for name in own.names() if (line := _misfit(conf.compose, [f"{RECIPES}={name}"]))]
+
+
+def _misfit(action: Callable[[Any], object], argument: Any) -> str:
+    try:
+        action(argument)
+    except GanflowError as error:
+        return str(error)
+    return ""
+
+
+def _search_misfits(typed: Config) -> list[ConfigError]:
+    """The first value of ``tune.space`` that does not go with the rest."""
+    try:
+        space.check_values(typed)
+    except ConfigError as error:
+        return [error]
+    except GanflowError:  # no such recipe any more, which is told elsewhere
+        return []
+    return []
 
 
 def choices(group: str | None) -> Iterator[str]:
     """The recipes, and every slot's choices, each with what it is, its options and their defaults."""
     slots = {slot: name for name, spec in component.GROUPS.items() for slot in spec.slots}
-    require(group in (None, RECIPES, *slots), "group", group, f"one of {', '.join([RECIPES, *slots])}")
+    if group not in (None, RECIPES, *slots):
+        raise ConfigError("group", group, f"one of {', '.join([RECIPES, *slots])}{_group_meant(str(group), slots)}")
     if group in (None, RECIPES):
         yield RECIPES
         yield from (f"  {name}: {store.about(name)}" for name in store.recipes())
+        yield from (f"  {name}: {_misfit(own.body, name) or own.about(name)}" for name in own.names())
     if group == RECIPES:
         return
     for slot in [group] if group else slots:
@@ -74,6 +109,16 @@ def choices(group: str | None) -> Iterator[str]:
         for name, cls in component.choices(slots[slot]).items():
             yield f"  {name}: {(inspect.getdoc(cls) or '').partition(chr(10))[0]}"
             yield from (f"      {option} = {default}" for option, default in _defaults(slots[slot], name).items())
+
+
+def _group_meant(typed: str, slots: Mapping[str, str]) -> str:
+    """The groups that a name may have meant: by its last word, or as it looks."""
+    word = plain(typed.replace(".", "/").rpartition("/")[2])
+    known = {**dict.fromkeys(("recipe", "recipes", "experiments"), RECIPES)}
+    same = [slot for slot in slots if slot.rpartition("/")[2].startswith(word) or slots[slot] == word]
+    inside = [slot for slot in slots if slot.startswith(f"{word}/") or word in component.choices(slots[slot])]
+    meant = [known[word]] if word in known else same or inside
+    return f"; did you mean {' or '.join(meant)}?" if meant else nearest(typed, [RECIPES, *slots])
 
 
 def _defaults(group: str, name: str) -> dict[str, Any]:
@@ -117,19 +162,6 @@ def _against_recipe(typed: Config) -> list[str]:
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     pairs = [(key, old.get(key, _NOTHING), new.get(key, _NOTHING)) for key in dict.fromkeys([*old, *new])]
     return [pair for pair in pairs if pair[1] != pair[2]]
-
-
-def _lines(path: Path) -> dict[str, int]:
-    """The line of every dotted key in a YAML file."""
-    lines: dict[str, int] = {}
-
-    def walk(node: yaml.Node | None, prefix: str) -> None:
-        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
-            lines[f"{prefix}{key.value}"] = key.start_mark.line + 1
-            walk(value, f"{prefix}{key.value}.")
-
-    walk(yaml.compose(path.read_text(encoding="utf-8")), "")
-    return lines
 
 
 def _where(path: Path, lines: Mapping[str, int], key: str) -> str:

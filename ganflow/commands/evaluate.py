@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ganflow import storage
 from ganflow.conf.measuring import Given, Measuring, measuring
 from ganflow.data.dataset import Dataset
 from ganflow.errors import require
@@ -14,14 +15,16 @@ from ganflow.evaluation.comparison import Difference, compare
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.images import as_samples, is_pictures, open_images
 from ganflow.evaluation.samples import Samples
-from ganflow.files import write_whole
+from ganflow.files import write_out
 from ganflow.generator import FILE
 from ganflow.progress import Advanced, Bars
 from ganflow.report import files, measured, sides
 from ganflow.report.measured import Measured
+from ganflow.storage import is_remote
 from ganflow.terminal import tell
-from ganflow.tracking.source import load_generator
+from ganflow.tracking.source import FORMS, load_generator
 
+IMAGES = "a folder, zip, tar or .npz, local or s3://"
 BOUNDS = ("_low", "_high")
 
 
@@ -38,12 +41,13 @@ def evaluate(samples: str, reference: str, overrides: Sequence[str], out: str | 
         GanflowError: samples or reference that cannot be read or do not go together.
     """
     require(out is None or Path(out).suffix in (".json", ".html"), "out", out, "a name that ends in .json or .html")
+    _check_there(samples)
     with tempfile.TemporaryDirectory() as scratch, Bars() as bars:
         wanted = measuring(overrides, _given([samples], reference))
         evaluator = _evaluator(wanted, reference, Path(scratch, "reference"), bars)
         found = measured.alone(evaluator, _samples(samples, evaluator, wanted, Path(scratch, "samples")))
     if out is not None:
-        write_whole(Path(out), _written(found, samples, reference, page=out.endswith(".html")))
+        write_out(Path(out), _written(found, samples, reference, page=out.endswith(".html")))
     return [*_lines(found.figures | found.protocol), *found.notes]
 
 
@@ -59,6 +63,7 @@ def compare_two(a: str, b: str, reference: str, overrides: Sequence[str]) -> lis
     Raises:
         GanflowError: as :func:`evaluate`.
     """
+    _check_there(a, b)
     with tempfile.TemporaryDirectory() as scratch, Bars() as bars:
         wanted = measuring(overrides, _given([a, b], reference))
         evaluator = _evaluator(wanted, reference, Path(scratch, "reference"), bars)
@@ -93,6 +98,13 @@ def _samples(where: str, evaluator: Evaluator, wanted: Measuring, scratch: Path)
         return evaluator.drawn(generator, settings.evaluation.samples)
     images = Dataset.open(open_images(where, scratch, wanted.samples, tell))
     return as_samples(images, evaluator.reference, where, tell)
+
+
+def _check_there(*samples: str) -> None:
+    """Refuse local samples that are not there, before any work."""
+    for where in samples:
+        there = is_remote(where) or storage.local_path(where).exists()
+        require(there, "samples", where, f"no such file or folder; give a model ({FORMS}) or images ({IMAGES})")
 
 
 def _is_model(where: str) -> bool:

@@ -6,19 +6,17 @@ DVC imports this package by ``hydra.config_module`` under ``dvc exp run -S``, wh
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from difflib import get_close_matches
 from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_module
-from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, MissingConfigException
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from ganflow import component, config
-from ganflow.conf import store
+from ganflow import component, config, keys, spelling
+from ganflow.conf import own, store
+from ganflow.conf.messages import not_a_choice, one_line_errors
+from ganflow.conf.overrides import EXPERIMENT, prepared
 from ganflow.errors import GanflowError, require
 from ganflow.schema import Config
 
@@ -32,26 +30,66 @@ def compose(overrides: Sequence[str] = ()) -> Config:
         GanflowError: an override that Hydra refuses, in one line.
         ConfigError: a value that cannot work.
     """
-    return config.check(compose_plain(overrides))
+    ready = ready_for_hydra(overrides)
+    with naming_the_recipe(ready):
+        return config.check(_compose(ready))
 
 
 def compose_plain(overrides: Sequence[str] = ()) -> dict[str, Any]:
     """As :func:`compose`, before any check: just what DVC would write into ``params.yaml``."""
-    with one_line_errors(), initialize_config_module("ganflow.conf", version_base=None):
-        return plain(hydra_compose("config", overrides=list(overrides)))
+    ready = ready_for_hydra(overrides)
+    with naming_the_recipe(ready):
+        return _compose(ready)
+
+
+def ready_for_hydra(overrides: Sequence[str]) -> list[str]:
+    """Overrides as Hydra parses them, with a recipe of the project's own, if they take one, in Hydra's store.
+
+    Raises:
+        GanflowError: an override that cannot be meant, or a recipe that cannot be used.
+    """
+    parsed = prepared(overrides, _check_choice)
+    own_one = _own_recipe(parsed)
+    if own_one is not None:
+        own.register(own_one)
+    return [str(one.input_line) for one in parsed]
 
 
 @contextmanager
-def one_line_errors() -> Iterator[None]:
-    """Make one line of what Hydra says.
-
-    Raises:
-        GanflowError: Hydra or OmegaConf refused something.
-    """
+def naming_the_recipe(ready: Sequence[str]) -> Iterator[None]:
+    """In the block, an error that a recipe of the project's own causes by itself begins with its file."""
     try:
         yield
-    except (HydraException, OmegaConfBaseException, ValueError) as error:  # ValueError: a group set to a number
-        raise GanflowError(_one_line(error)) from None
+    except GanflowError as error:
+        name = _own_recipe(prepared(ready, _check_choice))
+        if name is None or not _fails_alone(name, str(error)):
+            raise
+        raise GanflowError(f"{own.path_of(name)}: {error}") from None
+
+
+def _fails_alone(recipe: str, line: str) -> bool:
+    try:
+        config.check(_compose([f"{EXPERIMENT}={recipe}"]))
+    except GanflowError as error:
+        return str(error) == line
+    return False
+
+
+def _own_recipe(parsed: Sequence[Override]) -> str | None:
+    chosen = [str(one.value()) for one in parsed if one.key_or_group == EXPERIMENT and not one.is_delete()]
+    return chosen[-1] if chosen and chosen[-1] in own.names() else None
+
+
+def _check_choice(slot: str, name: str) -> None:
+    is_recipe = slot == EXPERIMENT
+    known = list(dict.fromkeys([*store.recipes(), *own.names()])) if is_recipe else keys.choices(slot)
+    if name not in known:
+        raise not_a_choice(slot, name, known, store.chosen_by_recipes())
+
+
+def _compose(ready: Sequence[str]) -> dict[str, Any]:
+    with one_line_errors(), initialize_config_module("ganflow.conf", version_base=None):
+        return plain(hydra_compose("config", overrides=list(ready)))
 
 
 def plain(composed: DictConfig) -> dict[str, Any]:
@@ -84,26 +122,27 @@ def override(params: Config, overrides: Sequence[str]) -> Config:
     """
     node = OmegaConf.create(asdict(params))  # untyped: it is the check that says which key has the wrong type
     with one_line_errors():
-        for one in OverridesParser.create().parse_overrides(list(overrides)):
-            plain_value = not (one.is_delete() or one.is_sweep_override())
-            require(plain_value, one.key_or_group, one.input_line, "must be key=value, without ~ or a sweep")
+        for one in prepared(overrides, _check_choice):
+            require(not one.is_delete(), one.key_or_group, one.input_line, "must be key=value, without ~")
             _override_one(node, one.key_or_group, one.value(), str(one.input_line))
     return config.check(_mapping(node))
 
 
 def _override_one(node: Any, key: str, value: Any, line: str) -> None:
-    several = {slot: spec.several for spec in component.GROUPS.values() for slot in spec.slots}
-    path = key.replace("/", ".")
-    if key in several:
-        kind, what = (list, "a list of names") if several[key] else (str, "a name")
+    whole = f"takes a whole configuration; `ganflow config compose {line}` writes one"
+    require(key != EXPERIMENT, key, value, whole)
+    slots, path = keys.slots().values(), key.replace("/", ".")
+    if key in slots:
+        kind, what = (list, "a list of names") if keys.several(key) else (str, "a name")
         require(isinstance(value, kind), key, value, f"must be {what}")
-        composed = OmegaConf.create(compose_plain([f"experiment={node.recipe}", line]))
+        composed = OmegaConf.create(compose_plain([f"{EXPERIMENT}={node.recipe}", line]))
         value, moves = OmegaConf.select(composed, path), f"training.schedule.to.{path}"
         ends = OmegaConf.select(composed, moves, default={})
         if ends or OmegaConf.select(node, moves):
             OmegaConf.update(node, moves, ends, merge=False)
     missing = object()
-    require(OmegaConf.select(node, path, default=missing) is not missing, key, value, "no such key in params.yaml")
+    there = keys.is_open(path) or OmegaConf.select(node, path, default=missing) is not missing
+    require(there, key, value, f"no such key in params.yaml{spelling.hint(key)}")
     OmegaConf.update(node, path, value, merge=False)
 
 
@@ -124,24 +163,3 @@ def dotted(params: Config) -> dict[str, Any]:
         nodes = {slot: OmegaConf.select(whole, slot.replace("/", ".")) for slot in spec.slots}
         flat |= {slot: list(node) if spec.several else node.name for slot, node in nodes.items()}
     return flat
-
-
-def _one_line(error: Exception) -> str:
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, name = error.missing_cfg_file.rpartition("/")
-        known = error.options or ConfigStore.instance().list(group)  # Hydra tells none of a list's
-        options = [option.removesuffix(".yaml") for option in known]
-        return f"{group}={name}: one of {', '.join(options)}{_nearest(name, options)}"
-    if isinstance(error.__cause__, ConfigKeyError | ConfigAttributeError) and error.__cause__.parent_node is not None:
-        key, has = str(error.__cause__.full_key), [str(name) for name in error.__cause__.parent_node if name != "hydra"]
-        where, _, name = key.rpartition(".")
-        return f"{key}: no such key; {where or 'params.yaml'} has {', '.join(has) or 'none'}{_nearest(name, has)}"
-    cause = f"; {error.__cause__}" if error.__cause__ else ""
-    lines = [line.strip() for line in f"{error}{cause}".splitlines()]
-    internal = ("full_key:", "object_type=", "reference_type=")
-    return " ".join(line for line in lines if line and not line.startswith(internal))
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""

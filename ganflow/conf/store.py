@@ -7,16 +7,18 @@ What the default recipe says is every recipe's: it stands in c's own entry. Wher
 a run, below ``training.schedule.to``, goes with c, too: ``moves/<slot>/<c>/r``.
 """
 
+import copy
 import dataclasses
+import functools
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import yaml
 from hydra.core.config_store import ConfigStore
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-from ganflow import component
+from ganflow import component, keys, search_space
 from ganflow.naming import data_name
 from ganflow.schema import Config
 
@@ -30,24 +32,12 @@ def register() -> None:
     """Put everything into Hydra's store; a slot for several components takes them keyed by name."""
     OmegaConf.register_new_resolver("data_name", _data_name, replace=True)
     store = ConfigStore.instance()
-    store.store(name="schema", node=Config)
-    chosen = _choices(_read(FOLDER / "config.yaml"))
-    places = {(slot, name): package for slot, name, package, _ in _components()}
+    store.store(name="schema", node=_schema())
     every: Options = {}
     for recipe in recipes():
-        body = _read(FOLDER / "recipes" / f"{recipe}.yaml")
-        its, moves = chosen | _choices(body), body.get("training", {}).get("schedule", {}).get("to", {})
-        for (slot, name), node in _take_options(moves, its).items():
-            whole = OmegaConf.create()
-            OmegaConf.update(whole, f"training.schedule.to.{places[slot, name]}", node)
-            store.store(group=f"moves/{slot}/{name}", name=recipe, node=whole)
-        options = _take_options(body, its)
-        store.store(group="experiment", name=recipe, node=body | {"recipe": recipe}, package="_global_")
+        options = add_recipe(recipe, _read(FOLDER / "recipes" / f"{recipe}.yaml"))
         if recipe == BASE:
             every = options
-            continue
-        for (slot, name), node in options.items():
-            store.store(group=f"options/{slot}/{name}", name=recipe, node=node)
     for slot, name, package, schema in _components():
         of_the_recipe = {
             f"optional /options/{slot}/{name}@_here_": "${experiment}",
@@ -63,6 +53,35 @@ def _data_name(*, _root_: Any) -> str:
     return data_name(str(source or ""), str(path or ""))
 
 
+def _schema() -> DictConfig:
+    """The schema; mappings that take new keys take them without ``+``."""
+    schema: DictConfig = OmegaConf.structured(Config)
+    for key in keys.OPEN:
+        OmegaConf.set_struct(OmegaConf.select(schema, key), False)
+    return schema
+
+
+def add_recipe(recipe: str, body: dict[str, Any]) -> Options:
+    """Put a recipe into Hydra's store, its options for components apart; these are returned."""
+    store = ConfigStore.instance()
+    places = {(slot, name): package for slot, name, package, _ in _components()}
+    body = copy.deepcopy(body)
+    its = _choices(_read(FOLDER / "config.yaml")) | _choices(body)
+    moves = _mapping_at(body, "training", "schedule", "to")
+    for (slot, name), node in _take_options(moves, its).items():
+        whole = OmegaConf.create()
+        OmegaConf.update(whole, f"training.schedule.to.{places[slot, name]}", node)
+        store.store(group=f"moves/{slot}/{name}", name=recipe, node=whole)
+    options = _take_options(body, its)
+    if space := _mapping_at(body, "tune", "space"):
+        body["tune"]["space"] = search_space.unfolded(space)
+    store.store(group="experiment", name=recipe, node=body | {"recipe": recipe}, package="_global_")
+    if recipe != BASE:  # what the default recipe says is every recipe's
+        for (slot, name), node in options.items():
+            store.store(group=f"options/{slot}/{name}", name=recipe, node=node)
+    return options
+
+
 def _with_defaults(schema: type, defaults: list[Any]) -> type:
     """A structured config that brings a defaults list, in the form that Hydra reads."""
     field = ("defaults", list[Any], dataclasses.field(default_factory=lambda: defaults))
@@ -74,9 +93,21 @@ def recipes() -> list[str]:
     return sorted(file.stem for file in (FOLDER / "recipes").glob("*.yaml"))
 
 
+@functools.cache
+def chosen_by_recipes() -> dict[str, dict[str, Any]]:
+    """Recipe → what it chooses, by slot."""
+    base = _choices(_read(FOLDER / "config.yaml"))
+    return {recipe: base | _choices(_read(FOLDER / "recipes" / f"{recipe}.yaml")) for recipe in recipes()}
+
+
 def about(recipe: str) -> str:
     """A recipe's comment, which names its paper."""
-    lines = (FOLDER / "recipes" / f"{recipe}.yaml").read_text(encoding="utf-8").splitlines()
+    return comment((FOLDER / "recipes" / f"{recipe}.yaml").read_text(encoding="utf-8"))
+
+
+def comment(text: str) -> str:
+    """The comment at a file's beginning, as one line."""
+    lines = text.splitlines()
     return " ".join(line.removeprefix("# ") for line in takewhile(lambda line: line.startswith("#"), lines))
 
 
@@ -106,10 +137,16 @@ def _take_options(recipe: dict[str, Any], chosen: dict[str, Any]) -> Options:
     for spec in component.GROUPS.values():
         for slot in spec.slots:
             *parents, last = slot.split("/")
-            node = recipe
-            for parent in parents:
-                node = node.get(parent, {})
-            options = node.pop(last, {})
+            node = _mapping_at(recipe, *parents)
+            options = node.pop(last, {}) if isinstance(node.get(last, {}), dict) else {}
             named = options if spec.several else {chosen[slot]: options}
             taken |= {(slot, name): its for name, its in named.items() if its}
     return taken
+
+
+def _mapping_at(node: dict[str, Any], *path: str) -> dict[str, Any]:
+    """A mapping in a recipe; an empty one where there is none, or where something else stands, which Hydra refuses."""
+    for name in path:
+        inner = node.get(name)
+        node = inner if isinstance(inner, dict) else {}
+    return node

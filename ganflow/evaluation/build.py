@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from ganflow import component, project
+from ganflow import component, project, storage
 from ganflow.data.dataset import Dataset, read_manifest
-from ganflow.errors import GanflowError
+from ganflow.errors import GanflowError, require
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.images import AS_THEY_ARE, Tell, open_images, unsaid
 from ganflow.extractors.base import Splits
@@ -45,6 +45,9 @@ def build_evaluator(
     return Evaluator(config, splits, choice.build(splits, cache, device, listener), cache, device, listener)
 
 
+MISSING_REFERENCE = "no such file or folder; `dvc repro prepare` makes data/, or --reference names images or a data set"
+
+
 def evaluator_here(
     config: Config,
     reference: str,
@@ -66,6 +69,8 @@ def evaluator_here(
     Raises:
         GanflowError: as :func:`build_evaluator`, or a reference that cannot be read.
     """
+    there = storage.is_remote(reference) or storage.local_path(reference).exists()
+    require(there, "reference", reference, MISSING_REFERENCE)
     data = open_images(reference, scratch, options, tell)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     remote = "://" in config.cluster.storage

@@ -1,8 +1,11 @@
 """Where runs, data sets and models lie: a folder or ``s3://bucket/prefix``, by the same few calls."""
 
 from ganflow.storage.base import MissingError, Storage, StorageError
-from ganflow.storage.place import localize, open_storage
+from ganflow.storage.place import is_remote, local_path, localize, open_storage
 from ganflow.storage.s3 import SCHEME
 from ganflow.storage.stamp import STAMP, refresh_stamp
 
-__all__ = ["SCHEME", "STAMP", "MissingError", "Storage", "StorageError", "localize", "open_storage", "refresh_stamp"]
+__all__ = [
+    "SCHEME", "STAMP", "MissingError", "Storage", "StorageError", "is_remote", "local_path", "localize", "open_storage",
+    "refresh_stamp",
+]  # fmt: skip

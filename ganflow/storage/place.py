@@ -27,16 +27,35 @@ def open_storage(place: "str | Path | Storage", many: bool = False) -> Storage:
         return Folder(place)
     if place.startswith(SCHEME):
         return Bucket(place, ATTEMPTS) if many else Bucket(place)
-    if "://" in place:
-        raise GanflowError(f"{place}: storage is a path or {SCHEME}bucket/prefix")
+    _check_local(place)
     return Folder(Path(place))
+
+
+def _check_local(place: str) -> None:
+    """Refuse an address of another kind, and one of S3 that is mistyped: either would be a folder of that name."""
+    if "://" in place or place.lower().startswith("s3:"):
+        raise GanflowError(f"{place}: storage is a path or {SCHEME}bucket/prefix")
+
+
+def is_remote(uri: str) -> bool:
+    """Whether an address names what does not lie in this machine's file system: ``s3://…``, ``models:/…``."""
+    return uri.startswith(("models:", "runs:")) or "://" in uri
+
+
+def local_path(text: str) -> Path:
+    """A path of this machine; ``~`` is the home folder of whoever runs here."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~NAME, and no such user
+        return Path(text)
 
 
 def localize(uri: str, scratch: Path) -> Path:
     """Bring a file or a folder to this machine.
 
     Args:
-        uri: a local path, returned as it is, or ``s3://bucket/key``: one object, or every object below ``key/``.
+        uri: a local path, in which ``~`` is the home folder, or ``s3://bucket/key``: one object, or every
+            object below ``key/``.
         scratch: where downloads go.
 
     Returns:
@@ -46,7 +65,8 @@ def localize(uri: str, scratch: Path) -> Path:
         GanflowError: nothing of that name, no credentials, or nobody who answers.
     """
     if not uri.startswith(SCHEME):
-        return project.given(uri)
+        _check_local(uri)
+        return project.given(local_path(uri))
     bucket = Bucket(uri, ATTEMPTS)
     target = scratch / "s3"
     alone = bucket.fetch_all(target)

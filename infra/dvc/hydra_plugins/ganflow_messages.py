@@ -2,13 +2,17 @@
 
 DVC loads this file (``hydra.plugins_path`` in ``.dvc/config``) before Hydra composes ``params.yaml``, and shows
 Hydra's own errors, many lines long, as unexpected ones. Neither has a hook for that, so in DVC's process the
-composition is wrapped here: what it gives must pass the check that every stage makes.
+composition is wrapped here: overrides are read as ``ganflow config compose`` reads them, and what they give must pass
+the check that every stage makes.
 """
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from dvc.exceptions import InvalidArgumentError
 from hydra._internal.hydra import Hydra
+from omegaconf import open_dict
 
 from ganflow import conf, config
 from ganflow.errors import GanflowError
@@ -16,14 +20,20 @@ from ganflow.errors import GanflowError
 _compose_config = Hydra.compose_config
 
 
-def compose_config(hydra: Hydra, *args: Any, **options: Any) -> Any:
+def compose_config(hydra: Hydra, config_name: str | None, overrides: Sequence[str], *args: Any, **options: Any) -> Any:
     """As Hydra does it; what cannot work is an error of DVC's own kind."""
+    Hydra.compose_config = _compose_config  # what is composed below, to find out where an error lies, is as it is
     try:
-        with conf.one_line_errors():
-            composed = _compose_config(hydra, *args, **options)
-        config.check(conf.plain(composed))
+        ready = conf.ready_for_hydra(overrides)
+        with conf.naming_the_recipe(ready), conf.one_line_errors():
+            composed = _compose_config(hydra, config_name, ready, *args, **options)
+            checked = config.check(conf.plain(composed))
     except GanflowError as error:
         raise InvalidArgumentError(str(error)) from None
+    finally:
+        Hydra.compose_config = compose_config
+    with open_dict(composed):
+        composed.tune.space = asdict(checked)["tune"]["space"]  # without what null took out
     return composed
 
 
