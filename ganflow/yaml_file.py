@@ -95,5 +95,7 @@ def _problem(error: yaml.MarkedYAMLError) -> str:
     return f"is not valid YAML: {' '.join(filter(None, [error.context, problem]))}"
 
 
-def _kind(node: Any) -> str:
-    return {list: "a list", str: "text"}.get(type(node), "a single value")
+def _kind(node: object) -> str:
+    if isinstance(node, list):
+        return "a list"
+    return "text" if isinstance(node, str) else "a single value"
