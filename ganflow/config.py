@@ -48,15 +48,9 @@ def check(node: dict[str, Any]) -> Config:
     """
     _check_plain("", node)
     try:
-        config = component.merge(Config, node | _space_of(node))
+        config = _merged(node)
     except UnknownKeyError as error:
         raise ConfigError(error.key, error.value, error.allowed + spelling.hint(error.key)) from None
-    missing = sorted(OmegaConf.missing_keys(config))
-    if missing:
-        raise ConfigError(missing[0], "???", "must be set")
-    for group, spec in component.GROUPS.items():
-        for slot in spec.slots:
-            _check_slot(config, group, slot.replace("/", "."), spec.several)
     typed = OmegaConf.to_object(config)
     assert isinstance(typed, Config)
     _check_plain("", asdict(typed))  # once more, for text such as "inf" is a number by now
@@ -85,6 +79,18 @@ def _check_plain(key: str, value: Any) -> None:
         require(not isinstance(value, float) or math.isfinite(value), key, value, "must be a finite number")
         require(value != "???", key, value, "must be set")
         require(not isinstance(value, str) or "${" not in value, key, value, "must be a value, not a reference")
+
+
+def _merged(node: dict[str, Any]) -> Any:
+    """The mapping on the schema, and every component in it on its own."""
+    config = component.merge(Config, node | _space_of(node))
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise ConfigError(missing[0], "???", "must be set")
+    for group, spec in component.GROUPS.items():
+        for slot in spec.slots:
+            _check_slot(config, group, slot.replace("/", "."), spec.several)
+    return config
 
 
 def _space_of(node: dict[str, Any]) -> dict[str, Any]:

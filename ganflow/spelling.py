@@ -64,9 +64,10 @@ def belongs(key: str) -> str:
     for slot, group in ((slot, keys.group_of(group)) for slot, group in keys.slots().items()):
         if not key.startswith(f"{slot}."):
             continue
-        at, (name, *_) = slot.replace(".", "/"), key.removeprefix(f"{slot}.").split(".")
+        at, (name, *option) = slot.replace(".", "/"), key.removeprefix(f"{slot}.").split(".")
         if component.GROUPS[group].several:
-            return f"{at}=[…,{name}] takes {name}" if name in component.choices(group) else ""
+            known = name in component.choices(group) and set(option) <= set(keys.options(group, name))
+            return f"{at}=[…,{name}] takes {name}" if known else ""
         owners = [one for one in component.choices(group) if name in keys.options(group, one)]
         return f"{' and '.join(owners)} have it: {at}={owners[0]}" if owners else ""
     return ""
@@ -75,13 +76,14 @@ def belongs(key: str) -> str:
 def _meant(key: str) -> Sequence[str]:
     """Places that a key may have meant, by the first rule that finds one."""
     name, places = plain(key.rpartition(".")[2]), [*keys.known(), *keys.sections(), *keys.slots()]
+    tops, deep = ([place for place in places if ("." in place) == dotted] for dotted in (False, True))
     return (
         _as_typed(place for place in places if plain(place) == plain(key))
-        or _as_typed(get_close_matches(key, places, n=1, cutoff=ALIKE) if "." in key else ())
+        or _as_typed(get_close_matches(key, deep, n=1, cutoff=ALIKE))
         or SYNONYMS.get(name)
         or _as_typed(place for place in places if plain(place.rpartition(".")[2]) == name)[:MOST]
-        or _as_typed(get_close_matches(key, places, n=1, cutoff=SIMILAR) if "." in key else ())
-        or _as_typed(get_close_matches(key, [place for place in places if "." not in place], n=1))
+        or _as_typed(get_close_matches(key, deep, n=1, cutoff=SIMILAR))
+        or _as_typed(get_close_matches(key, tops, n=1) if "." not in key else ())
         or _as_typed(_like(name, places))
     )
 

@@ -4,12 +4,13 @@ DVC imports this package by ``hydra.config_module`` under ``dvc exp run -S``, wh
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
@@ -88,7 +89,8 @@ def _check_choice(slot: str, name: str) -> None:
 
 
 def _compose(ready: Sequence[str]) -> dict[str, Any]:
-    with one_line_errors(), initialize_config_module("ganflow.conf", version_base=None):
+    begun = GlobalHydra.instance().is_initialized()  # by DVC, with the same module
+    with one_line_errors(), nullcontext() if begun else initialize_config_module("ganflow.conf", version_base=None):
         return plain(hydra_compose("config", overrides=list(ready)))
 
 

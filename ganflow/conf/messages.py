@@ -57,6 +57,8 @@ def _meant(slot: str, name: str, known: Sequence[str], recipes: dict[str, dict[s
 
 def _one_line(error: Exception) -> str:
     cause = error.__cause__
+    if cause is None and isinstance(error.__context__, OmegaConfBaseException):
+        cause = error.__context__  # Hydra names no cause where a recipe is merged
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
         known = error.options or ConfigStore.instance().list(group)  # Hydra tells none of a list's
