@@ -8,7 +8,8 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from ganflow import cli, conf, config, generator
+from ganflow import conf, config, generator
+from ganflow.cli.app import app
 from ganflow.data.dataset import Dataset
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.schema import Config
@@ -26,7 +27,7 @@ BAD, FAIR, GOOD = 1, 2, 3  # versions
 
 
 def ganflow(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.app, arguments)
+    return CliRunner().invoke(app, arguments)
 
 
 def fitted(data: Dataset, steps: int) -> torch.nn.Module:

@@ -13,7 +13,8 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from ganflow import cli, conf, config
+from ganflow import conf, config
+from ganflow.cli.app import app
 from ganflow.data.dataset import MANIFEST, Dataset, digest_of
 from ganflow.errors import GanflowError
 from ganflow.evaluation.reference import split_features
@@ -36,7 +37,7 @@ def trace(tmp_path: Path) -> Iterator[Path]:
 
 
 def ganflow(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.app, arguments)
+    return CliRunner().invoke(app, arguments)
 
 
 def test_the_trap_works(tmp_path: Path) -> None:

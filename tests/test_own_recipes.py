@@ -141,3 +141,14 @@ def test_another_process_takes_what_it_is_handed(tmp_path: Path, monkeypatch: py
     own.take(yaml.safe_load(yaml.safe_dump(given)))
     changed = conf.override(mine, ["gan/discriminator=mlp"])
     assert conf.override(changed, ["gan/discriminator=dcgan"]) == mine
+
+
+def test_a_copy_of_dvc_s_has_its_own_and_else_the_project_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / ".dvc/tmp/exps/standalone/tmp1"
+    (copy / "recipes").mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.chdir(copy)
+    assert conf.compose(["experiment=mine"]).training.batch == 96
+    write(MINE.replace("batch: 96", "batch: 32"))
+    assert conf.compose(["experiment=mine"]).training.batch == 32

@@ -1,14 +1,15 @@
 """A project's own recipes: ``recipes/NAME.yaml`` beside ``params.yaml``, in the form of the built-in ones.
 
-They are read whenever a configuration is composed. A copy of the project that DVC makes has those that git tracks; a
-worker on another node has those that were handed over to it.
+They are read whenever a configuration is composed. A copy of the project that DVC makes has those that git tracks, and
+finds the others in the project; a worker on another node has those that were handed over to it.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ganflow import component, keys, spelling
+from ganflow import component, keys, project, spelling
 from ganflow.conf import store
 from ganflow.errors import GanflowError
 from ganflow.names import nearest
@@ -22,12 +23,18 @@ _handed_over: dict[str, dict[str, Any]] = {}
 
 def names() -> list[str]:
     """The project's own recipes, sound or not."""
-    return sorted({file.stem for file in FOLDER.glob("*.y*ml") if not file.name.startswith(".")} | set(_handed_over))
+    return sorted({file.stem for file in _files("*") if not file.name.startswith(".")} | set(_handed_over))
 
 
 def path_of(name: str) -> Path:
     """The file of a recipe."""
-    return next(iter(sorted(FOLDER.glob(f"{name}.y*ml"))), FOLDER / f"{name}.yaml")
+    return next(_files(name), FOLDER / f"{name}.yaml")
+
+
+def _files(name: str) -> Iterator[Path]:
+    """Files of this name; in a copy that DVC made, those that it lacks are the project's."""
+    for folder in dict.fromkeys((FOLDER, project.place(FOLDER))):
+        yield from sorted(folder.glob(f"{name}.y*ml"))
 
 
 def register(name: str) -> None:

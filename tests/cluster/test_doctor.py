@@ -13,7 +13,8 @@ import pytest
 import ray
 from typer.testing import CliRunner, Result
 
-from ganflow import cli, conf
+from ganflow import conf
+from ganflow.cli.app import app
 from ganflow.cluster import doctor, probe
 from ganflow.cluster.doctor import Check, Examination, NodeReport, examine
 from ganflow.cluster.local import local_nodes
@@ -58,7 +59,7 @@ def by_value() -> Iterator[None]:
 
 
 def ganflow(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.app, ["doctor", *arguments])
+    return CliRunner().invoke(app, ["doctor", *arguments])
 
 
 def test_every_fault_names_the_node_the_value_and_the_way_out(

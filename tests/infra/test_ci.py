@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from ganflow import cli
+from ganflow.cli.app import app
 from tests.infra.files import INFRA, ROOT, documents
 
 TEXT = (INFRA / "ci" / "promote.yaml").read_text()
@@ -100,7 +100,7 @@ def test_scripts_are_bash_whose_variables_are_quoted(name: str) -> None:
 
 
 def test_commands_and_options_are_there() -> None:
-    commands: Any = typer.main.get_command(cli.app)
+    commands: Any = typer.main.get_command(app)
     called = re.findall(r"\bganflow ([a-z]+) (.*)$", SCRIPTS["Gate"], re.MULTILINE)
     assert [name for name, _ in called] == ["promote"]
     for name, rest in called:
