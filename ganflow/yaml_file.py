@@ -20,7 +20,7 @@ def read_mapping(path: Path, way_out: str) -> dict[Any, Any]:
     """
     text = read_text(path, way_out)
     try:
-        node = yaml.load(text, _Strict)
+        node = _Strict(text).get_single_data()
     except yaml.MarkedYAMLError as error:
         raise GanflowError(f"{_place(path, error.problem_mark)}: {_problem(error)}") from None
     except yaml.YAMLError as error:  # a character that YAML does not have
