@@ -64,19 +64,19 @@ def test_what_a_component_refuses_gets_its_full_key(toy: type) -> None:
 @pytest.mark.parametrize(
     ("node", "line"),
     [
-        ({"name": "toys"}, f"gan.loss.name=toys: one of {', '.join(WITH_TOY)}"),
+        ({"name": "toys"}, f"gan.loss.name=toys: one of {', '.join(WITH_TOY)}; did you mean toy?"),
         ({}, f"gan.loss.name=None: one of {', '.join(WITH_TOY)}"),
-        ({"name": ["toy"]}, f"gan.loss.name=['toy']: one of {', '.join(WITH_TOY)}"),
+        ({"name": ["toy"]}, f"gan.loss.name=['toy']: one of {', '.join(WITH_TOY)}; did you mean toy?"),
         ({"name": "toy", "ratio": 1}, "gan.loss.ratio=1: no such key; gan.loss has name, sizes, rate"),
         ({"name": "toy", "classes": 1}, "gan.loss.classes=1: no such key; gan.loss has name, sizes, rate"),
         ({"name": "toy", "sizes": 3}, "gan.loss.sizes=3: must be a list"),
         (
             {"name": "toy", "sizes": [1, "x"]},
-            "gan.loss.sizes[1]=x: Value 'x' of type 'str' could not be converted to Integer",
+            "gan.loss.sizes[1]=x: must be an integer",
         ),
         (
             {"name": "toy", "rate": "fast"},
-            "gan.loss.rate=fast: Value 'fast' of type 'str' could not be converted to Float",
+            "gan.loss.rate=fast: must be a number",
         ),
     ],
 )

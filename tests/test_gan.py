@@ -266,11 +266,11 @@ def test_networks_are_told_of_classes_only_when_the_method_is_conditional() -> N
     assert D(G(torch.zeros(2, 5), None), None).shape == (2,)
 
 
-@pytest.mark.parametrize("classes", [0, 1])
-def test_conditioning_on_unlabelled_data_is_refused(classes: int) -> None:
+@pytest.mark.parametrize(("classes", "has"), [(0, "no labels"), (1, "a single class")])
+def test_conditioning_on_unlabelled_data_is_refused(classes: int, has: str) -> None:
     with pytest.raises(ConfigError) as refused:
         parts.build_networks(conf.compose(), 8, 1, classes)
-    assert str(refused.value) == "gan.conditioning=projection: the data set has no labels; set gan.conditioning=none"
+    assert str(refused.value) == f"gan.conditioning=projection: the data set has {has}; set gan.conditioning=none"
 
 
 def test_penalties_and_loss_are_those_of_the_configuration() -> None:
