@@ -20,11 +20,20 @@ BESIDE = (
     "extractors",
     "files.py",
     "images.py",
+    "interrupts.py",
+    "keys.py",
     "metrics",
+    "names.py",
+    "progress.py",
+    "project.py",
     "redaction.py",
     "rules.py",
     "schema.py",
+    "search_space.py",
+    "spelling.py",
     "storage",
+    "terminal.py",
+    "yaml_file.py",
 )
 
 
