@@ -18,7 +18,7 @@ SCRIPT = Path(__file__).with_name("served.py")
 DEFAULTS: dict[str, int | float | str] = {"n": 16, "seed": 0, "label": -1, "truncation": -1.0, "format": "array"}
 
 _CODE = (
-    "__init__.py", "errors.py", "component.py", "draws.py", "images.py", "generator.py", "networks",
+    "__init__.py", "errors.py", "names.py", "component.py", "draws.py", "images.py", "generator.py", "networks",
 )  # fmt: skip
 _REQUIREMENTS = ("mlflow", "torch", "numpy", "safetensors", "omegaconf", "pillow")
 
