@@ -5,6 +5,7 @@ one, or a clean-up that takes too long, ends the process and all that it started
 """
 
 import contextlib
+import ctypes
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ CLEAN_UP_S = 30.0
 AGAIN_S = 0.1
 HEEDED = (signal.SIGINT, signal.SIGTERM)
 # Not within an import, which would leave half a module, nor where tqdm holds its lock without a `with`.
+_PR_SET_CHILD_SUBREAPER = 36  # of Linux's prctl
 _NOT_WITHIN = ("<frozen importlib", f"{os.sep}tqdm{os.sep}")
 
 
@@ -97,6 +99,7 @@ def interruptible(say: Callable[[str], None], entries: str) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    _adopt_orphans()
     interrupts = Interrupts(say, entries)
     before, hook = {number: signal.getsignal(number) for number in HEEDED}, sys.unraisablehook
     _active.append(interrupts)
@@ -143,6 +146,12 @@ def held() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+def _adopt_orphans() -> None:
+    """Be the parent of what a child leaves: Ray's end leaves workers that were just starting."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def leave(number: signal.Signals) -> NoReturn:
     """End this process, and what it started, as that signal does: status 130 by SIGINT, by SIGTERM its own."""
     import psutil
@@ -150,9 +159,15 @@ def leave(number: signal.Signals) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            process.kill()
+    ended: set[int] = set()  # first still, then killed: none starts another meanwhile
+    while new := [p for p in psutil.Process().children(recursive=True) if p.pid not in ended]:
+        for process in new:
+            ended.add(process.pid)
+            with contextlib.suppress(psutil.Error):
+                process.suspend()
+    for pid in ended:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
     if number == signal.SIGTERM:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)

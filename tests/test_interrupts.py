@@ -89,10 +89,18 @@ def test_a_clean_up_tells_nothing_more() -> None:
     assert ended(work) == (130, "cleaned up\n", "ganflow: stopped by SIGINT\n")
 
 
-def test_what_was_started_ends_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "start",
+    [
+        "subprocess.Popen(['sh', '-c', 'echo $$ > PID; exec sleep 600'])",
+        "subprocess.run(['sh', '-c', 'sleep 600 & echo $! > PID'])",  # an orphan by the time of the signal
+    ],
+)
+def test_what_was_started_ends_too(tmp_path: Path, start: str) -> None:
     pid = tmp_path / "pid"
-    start = f"import subprocess; p = subprocess.Popen(['sleep', '600']); Path({str(pid)!r}).write_text(str(p.pid))"
-    assert ended(f"{start}\nsend()")[0] == 130
+    wait = f"while not (Path({str(pid)!r}).exists() and Path({str(pid)!r}).read_text().strip()): time.sleep(0.01)"
+    lines = ["import subprocess, time", start.replace("PID", str(pid)), wait, "send()"]
+    assert ended("\n".join(lines))[0] == 130
     give_up = time.monotonic() + 60  # a signal is on its way for a moment
     while (state := status(int(pid.read_text()))) not in (psutil.STATUS_ZOMBIE, None) and time.monotonic() < give_up:
         time.sleep(0.02)
