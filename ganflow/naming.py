@@ -19,7 +19,8 @@ def data_name(source: str, path: str) -> str:
         source: ``data.name``.
         path: ``data.path``, local or ``s3://``; empty for a source that needs none.
     """
-    steps = path.partition("://")[2 if "://" in path else 0].split("/")
+    address = re.split("[?#]", path.partition("://")[2])[0].rpartition("@")[2]  # without who asks and with which token
+    steps = (address if "://" in path else path).split("/")
     parts = [_ENDINGS.sub("", step) for step in steps if step not in ("", ".", "..", "~")]
     telling = [part for part in parts if part.lower() not in GENERAL] or parts
     return _plain(telling[-1]) if telling else source

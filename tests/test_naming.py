@@ -22,6 +22,9 @@ from ganflow.naming import data_name
         ("/x/my photos (1) #2", "my-photos-1-2"),
         ("/x/v1.2/Blüten, rot", "bluten-rot"),
         ("/data/图片", "d24c10d3"),
+        ("https://host/a.zip?token=hunter2", "a"),
+        ("s3://me:hunter2@host", "host"),
+        ("s3://me:hunter2@host/faces/train#hunter2", "faces"),
     ],
 )
 def test_the_last_part_that_says_which_data_these_are(path: str, name: str) -> None:
