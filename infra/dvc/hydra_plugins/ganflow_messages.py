@@ -6,6 +6,8 @@ composition is wrapped here: overrides are read as ``ganflow config compose`` re
 the check that every stage makes.
 """
 
+import functools
+import inspect
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -17,9 +19,10 @@ from omegaconf import open_dict
 from ganflow import conf, config
 from ganflow.errors import GanflowError
 
-_compose_config = Hydra.compose_config
+_compose_config = inspect.unwrap(Hydra.compose_config)  # DVC loads this anew for each composition
 
 
+@functools.wraps(_compose_config)
 def compose_config(hydra: Hydra, config_name: str | None, overrides: Sequence[str], *args: Any, **options: Any) -> Any:
     """As Hydra does it; what cannot work is an error of DVC's own kind."""
     Hydra.compose_config = _compose_config  # what is composed below, to find out where an error lies, is as it is
