@@ -146,6 +146,11 @@ def held() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+def stopped() -> bool:
+    """True once a signal has stopped this process: what it started ends with it."""
+    return bool(_active) and _active[-1].came is not None
+
+
 def _adopt_orphans() -> None:
     """Be the parent of what a child leaves: Ray's end leaves workers that were just starting."""
     if sys.platform == "linux":

@@ -123,3 +123,29 @@ def test_nothing_is_imported_before_a_command_can_be_interrupted(command: list[s
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     done = subprocess.run([sys.executable, *command], capture_output=True, text=True, env=environment, check=False)
     assert (done.returncode, done.stderr) == (130, "ganflow: stopped by SIGINT\n")
+
+
+LAST = """
+import os, signal
+from ganflow.starting import end_at_once
+
+class Last:
+    def __del__(self, kill=os.kill, me=os.getpid(), number=signal.{number}):
+        kill(me, number)
+
+end_at_once()
+{kept}
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [("SIGINT", 130), ("SIGTERM", -signal.SIGTERM)])
+@pytest.mark.parametrize("kept", ["Last()", "import sys; sys.last = Last()"])
+def test_a_signal_before_main_is_one_line_and_after_the_last_line_nothing(kept: str, number: str, status: int) -> None:
+    """Python lets go of its handlers before it takes the modules apart; what they keep lives until then."""
+    code = LAST.format(kept=kept, number=number)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120, check=False
+    )
+    expected = (status, f"ganflow: stopped by {number}\n") if kept == "Last()" else (0, "")
+    assert (done.returncode, done.stderr) == expected

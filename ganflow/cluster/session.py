@@ -3,18 +3,22 @@
 import logging
 import os
 import signal
+import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from ganflow.cluster.directory import Address, address_of, alive_nodes
 from ganflow.cluster.guest import guest
 from ganflow.cluster.local import local_nodes
 from ganflow.cluster.travel import runtime_env
 from ganflow.errors import GanflowError
+from ganflow.interrupts import stopped
 from ganflow.progress import doing
 from ganflow.schema import ClusterConfig
 
@@ -69,7 +73,7 @@ def _own() -> Iterator[None]:
     """A cluster of this process's own, which no other machine sees: who reaches Ray's ports can run code there."""
     import ray
 
-    with _on_loopback(), doing("Ray starts"):
+    with _apart(), doing("Ray starts"):
         try:
             _init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1")
         except Exception as error:  # what Ray raises has no common base
@@ -78,6 +82,17 @@ def _own() -> Iterator[None]:
     try:
         yield
     finally:
+        _disconnect()
+
+
+def _disconnect() -> None:
+    """Shut down, unless the process was stopped: a thread that still asks Ray would then end it with status 1.
+
+    What was started here ends with this process all the same (:func:`ganflow.interrupts.leave`).
+    """
+    import ray
+
+    if not stopped():
         ray.shutdown()
 
 
@@ -89,18 +104,19 @@ def _not_started(error: Exception) -> GanflowError:
 
 
 @contextmanager
-def _on_loopback() -> Iterator[None]:
-    """Let Ray take 127.0.0.1 for its node: it would put the first outward address in its place and listen on all.
+def _apart() -> Iterator[None]:
+    """Let Ray start its node on 127.0.0.1 and in a process group of its own.
 
-    That is what it does on Windows and macOS by itself; its processes get the address handed on.
+    It would listen on all addresses; this one is what it takes on Windows and macOS, and its processes get it handed
+    on. A signal to this process's group (a terminal's, `timeout`'s, a queue's) would end Ray before the workers saved.
     """
-    from ray._private import ray_constants
+    from ray._private import ray_constants, services
 
-    before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
-    try:
+    with (
+        patch.object(ray_constants, "ENABLE_RAY_CLUSTER", False),
+        patch.object(services, "ConsolePopen", partial(subprocess.Popen, process_group=0)),
+    ):
         yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 @contextmanager
@@ -124,7 +140,7 @@ def _connected(address: Address) -> Iterator[None]:
         try:
             yield
         finally:
-            ray.shutdown()
+            _disconnect()
 
 
 def _is_head(nodes: dict[str, Any], node_id: str) -> bool:

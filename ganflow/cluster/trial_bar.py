@@ -62,6 +62,9 @@ def callback(config: Config, broke_down: str) -> Any:
         def __init__(self) -> None:
             self._bar = TrialBar(config)
 
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Callback, ()  # Ray Tune stores its callbacks, and tracking.uri may hold a password
+
         def on_trial_result(
             self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
         ) -> None:

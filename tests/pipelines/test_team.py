@@ -31,6 +31,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return made
 
 
+@pytest.fixture(scope="module")
+def applied(project: Project) -> tuple[Project, str]:
+    """The project after `dvc repro` of what was applied, and what that said."""
+    return project, project.run("dvc", "repro")  # all is up to date but what this checkout has not registered
+
+
 def _tiny(project: Project) -> list[str]:
     """What makes the pipeline small, as overrides: -S composes anew."""
     return [*(one for one in (*SMALL, *CLASSIFIER) if not one.startswith(("tune.trials", "training.kimg"))), *TINY[1:]]
@@ -87,8 +93,8 @@ def test_the_applied_experiment_is_what_the_registry_draws(project: Project) -> 
     assert not np.array_equal(drawn(project, f"models:/{NAME}@second"), expected)
 
 
-def test_the_applied_experiment_becomes_the_challenger(project: Project) -> None:
-    said = project.run("dvc", "repro")  # all is up to date but what this checkout has not registered
+def test_the_applied_experiment_becomes_the_challenger(applied: tuple[Project, str]) -> None:
+    project, said = applied
     assert said.count("didn't change, skipping") == 4
     version = json.loads(project.read("reports/registry.json"))["version"]
     assert f"already registered: models:/{NAME}/{version}, alias challenger" in said
@@ -108,8 +114,9 @@ def test_the_applied_experiment_becomes_the_challenger(project: Project) -> None
 
 
 @pytest.fixture(scope="module")
-def clone(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def clone(applied: tuple[Project, str], tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A colleague's machine after `dvc pull`: another store, nothing in it."""
+    project, _ = applied
     place = tmp_path_factory.mktemp("colleague")
     project.run("dvc", "remote", "add", "-f", "-d", "team", str(place / "remote"))
     project.commit("applied")
@@ -120,13 +127,22 @@ def clone(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project
     return theirs
 
 
-def test_a_colleague_is_told_and_registers_the_same_version(project: Project, clone: Project) -> None:
-    assert clone.start("ganflow", "generate", "--model", f"models:/{NAME}@challenger", "--out", "x.png").wait(300) == 2
+@pytest.fixture(scope="module")
+def told(clone: Project) -> dict[str, str]:
+    """What the colleague is told before the version is in their registry, and by the command that puts it there."""
+    model = f"models:/{NAME}@challenger"
+    assert clone.start("ganflow", "generate", "--model", model, "--out", "x.png").wait(300) == 2
     line = clone.log().strip().splitlines()[-1]
-    assert line.startswith("ganflow: no MLflow store at mlflow.db; ")
-    assert line.endswith("; `ganflow register` puts the model in model/ there")
-    assert "registered-here.json" in clone.run("dvc", "status")  # so `dvc repro` would register, too, and nothing else
-    assert f"registered: models:/{NAME}/1, alias challenger" in clone.run("ganflow", "register")
+    return {"generate": line, "status": clone.run("dvc", "status"), "register": clone.run("ganflow", "register")}
+
+
+def test_a_colleague_is_told_and_registers_the_same_version(
+    project: Project, clone: Project, told: dict[str, str]
+) -> None:
+    assert told["generate"].startswith("ganflow: no MLflow store at mlflow.db; ")
+    assert told["generate"].endswith("; `ganflow register` puts the model in model/ there")
+    assert "registered-here.json" in told["status"]  # so `dvc repro` would register, too, and nothing else
+    assert f"registered: models:/{NAME}/1, alias challenger" in told["register"]
     record = json.loads(clone.read("model/run.json"))
     version = registry_of(clone).get_model_version_by_alias(NAME, "challenger")
     assert version.tags["model_digest"] == record["model_digest"]
@@ -137,6 +153,7 @@ def test_a_colleague_is_told_and_registers_the_same_version(project: Project, cl
     np.testing.assert_array_equal(drawn(clone, f"models:/{NAME}@challenger"), drawn(project, "model/"))
 
 
+@pytest.mark.usefixtures("told")
 def test_a_project_that_moved_draws_and_registers_as_before(clone: Project, tmp_path: Path) -> None:
     expected = drawn(clone, "model/")
     moved = Project.at(tmp_path / "moved ü")
