@@ -12,7 +12,7 @@ from PIL import Image
 
 from ganflow import generator
 from ganflow.errors import GanflowError
-from ganflow.storage import localize
+from ganflow.storage import localize, refresh_stamp
 from tests.support.project import Project
 from tests.system.conftest import BUCKET
 from tests.system.mlflow_server import MlflowServer
@@ -65,6 +65,43 @@ def test_a_folder_comes_whole_although_requests_are_turned_away(
     faulty.every = 3
     assert below(localize(f"s3://{BUCKET}/pictures", tmp_path)) == pictures
     assert faulty.refused >= PICTURES // 3
+
+
+def test_the_stamp_of_a_folder_changes_with_an_object_and_not_without(on_s3: Swift, tmp_path: Path) -> None:
+    """Same size, other bytes: only the ETag tells; an object beside the folder is none of it."""
+
+    def put(key: str, body: bytes) -> None:
+        on_s3.client().put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def stamp() -> dict[str, object]:
+        assert refresh_stamp(f"s3://{BUCKET}/stamped", tmp_path / "stamp.json") == ""
+        read: dict[str, object] = json.loads((tmp_path / "stamp.json").read_text())
+        return read
+
+    put("stamped/a ü.png", b"one")
+    put("stamped/b/c.png", b"four")
+    first = stamp()
+    put("stamped-too/a.png", b"other")
+    assert (first["files"], first["bytes"]) == (2, 7)
+    assert stamp() == first
+    put("stamped/a ü.png", b"two")
+    second = stamp()
+    on_s3.client().delete_object(Bucket=BUCKET, Key="stamped/b/c.png")
+    assert len({json.dumps(one) for one in (first, second, stamp())}) == 3
+
+
+def test_a_source_that_s3_does_not_give_leaves_its_stamp(
+    on_s3: Swift, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, uri = tmp_path / "stamp.json", f"s3://{BUCKET}/kept"
+    on_s3.client().put_object(Bucket=BUCKET, Key="kept/a.png", Body=b"one")
+    refresh_stamp(uri, file)
+    before = file.read_text()
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "guessed")
+    said = refresh_stamp(uri, file)
+    assert "the access key or its secret is wrong (SignatureDoesNotMatch)" in said
+    assert said.endswith("; what was prepared from it is taken as up to date")
+    assert file.read_text() == before
 
 
 @pytest.mark.parametrize(
