@@ -36,7 +36,7 @@ def main() -> None:
     report = prepare(source, DATA, locate=storage.localize, check=check, mapper=ray_map(params.cluster))
     write_whole(REPORT, json.dumps(report, indent=2) + "\n")
     for line in summary.lines(report):
-        tell(line)
+        tell(line, "prepare")
 
 
 if __name__ == "__main__":

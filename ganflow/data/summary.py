@@ -19,7 +19,7 @@ def lines(report: Report) -> list[str]:
         told.append(f"pixels: {pixels}")
     if left_out := _left_out(report):
         told.append(f"left out: {left_out}; reports/prepare.json lists them")
-    return [f"prepare: {line}" for line in [*told, *(f"note: {warning}" for warning in report["warnings"])]]
+    return [*told, *(f"note: {warning}" for warning in report["warnings"])]
 
 
 def warnings(report: Report) -> list[str]:

@@ -52,7 +52,7 @@ def open_images(where: str, scratch: Path, options: Mapping[str, Any] = AS_THEY_
         report = prepare(source, prepared, locate=storage.localize)
     except ConfigError as error:
         raise GanflowError(f"{where}: {error.allowed}") from None
-    for line in (summary.lines(report)[0].removeprefix("prepare: "), *report["warnings"]):
+    for line in (summary.lines(report)[0], *report["warnings"]):
         tell(f"{where}: {line}")
     return prepared
 

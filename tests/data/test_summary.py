@@ -22,7 +22,7 @@ def photos(count: int, kind: str = "a", channels: int = 3) -> dict[str, bytes]:
 
 def test_photos_in_classes_need_one_line(tmp_path: Path) -> None:
     (line,) = told({**photos(20, "a"), **photos(20, "b")}, tmp_path)
-    assert line.startswith("prepare: 40 RGB images of 6x6; 2 classes")
+    assert line.startswith("40 RGB images of 6x6; 2 classes")
     assert ": a, b; train 36" in line
     assert ", test 4" in line
 
@@ -30,8 +30,8 @@ def test_photos_in_classes_need_one_line(tmp_path: Path) -> None:
 def test_a_class_of_one_is_told_at_once(tmp_path: Path) -> None:
     got = told({**photos(20, "many"), **photos(1, "one")}, tmp_path)
     assert got[1:] == [
-        "prepare: note: 1 class with fewer than 10 images in train: one (1); figures about them say little",
-        "prepare: note: 1 class with no image in test: one (0); figures about them say little",
+        "note: 1 class with fewer than 10 images in train: one (1); figures about them say little",
+        "note: 1 class with no image in test: one (0); figures about them say little",
     ]
 
 
@@ -39,7 +39,7 @@ def test_what_was_left_out_is_counted_and_unreadable_files_are_named(tmp_path: P
     files = {**photos(20), **photos(20, "b"), "a/notes.txt": b"", "a/x.heic": b"", "a/bad.png": b"text"}
     got = told(files, tmp_path, on_bad_image="skip")
     left_out = "1 .heic, 1 .txt, 1 unreadable: a/bad.png (not an image)"
-    assert got[1:] == [f"prepare: left out: {left_out}; reports/prepare.json lists them"]
+    assert got[1:] == [f"left out: {left_out}; reports/prepare.json lists them"]
 
 
 def test_the_brightest_value_and_what_was_assumed(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_the_brightest_value_and_what_was_assumed(tmp_path: Path) -> None:
     values = (
         "integers of 20 images are 0 to 4,095, taken as 0 (black) to 4,095 (white), assumed; data.range says otherwise"
     )
-    assert got[1:] == [f"prepare: pixels: 20 16-bit grey; {values}"]
+    assert got[1:] == [f"pixels: 20 16-bit grey; {values}"]
     got = told(files, tmp_path, range=4000)
     assert got[1].endswith("integers of 20 images are 0 to 4,095, taken as 0 (black) to 4,000 (white), by data.range")
 
@@ -65,13 +65,11 @@ def test_what_was_done_to_some_images(tmp_path: Path) -> None:
     }
     got = told(files, tmp_path)
     done = "1 transparent, now over white (data.background); 1 turned upright as EXIF says"
-    assert got[1:] == [f"prepare: pixels: 40 8-bit RGB; {done}"]
+    assert got[1:] == [f"pixels: 40 8-bit RGB; {done}"]
 
 
 def test_points_and_digits(tmp_path: Path) -> None:
     line = lines(prepare(source("ring8", count=100, test_count=80), tmp_path / "points"))[0]
-    assert line.startswith("prepare: 180 points; 8 classes")
+    assert line.startswith("180 points; 8 classes")
     (line,) = lines(prepare(source("digits"), tmp_path / "digits"))
-    assert line.startswith(
-        "prepare: 1,797 grey images of 8x8; 10 classes from scikit-learn: 0, 1, 2, 3, 4, …; train 1,438"
-    )
+    assert line.startswith("1,797 grey images of 8x8; 10 classes from scikit-learn: 0, 1, 2, 3, 4, …; train 1,438")

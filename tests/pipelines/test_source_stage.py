@@ -31,7 +31,7 @@ def test_a_source_that_grows_is_prepared_again_and_one_that_is_away_is_not(tmp_p
     project = Project(tmp_path / "project", "data=image_folder", f"data.path={photos}")
     project.begin_history()
     said = project.run("dvc", "repro", "prepare")
-    assert "ganflow: prepare: 20 grey images of 8x8; 2 classes from folders: a, b; train 18" in said
+    assert "prepare: 20 grey images of 8x8; 2 classes from folders: a, b; train 18" in said
     write_image(photos / "a/new.png", 99)
     project.run("dvc", "repro", "prepare")
     assert prepared(project) == 21
