@@ -2,10 +2,8 @@
 
 import logging
 import os
-import signal
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -149,8 +147,8 @@ def _is_head(nodes: dict[str, Any], node_id: str) -> bool:
 
 def _init(**options: Any) -> None:
     import ray
+    from ray._private import utils
 
-    before = signal.getsignal(signal.SIGTERM)
-    ray.init(namespace="ganflow", log_to_driver=False, logging_level=logging.ERROR, **options)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, before)  # Ray's own ends the process without a word
+    # Ray's own handler of SIGTERM would end the process without a word, also while Ray starts.
+    with patch.object(utils, "set_sigterm_handler", lambda handler: None):
+        ray.init(namespace="ganflow", log_to_driver=False, logging_level=logging.ERROR, **options)

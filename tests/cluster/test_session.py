@@ -216,3 +216,34 @@ def test_a_ray_that_does_not_start_is_one_line() -> None:
         "/proc/none/ray/session_latest/logs says more; a busy machine may need another try, and a full or "
         "read-only disk another RAY_TMPDIR"
     ])  # fmt: skip
+
+
+STOPPED = """
+import os, signal
+from ray._private import services
+from ganflow.cluster.session import session
+from ganflow.schema import ClusterConfig
+from ganflow.terminal import entry_point
+
+def stopped(*arguments, **options):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return start(*arguments, **options)
+
+start, services.{step} = services.{step}, stopped
+
+@entry_point
+def main():
+    with session(ClusterConfig(), here=True):
+        raise AssertionError("Ray starts all the same")
+
+main()
+"""
+
+
+@pytest.mark.parametrize("step", ["start_gcs_server", "start_raylet"])
+def test_a_sigterm_while_ray_starts_is_one_line(step: str) -> None:
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    code = STOPPED.format(step=step)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
+    told = [line for line in done.stderr.splitlines() if not line.startswith("Ray starts, ")]
+    assert (done.returncode, told) == (-signal.SIGTERM, ["ganflow: stopped by SIGTERM"])
