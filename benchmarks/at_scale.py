@@ -16,10 +16,10 @@ from pathlib import Path
 
 import torch
 
-from ganflow import distributed
-from ganflow.data.dataset import Dataset, Facts
-from ganflow.terminal import entry_point
-from ganflow.training.feed import Feed
+from ganflow.data.prepared.dataset import Dataset, Facts
+from ganflow.distributed import collectives
+from ganflow.terminal.console import entry_point
+from ganflow.training.batches import Feed
 from tests.support.sparse import write_sparse
 
 FACTS = Facts(resolution=32, channels=3, num_classes=1000)
@@ -41,7 +41,7 @@ def measure(root: Path) -> None:
     dataset = Dataset.open(root, verify=False)
     opened, of_open = time.process_time() - start, memory() - before
     feed = Feed(dataset, 0, LATENT, True, False, torch.device("cpu"), BATCH, {"D": BATCH, "G": BATCH})
-    part = distributed.part(BATCH, RANKS - 1, RANKS)
+    part = collectives.part(BATCH, RANKS - 1, RANKS)
     times = []
     for turn in range(TURNS):
         start = time.process_time()

@@ -18,23 +18,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganflow import component, conf
-from ganflow.augment.ada import ADA
-from ganflow.augment.affine import Affine, deform, warp
-from ganflow.augment.resample import resample
-from ganflow.data.dataset import Dataset
+from ganflow.config import components, composition
 from ganflow.data.prepare import prepare
-from ganflow.draws import Draw
-from ganflow.terminal import entry_point
+from ganflow.data.prepared.dataset import Dataset
+from ganflow.distributed.rng import Draw
+from ganflow.methods.augment.ada import ADA
+from ganflow.methods.augment.affine import Affine, deform, warp
+from ganflow.methods.augment.resample import resample
+from ganflow.terminal.console import entry_point
 
 IMAGES, BATCH, TIMES = 256, 64, 5
 
 
 def some_images(overrides: list[str]) -> Tensor:
     """(N, C, H, W) in [-1, 1], from all over the training split."""
-    config = conf.compose(overrides)
+    config = composition.compose(overrides)
     with tempfile.TemporaryDirectory() as folder:
-        prepare(component.build("source", config.data, "data"), Path(folder) / "data")
+        prepare(components.build("source", config.data, "data"), Path(folder) / "data")
         dataset = Dataset.open(Path(folder) / "data")
         chosen = np.linspace(0, len(dataset) - 1, IMAGES).astype(np.int64)
         return torch.from_numpy(dataset.images(chosen)).float() / 127.5 - 1

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import torch
 
-from ganflow import component, conf
-from ganflow.data.dataset import Dataset
+from ganflow.config import components, composition
 from ganflow.data.prepare import prepare
-from ganflow.terminal import entry_point
+from ganflow.data.prepared.dataset import Dataset
+from ganflow.terminal.console import entry_point
 from ganflow.training.build import build_trainer
 from ganflow.training.trainer import Trainer
 
@@ -45,11 +45,11 @@ def block(trainer: Trainer, save: bool) -> float:
 
 @entry_point
 def main(*overrides: str) -> None:
-    config = conf.compose(overrides)
+    config = composition.compose(overrides)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     steps = max(2, round(config.training.checkpoint_kimg * 1000 / config.training.batch))
     with tempfile.TemporaryDirectory() as folder:
-        prepare(component.build("source", config.data, "data"), Path(folder) / "data")
+        prepare(components.build("source", config.data, "data"), Path(folder) / "data")
         trainer = build_trainer(config, Dataset.open(Path(folder) / "data"), device, Path(folder) / "run")
         block(trainer, save=True)
         stalls, plain, start = list[float](), list[float](), time.monotonic()

@@ -18,7 +18,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
-from ganflow.terminal import entry_point
+from ganflow.terminal.console import entry_point
 
 BLOCKS, BLOCK_S = 15, 4.0
 GLOO_S = 600
@@ -33,15 +33,15 @@ def images_per_second(
     import torch
 
     torch.set_num_threads(1)
-    from ganflow import conf
-    from ganflow.data.dataset import Dataset
+    from ganflow.config import composition
+    from ganflow.data.prepared.dataset import Dataset
     from ganflow.training.build import build_trainer
 
     if together:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         timeout = datetime.timedelta(seconds=GLOO_S)
         torch.distributed.init_process_group("gloo", f"file://{folder}/store", rank=rank, world_size=2, timeout=timeout)
-    config = conf.compose(overrides)
+    config = composition.compose(overrides)
     config.training.batch //= 1 if together else 2
     trainer = build_trainer(config, Dataset.open(folder / "data"), torch.device("cpu"))
     trainer.step()
@@ -65,15 +65,15 @@ def images_per_second(
 
 @entry_point
 def main(*overrides: str) -> None:
-    from ganflow import component, conf
+    from ganflow.config import components, composition
     from ganflow.data.prepare import prepare
 
-    config = conf.compose(overrides)
+    config = composition.compose(overrides)
     context = multiprocessing.get_context("spawn")
     turn, results = context.Barrier(4), context.Queue()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        prepare(component.build("source", config.data, "data"), folder / "data")
+        prepare(components.build("source", config.data, "data"), folder / "data")
         workers = [
             context.Process(target=images_per_second, args=(rank, together, folder, overrides, turn, results))
             for together in (True, False)

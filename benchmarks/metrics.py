@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from scipy.linalg import sqrtm
 
-from ganflow.metrics.features import Features
-from ganflow.metrics.fid import frechet_distance, moments
-from ganflow.metrics.prdc import PRDC
-from ganflow.terminal import entry_point
+from ganflow.evaluation.metrics.features import Features
+from ganflow.evaluation.metrics.fid import frechet_distance, moments
+from ganflow.evaluation.metrics.precision_recall import PRDC
+from ganflow.terminal.console import entry_point
 
 WIDTH, ROUNDS = 2048, 3
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import torch
 
-from ganflow import component, conf
-from ganflow.data.dataset import Dataset
+from ganflow.config import components, composition
 from ganflow.data.prepare import prepare
-from ganflow.extractors.pixels import nearest_mode
-from ganflow.generator import Generator
-from ganflow.metrics.modes import Modes
-from ganflow.terminal import entry_point
+from ganflow.data.prepared.dataset import Dataset
+from ganflow.evaluation.extractors.pixels import nearest_mode
+from ganflow.evaluation.metrics.modes import Modes
+from ganflow.methods.generator import Generator
+from ganflow.terminal.console import entry_point
 from ganflow.training.build import build_trainer
 
 SAMPLES = 2500
@@ -29,9 +29,9 @@ FIGURES = ("modes", "high_quality", "reverse_kl", "seconds")
 def measured(overrides: list[str]) -> dict[str, float]:
     """One seed, from data to figures."""
     start = time.perf_counter()
-    config = conf.compose(overrides)
+    config = composition.compose(overrides)
     with tempfile.TemporaryDirectory() as folder:
-        prepare(component.build("source", config.data, "data"), Path(folder) / "data")
+        prepare(components.build("source", config.data, "data"), Path(folder) / "data")
         dataset = Dataset.open(Path(folder) / "data")
         trainer = build_trainer(config, dataset, torch.device("cpu"))
         trainer.fit()

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import torch
 
-from ganflow import component, conf
-from ganflow.data.dataset import Dataset
+from ganflow.config import components, composition
 from ganflow.data.prepare import prepare
-from ganflow.terminal import entry_point
+from ganflow.data.prepared.dataset import Dataset
+from ganflow.terminal.console import entry_point
 from ganflow.training.build import build_trainer
 
 SECONDS, STEPS = 30.0, 3  # at least
@@ -27,9 +27,9 @@ SECONDS, STEPS = 30.0, 3  # at least
 
 def measured(overrides: list[str], device: torch.device) -> str:
     """One line of the table."""
-    config = conf.compose(overrides)
+    config = composition.compose(overrides)
     with tempfile.TemporaryDirectory() as folder:
-        prepare(component.build("source", config.data, "data"), Path(folder))
+        prepare(components.build("source", config.data, "data"), Path(folder))
         trainer = build_trainer(config, Dataset.open(Path(folder)), device)
         memory = Memory(device)
         trainer.step()

@@ -27,10 +27,12 @@ from pathlib import Path
 import psutil
 import torch
 
-from ganflow import generator
-from ganflow.schema import Config, RegisterConfig, TrackingConfig
-from ganflow.terminal import entry_point
-from ganflow.tracking import lineage, registry, server
+from ganflow.config.schema import Config, RegisterConfig, TrackingConfig
+from ganflow.methods import generator
+from ganflow.terminal.console import entry_point
+from ganflow.tracking import mlflow_client
+from ganflow.tracking.registry import registration
+from ganflow.tracking.runs import run_record
 
 NAME, BLOCK, PATIENCE_S = "served", 250, 300
 SPEC = generator.GeneratorSpec({"name": "dcgan"}, 64, 32, 3, 10)
@@ -96,13 +98,13 @@ class Asked:
 def register(folder: Path) -> str:
     """Fresh weights as version 1; the store's address."""
     tracking = TrackingConfig(uri=f"sqlite:///{folder}/mlflow.db", experiment="serving")
-    client = server.connect(tracking)
+    client = mlflow_client.connect(tracking)
     torch.manual_seed(0)
     generator.save(folder / generator.FILE, SPEC.build(), SPEC)
-    run_id = client.create_run(server.experiment(client, tracking)).info.run_id
-    digest = lineage.file_digest(folder / generator.FILE)
-    lineage.RunRecord(run_id, "e", "f00d", "bench", digest, "ab" * 32).write(folder / lineage.FILE)
-    registry.register(Config(tracking=tracking, register=RegisterConfig(NAME, exports=[])), folder, {})
+    run_id = client.create_run(mlflow_client.experiment(client, tracking)).info.run_id
+    digest = run_record.file_digest(folder / generator.FILE)
+    run_record.RunRecord(run_id, "e", "f00d", "bench", digest, "ab" * 32).write(folder / run_record.FILE)
+    registration.register(Config(tracking=tracking, register=RegisterConfig(NAME, exports=[])), folder, {})
     return tracking.uri
 
 

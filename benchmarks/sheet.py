@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ganflow import generator
-from ganflow.images import grid
-from ganflow.terminal import entry_point
+from ganflow.generation.image_grid import grid
+from ganflow.methods import generator
+from ganflow.terminal.console import entry_point
 
 COLUMNS = 20
 

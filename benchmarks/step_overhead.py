@@ -18,11 +18,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from ganflow import component, conf, parts
-from ganflow.data.dataset import Dataset
+from ganflow.config import components, composition
+from ganflow.config.schema import Config
 from ganflow.data.prepare import prepare
-from ganflow.schema import Config
-from ganflow.terminal import entry_point
+from ganflow.data.prepared.dataset import Dataset
+from ganflow.methods import build
+from ganflow.terminal.console import entry_point
 from ganflow.training.build import build_trainer, place
 
 BLOCKS = 61
@@ -44,7 +45,7 @@ def bare_step(config: Config, dataset: Dataset, device: torch.device) -> Callabl
     )
     batch, gamma = config.training.batch, config.gan.regularizers["r1"]["gamma"]
     averages, weights = list[Tensor](ema.parameters()), list[Tensor](G.parameters())
-    classes = parts.conditioning_classes(config, facts.num_classes)
+    classes = build.conditioning_classes(config, facts.num_classes)
 
     def latents() -> tuple[Tensor, Tensor | None]:
         z = torch.randn(batch, config.gan.latent_dim, device=device)
@@ -81,7 +82,7 @@ def fakes(G: torch.nn.Module, drawn: tuple[Tensor, Tensor | None]) -> tuple[Tens
 
 def networks(config: Config, dataset: Dataset) -> tuple[torch.nn.Module, torch.nn.Module]:
     facts = dataset.facts
-    return parts.build_networks(config, facts.resolution, facts.channels, facts.num_classes)
+    return build.build_networks(config, facts.resolution, facts.channels, facts.num_classes)
 
 
 def block(step: Callable[[], None], device: torch.device, steps: int) -> float:
@@ -96,10 +97,10 @@ def block(step: Callable[[], None], device: torch.device, steps: int) -> float:
 
 @entry_point
 def main(*overrides: str) -> None:
-    config = conf.compose(overrides)
+    config = composition.compose(overrides)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with tempfile.TemporaryDirectory() as folder:
-        prepare(component.build("source", config.data, "data"), Path(folder) / "data")
+        prepare(components.build("source", config.data, "data"), Path(folder) / "data")
         dataset = Dataset.open(Path(folder) / "data")
         ours, bare = build_trainer(config, dataset, device).step, bare_step(config, dataset, device)
         slower = max(block(step, device, 4) for step in (ours, bare))

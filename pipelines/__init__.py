@@ -3,6 +3,6 @@
 import sys
 
 if sys.argv[0] == "-m":  # `python -m pipelines.train` gets here before anything else
-    from ganflow.starting import end_at_once
+    from ganflow.terminal.early_signals import end_at_once
 
     end_at_once()

@@ -6,8 +6,8 @@ It takes no arguments: `params.yaml` says what it does, and `ganflow config comp
 import sys
 from pathlib import Path
 
-from ganflow.progress import doing
-from ganflow.terminal import entry_point
+from ganflow.terminal.console import entry_point
+from ganflow.terminal.progress import doing
 
 DATA, MODEL, REPORTS = Path("data"), Path("model"), Path("reports")
 SHOWN = ("fid", "kid", "coverage", "modes", "high_quality", "reverse_kl", "memorisation_p")
@@ -17,20 +17,20 @@ SHOWN = ("fid", "kid", "coverage", "modes", "high_quality", "reverse_kl", "memor
 @doing("evaluate: working")
 def main() -> None:
     """Figures with their intervals and protocol: samples, reference split, extractor; and what people look at."""
-    from ganflow import config
-    from ganflow.cluster.evaluate import evaluate
-    from ganflow.cluster.supply import supply
-    from ganflow.generator import FILE
-    from ganflow.interrupts import held
-    from ganflow.report import files
-    from ganflow.tracking import lineage
+    from ganflow.cluster.jobs.ray_evaluate import evaluate
+    from ganflow.cluster.workers.staging import supply
+    from ganflow.config import params_file
+    from ganflow.methods.generator import FILE
+    from ganflow.report import report_files
+    from ganflow.terminal.interrupts import held
+    from ganflow.tracking.runs import run_record
 
-    params = config.load()
+    params = params_file.load()
     supplied = supply(params.cluster, DATA)
     found = evaluate(params, f"{params.register.name}-evaluate", MODEL / FILE, supplied)
-    record = lineage.RunRecord.read(MODEL / lineage.FILE)
+    record = run_record.RunRecord.read(MODEL / run_record.FILE)
     with held():
-        files.write(found, REPORTS, params.register.name, lineage.summary(record))
+        report_files.write(found, REPORTS, params.register.name, run_record.summary(record))
     shown = ", ".join(f"{name} {value:.4g}" for name, value in found.figures.items() if name in SHOWN)
     p = found.protocol
     for note in found.notes:

@@ -7,8 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from ganflow.progress import doing
-from ganflow.terminal import entry_point
+from ganflow.terminal.console import entry_point
+from ganflow.terminal.progress import doing
 
 DATA, REPORT = Path("data"), Path("reports/prepare.json")
 
@@ -17,20 +17,22 @@ DATA, REPORT = Path("data"), Path("reports/prepare.json")
 @doing("prepare: working")
 def main() -> None:
     """Prepare the data set that ``params.yaml`` asks for, unless the networks cannot make such images."""
-    from ganflow import component, config, parts, storage
-    from ganflow.cluster.decode import ray_map
+    from ganflow import storage
+    from ganflow.atomic_files import write_whole
+    from ganflow.cluster.jobs.ray_decode import ray_map
+    from ganflow.config import components, params_file
     from ganflow.data import summary
-    from ganflow.data.dataset import Facts
     from ganflow.data.prepare import prepare
-    from ganflow.files import write_whole
-    from ganflow.terminal import tell
+    from ganflow.data.prepared.dataset import Facts
+    from ganflow.methods import build
+    from ganflow.terminal.console import tell
 
-    params = config.load()
+    params = params_file.load()
 
     def check(facts: Facts) -> None:
-        parts.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
+        build.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
 
-    source = component.build("source", params.data, "data")
+    source = components.build("source", params.data, "data")
     if not params.data.get("watch"):  # a stamp of other data must not count among what these were made from
         storage.STAMP.unlink(missing_ok=True)
     report = prepare(source, DATA, locate=storage.localize, check=check, mapper=ray_map(params.cluster))

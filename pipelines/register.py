@@ -5,18 +5,18 @@ It takes no arguments: `params.yaml` says what it does, and `ganflow config comp
 
 import sys
 
-from ganflow.progress import doing
-from ganflow.terminal import entry_point
+from ganflow.terminal.console import entry_point
+from ganflow.terminal.progress import doing
 
 
 @entry_point
 @doing("register: working")
 def main() -> None:
     """Register ``model/`` with its figures and write which version it is."""
-    from ganflow import config
-    from ganflow.tracking import checkout
+    from ganflow.config import params_file
+    from ganflow.tracking.registry import checkout
 
-    print(checkout.line(checkout.register(config.load(), insist=False)))
+    print(checkout.line(checkout.register(params_file.load(), insist=False)))
 
 
 if __name__ == "__main__":

@@ -5,14 +5,15 @@ It runs at every `dvc repro`, and takes no arguments.
 
 import sys
 
-from ganflow import component, config, storage
-from ganflow.terminal import entry_point, tell
+from ganflow import storage
+from ganflow.config import components, params_file
+from ganflow.terminal.console import entry_point, tell
 
 
 @entry_point
 def main() -> None:
     """Write the stamp anew; the one of before stands where the source is not at hand."""
-    source = component.build("source", config.load().data, "data")
+    source = components.build("source", params_file.load().data, "data")
     if line := storage.refresh_stamp(source.path, storage.STAMP):
         tell(line)
 

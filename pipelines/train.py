@@ -6,8 +6,8 @@ It takes no arguments: `params.yaml` says what it does, and `ganflow config comp
 import sys
 from pathlib import Path
 
-from ganflow.progress import doing
-from ganflow.terminal import entry_point
+from ganflow.terminal.console import entry_point
+from ganflow.terminal.progress import doing
 
 DATA, TUNE, MODEL, REPORTS = Path("data"), Path("reports/tune"), Path("model"), Path("reports")
 
@@ -16,35 +16,36 @@ DATA, TUNE, MODEL, REPORTS = Path("data"), Path("reports/tune"), Path("model"), 
 @doing("train: working")
 def main() -> None:
     """Train ``params.yaml`` with what ``tune`` found, from the last checkpoint if this run was cut off."""
-    from ganflow import config, parts, project
-    from ganflow.cluster.report import read_best
-    from ganflow.cluster.supply import supply
-    from ganflow.cluster.train import train
-    from ganflow.conf import override
-    from ganflow.generator import FILE
-    from ganflow.interrupts import held
-    from ganflow.terminal import tell
-    from ganflow.tracking.listener import follow
-    from ganflow.tracking.training import record_of, tracked_training
+    from ganflow.cluster.jobs.ray_train import train
+    from ganflow.cluster.jobs.trial_files import read_best
+    from ganflow.cluster.workers.staging import supply
+    from ganflow.config import params_file, project_folder
+    from ganflow.config.composition import override
+    from ganflow.methods import build
+    from ganflow.methods.generator import FILE
+    from ganflow.terminal.console import tell
+    from ganflow.terminal.interrupts import held
+    from ganflow.tracking.runs.callback import follow
+    from ganflow.tracking.runs.train_run import record_of, tracked_training
     from ganflow.training.build import open_train
-    from ganflow.training.checkpoint import CheckpointStore
+    from ganflow.training.checkpoints.checkpoint import CheckpointStore
+    from ganflow.training.checkpoints.fingerprint import fingerprint
     from ganflow.training.events import each
-    from ganflow.training.export import export_model, export_reports
-    from ganflow.training.fingerprint import fingerprint
     from ganflow.training.history import History
-    from ganflow.training.progress import Progress
+    from ganflow.training.model_folder import export_model, export_reports
+    from ganflow.training.progress_bar import Progress
 
-    params = override(config.load(), read_best(TUNE))
+    params = override(params_file.load(), read_best(TUNE))
     dataset = open_train(DATA)
     facts = dataset.facts
-    parts.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
+    build.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
     identity = fingerprint(params, dataset.digest)
     name = f"{params.register.name}-{identity}"
     supplied = supply(params.cluster, DATA)
     run = supplied.run(name, tell)
     history = History(run)
-    with project.alone(name, tell):
-        with tracked_training(params, name, identity, dataset, project.outbox()) as tracked:
+    with project_folder.alone(name, tell):
+        with tracked_training(params, name, identity, dataset, project_folder.outbox()) as tracked:
             with Progress("train") as progress:
                 train(params, name, supplied, each(progress, follow(tracked, history)))
             with held():

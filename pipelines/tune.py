@@ -6,8 +6,8 @@ It takes no arguments: `params.yaml` says what it does, and `ganflow config comp
 import sys
 from pathlib import Path
 
-from ganflow.progress import doing
-from ganflow.terminal import entry_point
+from ganflow.terminal.console import entry_point
+from ganflow.terminal.progress import doing
 
 DATA, OUT = Path("data"), Path("reports/tune")
 
@@ -16,25 +16,29 @@ DATA, OUT = Path("data"), Path("reports/tune")
 @doing("tune: working")
 def main() -> None:
     """Search, unless ``tune.trials`` is 0; ``best.yaml`` holds what was found, as overrides of ``params.yaml``."""
-    from ganflow import config, parts, project
-    from ganflow.cluster.report import write_search
-    from ganflow.cluster.search import search
-    from ganflow.cluster.supply import supply
-    from ganflow.data.dataset import Dataset
-    from ganflow.interrupts import held
-    from ganflow.terminal import tell
-    from ganflow.tracking.search import log_search, tracked_search
-    from ganflow.training.fingerprint import fingerprint
+    from ganflow.cluster.jobs.ray_tune import search
+    from ganflow.cluster.jobs.trial_files import write_search
+    from ganflow.cluster.workers.staging import supply
+    from ganflow.config import params_file, project_folder
+    from ganflow.data.prepared.dataset import Dataset
+    from ganflow.methods import build
+    from ganflow.terminal.console import tell
+    from ganflow.terminal.interrupts import held
+    from ganflow.tracking.runs.tune_run import log_search, tracked_search
+    from ganflow.training.checkpoints.fingerprint import fingerprint
 
-    params = config.load()
+    params = params_file.load()
     dataset = Dataset.open(DATA)
     facts = dataset.facts
-    parts.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
+    build.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
     if not params.tune.trials:
         write_search(OUT, None)
         return
     name = f"{params.register.name}-tune-{fingerprint(params, dataset.digest)}"
-    with project.alone(name, tell), tracked_search(params, name, dataset.digest, project.outbox()) as tracked:
+    with (
+        project_folder.alone(name, tell),
+        tracked_search(params, name, dataset.digest, project_folder.outbox()) as tracked,
+    ):
         result = search(params, name, supply(params.cluster, DATA))
         with held():
             write_search(OUT, result)

@@ -17,11 +17,11 @@ settings.load_profile("tests")
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The digits as a data set on disk."""
-    from ganflow import component
+    from ganflow.config import components
     from ganflow.data.prepare import prepare
 
     root = tmp_path_factory.mktemp("digits") / "data"
-    prepare(component.build("source", {"name": "digits"}, "data"), root)
+    prepare(components.build("source", {"name": "digits"}, "data"), root)
     return root
 
 
@@ -30,8 +30,8 @@ def unlabelled(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Path:
     """300 digits without labels and without a test split."""
     import numpy as np
 
-    from ganflow.data.dataset import Dataset, Facts
-    from ganflow.data.shards import SplitWriter, workplace, write_manifest
+    from ganflow.data.prepared.dataset import Dataset, Facts
+    from ganflow.data.prepared.shards import SplitWriter, workplace, write_manifest
 
     root = tmp_path_factory.mktemp("unlabelled") / "data"
     images = Dataset.open(digits).images(np.arange(300))

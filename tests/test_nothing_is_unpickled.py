@@ -13,15 +13,15 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from ganflow import conf, config
 from ganflow.cli.app import app
-from ganflow.data.dataset import MANIFEST, Dataset, digest_of
+from ganflow.config import composition, params_file
+from ganflow.data.prepared.dataset import MANIFEST, Dataset, digest_of
 from ganflow.errors import GanflowError
-from ganflow.evaluation.reference import split_features
-from ganflow.extractors.classifier import ClassifierChoice, load_or_train
-from ganflow.sinks import npz
-from ganflow.training.checkpoint import CheckpointStore
-from tests.sinks.made import SPEC, model
+from ganflow.evaluation.extractors.classifier import ClassifierChoice, load_or_train
+from ganflow.evaluation.feature_store import split_features
+from ganflow.generation.writers import npz
+from ganflow.training.checkpoints.checkpoint import CheckpointStore
+from tests.generation.writers.made import SPEC, model
 from tests.support.poison import Poison, assert_deadly, pickled, saved, sha256
 from tests.support.project import ROOT
 
@@ -117,7 +117,7 @@ def test_as_images_of_another_generator(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     small = ["evaluation.samples=100", "evaluation.extractor.kimg=1", "evaluation.extractor.width=4"]
-    Path("params.yaml").write_text(config.dump(conf.compose(small)))
+    Path("params.yaml").write_text(params_file.dump(composition.compose(small)))
     array = np.array([Poison(trace)] * 100, object)
     with Path(name).open("wb") as file:
         if name.endswith(".npz"):
@@ -132,8 +132,8 @@ def test_as_images_of_another_generator(
 
 @TRAPS
 def test_as_a_file_that_generate_had_begun(write: Write, trace: Path, tmp_path: Path) -> None:
-    from ganflow.sampling import Sampling
-    from tests.sinks.made import write as generate
+    from ganflow.generation.sampling import Sampling
+    from tests.generation.writers.made import write as generate
 
     sampling = Sampling(model(SPEC), 24, 7, batch=12)
     generate(f"{tmp_path}/whole.npz", sampling)
@@ -148,7 +148,7 @@ def test_as_a_file_that_generate_had_begun(write: Write, trace: Path, tmp_path: 
 RUNS_CODE = {"pickle", "cloudpickle", "joblib", "dill", "marshal", "shelve"}
 READS = {"load", "loads", "Unpickler", "open"}
 # Both ends are this process's own: jobs go to Ray's workers of this machine, and their results come back.
-OWN = {("ganflow/cluster/decode.py", "pickle.loads")}
+OWN = {("ganflow/cluster/jobs/ray_decode.py", "pickle.loads")}
 
 
 def dotted(node: ast.expr) -> str:

@@ -3,12 +3,12 @@
 import os
 import sys
 
-from ganflow.starting import end_at_once
+from ganflow.terminal.early_signals import end_at_once
 
 if os.path.basename(sys.argv[0]) in ("ganflow", "-m"):
     end_at_once()
 
-from ganflow.terminal import entry_point
+from ganflow.terminal.console import entry_point
 
 
 @entry_point

@@ -13,7 +13,7 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from ganflow.cli import cluster, config, registry, samples, serving
 from ganflow.errors import GanflowError
-from ganflow.interrupts import ending
+from ganflow.terminal.interrupts import ending
 
 
 class Commands(TyperGroup):

@@ -63,8 +63,8 @@ def watch(
     """
     import time
 
-    from ganflow.cluster.watch import Watch
-    from ganflow.cluster.watch import watch as run
+    from ganflow.cluster.preemption.agent import Watch
+    from ganflow.cluster.preemption.agent import watch as run
 
     def log(line: str) -> None:
         typer.echo(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}")

@@ -28,11 +28,11 @@ def config_compose(
       ganflow config compose gan/loss=minimax training.batch=128 optimizers.generator.lr=0.001
       ganflow config compose 'gan/regularizers=[]' --stdout
     """
-    from ganflow import conf, config
     from ganflow.commands import config as command
+    from ganflow.config import composition, params_file
 
     if stdout:
-        typer.echo(config.dump(conf.compose(overrides or [])), nl=False)
+        typer.echo(params_file.dump(composition.compose(overrides or [])), nl=False)
         return
     for line in command.compose(overrides or [], out):
         typer.echo(line)

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from ganflow import generator
-from ganflow.cluster.session import session
-from ganflow.schema import ClusterConfig
-from ganflow.serving.draw import answer, draw
+from ganflow.cluster.session.session import session
+from ganflow.config.schema import ClusterConfig
+from ganflow.methods import generator
+from ganflow.serving.batching import answer, draw
 from ganflow.serving.model import BusyError, Model
 from ganflow.serving.request import Asked
 

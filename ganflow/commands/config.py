@@ -10,15 +10,15 @@ from typing import Any
 
 import yaml
 
-from ganflow import component, conf, config, spelling
-from ganflow.cluster import space
-from ganflow.conf import own, store
+from ganflow.atomic_files import write_out
+from ganflow.cluster.jobs import trial_values
+from ganflow.config import components, composition, params_file, spelling
+from ganflow.config.composition import hydra_store, own_recipes
+from ganflow.config.schema import Config
+from ganflow.config.similar_names import nearest, plain
+from ganflow.config.yaml_file import key_lines
 from ganflow.errors import ConfigError, GanflowError
-from ganflow.files import write_out
-from ganflow.names import nearest, plain
-from ganflow.schema import Config
-from ganflow.tracking.params import flatten
-from ganflow.yaml_file import key_lines
+from ganflow.tracking.runs.flat_params import flatten
 
 _NOTHING = "(nothing)"
 RECIPES = "experiment"
@@ -26,9 +26,9 @@ RECIPES = "experiment"
 
 def compose(overrides: Sequence[str], out: Path) -> list[str]:
     """Compose a configuration and write it; one line per value that changed."""
-    composed = conf.compose(overrides)
-    before = flatten(config.read(out)) if out.is_file() else None
-    write_out(out, config.dump(composed))
+    composed = composition.compose(overrides)
+    before = flatten(params_file.read(out)) if out.is_file() else None
+    write_out(out, params_file.dump(composed))
     if before is None:
         return [f"wrote {out}"]
     changes = [f"{key}: {old} -> {new}" for key, old, new in _differences(before, flatten(asdict(composed)))]
@@ -37,7 +37,7 @@ def compose(overrides: Sequence[str], out: Path) -> list[str]:
 
 def show(path: Path, key: str | None) -> str:
     """The configuration as stages see it, or the part of it under ``key``, as YAML."""
-    node: Any = asdict(config.load(path))
+    node: Any = asdict(params_file.load(path))
     above = ""
     for part in filter(None, re.split(r"[./]", key or "")):
         if not isinstance(node, dict) or part not in node:
@@ -53,7 +53,7 @@ def check(path: Path) -> tuple[list[str], list[str]]:
     Returns:
         One line per misfit, with its line in the file, and one per value that is not the recipe's.
     """
-    node, lines = config.read(path), key_lines(path)
+    node, lines = params_file.read(path), key_lines(path)
     errors, typed = _misfits(node)
     misfits = [f"{_where(path, lines, error.key)}: {error}" for error in errors]
     if typed is None:
@@ -70,7 +70,7 @@ def check(path: Path) -> tuple[list[str], list[str]]:
 
 def _own_misfits() -> list[str]:
     """A line for each of the project's own recipes that cannot be composed."""
-    return [line for name in own.names() if (line := _misfit(conf.compose, [f"{RECIPES}={name}"]))]
+    return [line for name in own_recipes.names() if (line := _misfit(composition.compose, [f"{RECIPES}={name}"]))]
 
 
 def _misfit(action: Callable[[Any], object], argument: Any) -> str:
@@ -84,7 +84,7 @@ def _misfit(action: Callable[[Any], object], argument: Any) -> str:
 def _search_misfits(typed: Config) -> list[ConfigError]:
     """The first value of ``tune.space`` that does not go with the rest."""
     try:
-        space.check_values(typed)
+        trial_values.check_values(typed)
     except ConfigError as error:
         return [error]
     except GanflowError:  # no such recipe any more, which is told elsewhere
@@ -94,19 +94,21 @@ def _search_misfits(typed: Config) -> list[ConfigError]:
 
 def choices(group: str | None) -> Iterator[str]:
     """The recipes, and every slot's choices, each with what it is, its options and their defaults."""
-    slots = {slot: name for name, spec in component.GROUPS.items() for slot in spec.slots}
+    slots = {slot: name for name, spec in components.GROUPS.items() for slot in spec.slots}
     if group not in (None, RECIPES, *slots):
         raise ConfigError("group", group, f"one of {', '.join([RECIPES, *slots])}{_group_meant(str(group), slots)}")
     if group in (None, RECIPES):
         yield RECIPES
-        yield from (f"  {name}: {store.about(name)}" for name in store.recipes())
-        yield from (f"  {name}: {_misfit(own.body, name) or own.about(name)}" for name in own.names())
+        yield from (f"  {name}: {hydra_store.about(name)}" for name in hydra_store.recipes())
+        yield from (
+            f"  {name}: {_misfit(own_recipes.body, name) or own_recipes.about(name)}" for name in own_recipes.names()
+        )
     if group == RECIPES:
         return
     for slot in [group] if group else slots:
-        several = " (any number)" if component.GROUPS[slots[slot]].several else ""
+        several = " (any number)" if components.GROUPS[slots[slot]].several else ""
         yield f"{slot}{several}"
-        for name, cls in component.choices(slots[slot]).items():
+        for name, cls in components.choices(slots[slot]).items():
             yield f"  {name}: {(inspect.getdoc(cls) or '').partition(chr(10))[0]}"
             yield from (f"      {option} = {default}" for option, default in _defaults(slots[slot], name).items())
 
@@ -116,13 +118,13 @@ def _group_meant(typed: str, slots: Mapping[str, str]) -> str:
     word = plain(typed.replace(".", "/").rpartition("/")[2])
     known = {**dict.fromkeys(("recipe", "recipes", "experiments"), RECIPES)}
     same = [slot for slot in slots if slot.rpartition("/")[2].startswith(word) or slots[slot] == word]
-    inside = [slot for slot in slots if slot.startswith(f"{word}/") or word in component.choices(slots[slot])]
+    inside = [slot for slot in slots if slot.startswith(f"{word}/") or word in components.choices(slots[slot])]
     meant = [known[word]] if word in known else same or inside
     return f"; did you mean {' or '.join(meant)}?" if meant else nearest(typed, [RECIPES, *slots])
 
 
 def _defaults(group: str, name: str) -> dict[str, Any]:
-    return {key: value for key, value in asdict(component.schema(group, name)()).items() if key != "name"}
+    return {key: value for key, value in asdict(components.schema(group, name)()).items() if key != "name"}
 
 
 def _misfits(node: dict[str, Any]) -> tuple[list[ConfigError], Config | None]:
@@ -130,7 +132,7 @@ def _misfits(node: dict[str, Any]) -> tuple[list[ConfigError], Config | None]:
     node, errors = copy.deepcopy(node), list[ConfigError]()
     while True:
         try:
-            return errors, config.check(node)
+            return errors, params_file.check(node)
         except ConfigError as error:
             errors.append(error)
             if not _take_out(node, error.key):
@@ -152,7 +154,7 @@ def _below(key: str, parents: set[str]) -> bool:
 def _against_recipe(typed: Config) -> list[str]:
     """Values that are not those of the configuration's recipe."""
     try:
-        recipe = flatten(asdict(conf.recipe_of(typed)))
+        recipe = flatten(asdict(composition.recipe_of(typed)))
     except GanflowError as error:
         return [f"recipe={typed.recipe} cannot be composed: {error}"]
     found = _differences(recipe, flatten(asdict(typed)))

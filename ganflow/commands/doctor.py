@@ -5,19 +5,19 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from ganflow import conf, config
-from ganflow.cluster.doctor import FAULT, NOTE, OK, Check, Examination, NodeReport, examine
+from ganflow.cluster.doctor.checks import FAULT, NOTE, OK, Check, Examination, NodeReport, examine
+from ganflow.config import composition, params_file
+from ganflow.config.schema import Config, TrackingConfig
 from ganflow.errors import GanflowError
-from ganflow.redaction import redact
-from ganflow.schema import Config, TrackingConfig
-from ganflow.tracking import server
+from ganflow.terminal.redaction import redact
+from ganflow.tracking import mlflow_client
 
 HEADS = ("node", "answers", "Python", "Ray", "torch", "CPUs", "GPUs", "cache", "clock", "storage")
 
 
 def doctor(params: Path, say: Callable[[str], None], *, bandwidth: bool = True) -> Examination:
     """Examine what ``params.yaml`` names; what the recipe names, where there is none."""
-    settings = config.load(params) if params != config.PARAMS or params.is_file() else conf.compose()
+    settings = params_file.load(params) if params != params_file.PARAMS or params.is_file() else composition.compose()
     found = _examined(settings, say, bandwidth)
     say("asking MLflow")
     found.checks.append(_mlflow(settings.tracking))
@@ -32,9 +32,9 @@ def _examined(settings: Config, say: Callable[[str], None], bandwidth: bool) -> 
 
 
 def _mlflow(tracking: TrackingConfig) -> Check:
-    uri = server.uri_of(tracking)
+    uri = mlflow_client.uri_of(tracking)
     try:
-        server.connect(tracking, create=False)
+        mlflow_client.connect(tracking, create=False)
     except GanflowError as error:
         made_later = uri.startswith("sqlite:") and "no MLflow store" in str(error)
         return Check("MLflow", NOTE if made_later else FAULT, str(error))

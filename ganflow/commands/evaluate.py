@@ -7,22 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from ganflow import storage
-from ganflow.conf.measuring import Given, Measuring, measuring
-from ganflow.data.dataset import Dataset
+from ganflow.atomic_files import write_out
+from ganflow.config.composition.measure_overrides import Given, Measuring, measuring
+from ganflow.data.prepared.dataset import Dataset
 from ganflow.errors import require
+from ganflow.evaluation import evaluation_result
 from ganflow.evaluation.build import evaluator_here
-from ganflow.evaluation.comparison import Difference, compare
+from ganflow.evaluation.evaluation_result import Measured
 from ganflow.evaluation.evaluator import Evaluator
-from ganflow.evaluation.images import as_samples, is_pictures, open_images
+from ganflow.evaluation.image_sets import as_samples, is_pictures, open_images
 from ganflow.evaluation.samples import Samples
-from ganflow.files import write_out
-from ganflow.generator import FILE
-from ganflow.progress import Advanced, Bars
-from ganflow.report import files, measured, sides
-from ganflow.report.measured import Measured
+from ganflow.evaluation.significance import Difference, compare
+from ganflow.methods.generator import FILE
+from ganflow.report import comparison_table, report_files
 from ganflow.storage import is_remote
-from ganflow.terminal import tell
-from ganflow.tracking.source import FORMS, load_generator
+from ganflow.terminal.console import tell
+from ganflow.terminal.progress import Advanced, Bars
+from ganflow.tracking.registry.loader import FORMS, load_generator
 
 IMAGES = "a folder, zip, tar or .npz, local or s3://"
 BOUNDS = ("_low", "_high")
@@ -45,7 +46,7 @@ def evaluate(samples: str, reference: str, overrides: Sequence[str], out: str | 
     with tempfile.TemporaryDirectory() as scratch, Bars() as bars:
         wanted = measuring(overrides, _given([samples], reference))
         evaluator = _evaluator(wanted, reference, Path(scratch, "reference"), bars)
-        found = measured.alone(evaluator, _samples(samples, evaluator, wanted, Path(scratch, "samples")))
+        found = evaluation_result.alone(evaluator, _samples(samples, evaluator, wanted, Path(scratch, "samples")))
     if out is not None:
         write_out(Path(out), _written(found, samples, reference, page=out.endswith(".html")))
     return [*_lines(found.figures | found.protocol), *found.notes]
@@ -53,7 +54,7 @@ def evaluate(samples: str, reference: str, overrides: Sequence[str], out: str | 
 
 def _written(found: Measured, samples: str, reference: str, *, page: bool) -> str:
     if page:
-        return files.page(found, None, samples, {"samples": samples, "reference": reference})
+        return report_files.page(found, None, samples, {"samples": samples, "reference": reference})
     return json.dumps(found.values, indent=2) + "\n"
 
 
@@ -69,7 +70,7 @@ def compare_two(a: str, b: str, reference: str, overrides: Sequence[str]) -> lis
         evaluator = _evaluator(wanted, reference, Path(scratch, "reference"), bars)
         found = []
         for name, where in (("a", a), ("b", b)):
-            found.append(measured.alone(evaluator, _samples(where, evaluator, wanted, Path(scratch, name))))
+            found.append(evaluation_result.alone(evaluator, _samples(where, evaluator, wanted, Path(scratch, name))))
     differences = compare(*(side.values for side in found))
     counts = [side.values["samples"] for side in found]
     head = [f"A {a}: {counts[0]:,} samples", f"B {b}: {counts[1]:,} samples", ""]
@@ -78,7 +79,7 @@ def compare_two(a: str, b: str, reference: str, overrides: Sequence[str]) -> lis
         for side, m in zip("AB", found, strict=True)
         for name, why in m.left_out.items()
     ]
-    return [*head, *sides.table(differences, "A", "B"), "", *notes, _verdict(differences)]
+    return [*head, *comparison_table.table(differences, "A", "B"), "", *notes, _verdict(differences)]
 
 
 def _given(samples: Sequence[str], reference: str) -> Given:
@@ -116,12 +117,18 @@ def _lines(values: Mapping[str, Any]) -> list[str]:
     """A figure or a line of the protocol each, bounds beside what they bound."""
     shown = {name: value for name, value in values.items() if not name.endswith(BOUNDS)}
     width = max(map(len, shown))
-    return [f"{name:{width}s}  {sides.text(value)}{_interval(name, values)}" for name, value in shown.items()]
+    return [
+        f"{name:{width}s}  {comparison_table.text(value)}{_interval(name, values)}" for name, value in shown.items()
+    ]
 
 
 def _interval(name: str, values: Mapping[str, Any]) -> str:
     low, high = (values.get(f"{name}{end}") for end in BOUNDS)
-    return "" if low is None or high is None else f"  (95 %: {sides.text(low)} to {sides.text(high)})"
+    return (
+        ""
+        if low is None or high is None
+        else f"  (95 %: {comparison_table.text(low)} to {comparison_table.text(high)})"
+    )
 
 
 def _verdict(differences: Sequence[Difference]) -> str:
@@ -129,7 +136,7 @@ def _verdict(differences: Sequence[Difference]) -> str:
     first = next((d for d in differences if d.by is not None), None)
     if first is None:
         return "no figure has an interval, so whether the difference is more than noise is not known"
-    by = sides.by(first)
+    by = comparison_table.by(first)
     if first.winner is None:
         return f"neither is better: {first.figure} differs by {by}, which is no more than noise"
     return f"{first.winner} is better: {first.figure} differs by {by} ({first.better} is better), more than noise"

@@ -1,16 +1,16 @@
-"""`ganflow generate`: samples of a model in any form that :mod:`ganflow.sinks` has."""
+"""`ganflow generate`: samples of a model in any form that :mod:`ganflow.generation.writers` has."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
-from ganflow import config
-from ganflow.progress import doing
-from ganflow.sampling import Sampling, classes_of
-from ganflow.schema import TrackingConfig
-from ganflow.sinks import Place, choose
-from ganflow.tracking.source import load_generator
+from ganflow.config import params_file
+from ganflow.config.schema import TrackingConfig
+from ganflow.generation.sampling import Sampling, classes_of
+from ganflow.generation.writers import Place, choose
+from ganflow.terminal.progress import doing
+from ganflow.tracking.registry.loader import load_generator
 
 
 def generate(
@@ -52,6 +52,6 @@ def generate(
 
 def _tracking(model: str) -> TrackingConfig:
     """Where MLflow is: as ``params.yaml`` says, where there is one."""
-    if model.startswith(("models:", "runs:")) and config.PARAMS.is_file():
-        return config.load().tracking
+    if model.startswith(("models:", "runs:")) and params_file.PARAMS.is_file():
+        return params_file.load().tracking
     return TrackingConfig(experiment="")

@@ -3,16 +3,16 @@
 import json
 from typing import Any
 
-from ganflow import config
+from ganflow.config import params_file
+from ganflow.config.schema import TrackingConfig
 from ganflow.errors import GanflowError
-from ganflow.schema import TrackingConfig
-from ganflow.tracking import server
-from ganflow.tracking.trace import trace, trained_on
+from ganflow.tracking import mlflow_client
+from ganflow.tracking.registry.version_lineage import trace, trained_on
 
 
 def tracking() -> TrackingConfig:
     """Where MLflow is: as ``params.yaml`` says, where there is one."""
-    return config.load().tracking if config.PARAMS.is_file() else TrackingConfig(experiment="")
+    return params_file.load().tracking if params_file.PARAMS.is_file() else TrackingConfig(experiment="")
 
 
 def lineage(model: str | None, data: str | None, *, as_json: bool) -> list[str]:
@@ -24,7 +24,7 @@ def lineage(model: str | None, data: str | None, *, as_json: bool) -> list[str]:
     if (model is None) == (data is None):
         raise GanflowError("name a version, as models:/NAME/3, or --data and an md5")
     settings = tracking()
-    client = server.connect(settings, create=False)
+    client = mlflow_client.connect(settings, create=False)
     if data is not None:
         rows = [_row(version) for version in trained_on(client, data, settings)]
         return [json.dumps(rows, indent=2)] if as_json else _listed(rows, data)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from ganflow import config
-from ganflow.redaction import redact
-from ganflow.schema import Config
-from ganflow.tracking import server
+from ganflow.config import params_file
+from ganflow.config.schema import Config
+from ganflow.terminal.redaction import redact
+from ganflow.tracking import mlflow_client
 
 NEWEST_FIRST = "searchFilter=&orderByKey=attributes.start_time&orderByAsc=false"
 
@@ -20,8 +20,8 @@ def pages(at: str | None) -> Iterator[str]:
     Raises:
         GanflowError: no ``params.yaml``, or no answer.
     """
-    params = config.load()
-    base = (at or redact(server.uri_of(params.tracking))).rstrip("/")
+    params = params_file.load()
+    base = (at or redact(mlflow_client.uri_of(params.tracking))).rstrip("/")
     if not base.startswith("http"):
         yield f"{base} is a file: `make ui` shows it, and here says where"
         return
@@ -29,8 +29,8 @@ def pages(at: str | None) -> Iterator[str]:
 
 
 def _addresses(base: str, params: Config) -> Iterator[str]:
-    client = server.connect(params.tracking)
-    with server.telling(server.uri_of(params.tracking)):
+    client = mlflow_client.connect(params.tracking)
+    with mlflow_client.telling(mlflow_client.uri_of(params.tracking)):
         experiment = client.get_experiment_by_name(params.tracking.experiment)
         known = client.search_registered_models(f"name = '{params.register.name}'")
     runs = f"#/experiments/{experiment.experiment_id}/runs?{NEWEST_FIRST}" if experiment else "#/experiments"

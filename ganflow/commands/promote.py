@@ -5,21 +5,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ganflow import config
+from ganflow.atomic_files import write_whole
+from ganflow.config import params_file
+from ganflow.config.schema import Config
+from ganflow.config.validation import LATENCY
 from ganflow.errors import GanflowError
-from ganflow.evaluation import gate
+from ganflow.evaluation import evaluation_result, gate
 from ganflow.evaluation.build import evaluator_here
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.latency import BATCH, alone, latency
-from ganflow.files import write_whole
-from ganflow.generator import Generator
-from ganflow.progress import Bars
-from ganflow.report import decision as report
-from ganflow.report import measured, sides
-from ganflow.rules import LATENCY
-from ganflow.schema import Config
-from ganflow.tracking.promotion import Contest, Promoter
-from ganflow.tracking.source import load_generator
+from ganflow.methods.generator import Generator
+from ganflow.report import comparison_table
+from ganflow.report import promotion_page as report
+from ganflow.terminal.progress import Bars
+from ganflow.tracking.registry.loader import load_generator
+from ganflow.tracking.registry.promotion import Contest, Promoter
 
 Tell = Callable[[str], None]
 
@@ -40,7 +40,7 @@ def promote(address: str | None, reference: str, *, dry_run: bool, tell: Tell, p
     Raises:
         GanflowError: nothing to compare, a gate that asks for what is not measured, no answer.
     """
-    settings = config.load()
+    settings = params_file.load()
     promoter = Promoter(settings, address)
     if not dry_run:
         promoter.settle()
@@ -65,7 +65,7 @@ def rollback(name: str | None, tell: Tell) -> None:
     Raises:
         GanflowError: there is none, or no answer.
     """
-    settings = config.load()
+    settings = params_file.load()
     promoter = Promoter(settings, name)
     change = promoter.rollback()
     tell(f"rolled back: {promoter.name} version {change.to} is {settings.promotion.alias}, no longer {change.left}")
@@ -73,13 +73,13 @@ def rollback(name: str | None, tell: Tell) -> None:
 
 def champions(name: str | None, tell: Tell) -> None:
     """Every change of champion in order, the latest last."""
-    promoter = Promoter(config.load(), name)
+    promoter = Promoter(params_file.load(), name)
     changes = promoter.history()
     if not changes:
         tell(f"{promoter.name} has had no promotion")
         return
     rows = [(c.when, c.kind, "–" if c.left is None else str(c.left), str(c.to), c.by) for c in changes]
-    for line in sides.columns([("when", "what", "from", "to", "by"), *rows]):
+    for line in comparison_table.columns([("when", "what", "from", "to", "by"), *rows]):
         tell(line)
 
 
@@ -117,7 +117,7 @@ def _judged(settings: Config, contest: Contest, reference: str) -> report.Record
 def _values(evaluator: Evaluator, generator: Generator) -> dict[str, Any]:
     evaluator.check_enough(evaluator.config.samples, list(evaluator.config.metrics), "evaluation.samples")
     samples = evaluator.drawn(generator, evaluator.config.samples)
-    found = measured.alone(evaluator, samples)
+    found = evaluation_result.alone(evaluator, samples)
     return found.values | {"data": evaluator.splits.train.digest[:12]}
 
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import yaml
 
-from ganflow import config, project
-from ganflow.cluster.report import read_best
-from ganflow.conf import override
+from ganflow.cluster.jobs.trial_files import read_best
+from ganflow.config import params_file, project_folder
+from ganflow.config.composition import override
+from ganflow.config.schema import Config
 from ganflow.errors import GanflowError
-from ganflow.schema import Config
-from ganflow.tracking import checkout, origin
-from ganflow.training.export import CONFIG
-from ganflow.training.fingerprint import PARTS
+from ganflow.tracking.registry import checkout, provenance
+from ganflow.training.checkpoints.fingerprint import PARTS
+from ganflow.training.model_folder import CONFIG
 
 
 def register() -> str:
@@ -21,9 +21,9 @@ def register() -> str:
     Raises:
         GanflowError: ``params.yaml`` is not what the model was trained with; files are missing; no answer.
     """
-    if project.copied():
-        raise GanflowError(f"this is a copy that DVC made for an experiment; run it in {project.root()}")
-    params = config.load()
+    if project_folder.copied():
+        raise GanflowError(f"this is a copy that DVC made for an experiment; run it in {project_folder.root()}")
+    params = params_file.load()
     _check(params, checkout.MODEL / CONFIG)
     return checkout.line(checkout.register(params, insist=True))
 
@@ -32,8 +32,8 @@ def _check(params: Config, trained: Path) -> None:
     """A version keeps ``params.yaml`` and what the search found, so these must be the model's own."""
     if not trained.is_file():
         return
-    best = origin.TUNE / origin.BEST
-    now = yaml.safe_load(config.dump(override(params, read_best(origin.TUNE)) if best.is_file() else params))
+    best = provenance.TUNE / provenance.BEST
+    now = yaml.safe_load(params_file.dump(override(params, read_best(provenance.TUNE)) if best.is_file() else params))
     then = yaml.safe_load(trained.read_text(encoding="utf-8"))
     differing = [key for part in PARTS for key in _differing(part, then.get(part), now[part])]
     if differing:

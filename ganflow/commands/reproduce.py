@@ -12,14 +12,16 @@ from typing import Any
 
 import yaml
 
+from ganflow.atomic_files import write_whole
 from ganflow.commands.lineage import tracking
 from ganflow.errors import GanflowError
-from ganflow.files import write_whole
-from ganflow.generator import FILE
-from ganflow.tracking import lineage, origin, server
-from ganflow.tracking.params import loggable
-from ganflow.tracking.registry import DIGEST, METRIC
-from ganflow.tracking.trace import Trace, trace
+from ganflow.methods.generator import FILE
+from ganflow.tracking import mlflow_client
+from ganflow.tracking.registry import provenance
+from ganflow.tracking.registry.registration import DIGEST, METRIC
+from ganflow.tracking.registry.version_lineage import Trace, trace
+from ganflow.tracking.runs import run_record
+from ganflow.tracking.runs.flat_params import loggable
 
 PLACE = Path(".ganflow/reproduced")
 STAGES = ("train", "evaluate")
@@ -53,7 +55,7 @@ def reproduce(model: str, into: Path | None, say: Say) -> list[Difference]:
         GanflowError: the version, its commit or its data are not to be had, or a stage failed.
     """
     settings = tracking()
-    found = trace(server.connect(settings, create=False), model, settings)
+    found = trace(mlflow_client.connect(settings, create=False), model, settings)
     commit = _commit(found, say)
     folder = into or PLACE / f"{found.name}-{found.version}"
     if folder.exists():
@@ -75,8 +77,8 @@ def _commit(found: Trace, say: Say) -> str:
     recorded = found.tags.get("git_commit")
     if recorded is None or found.origin.params is None or found.origin.lock is None:
         raise GanflowError(
-            f"{found.uri} keeps no commit, {origin.PARAMS} or {origin.LOCK}: it was trained outside of git and DVC, "
-            "or registered by an earlier ganflow"
+            f"{found.uri} keeps no commit, {provenance.PARAMS} or {provenance.LOCK}: "
+            "it was trained outside of git and DVC, or registered by an earlier ganflow"
         )
     commit = recorded.partition("-")[0]
     if commit != recorded:
@@ -88,13 +90,13 @@ def _commit(found: Trace, say: Say) -> str:
 
 def _parameters(found: Trace, here: Path, experiment: str) -> None:
     node: dict[str, Any] = {**(found.origin.params or {}), "tracking": {"experiment": experiment}}
-    write_whole(here / origin.PARAMS, yaml.safe_dump(node, sort_keys=False))
-    write_whole(here / origin.TUNE / origin.BEST, yaml.safe_dump(found.origin.best or {"overrides": []}))
+    write_whole(here / provenance.PARAMS, yaml.safe_dump(node, sort_keys=False))
+    write_whole(here / provenance.TUNE / provenance.BEST, yaml.safe_dump(found.origin.best or {"overrides": []}))
 
 
 def _data(found: Trace, here: Path, say: Say) -> None:
     """The very data of then: from DVC's cache, from its remote, or prepared anew."""
-    write_whole(here / origin.LOCK, yaml.safe_dump(found.origin.lock, sort_keys=False))
+    write_whole(here / provenance.LOCK, yaml.safe_dump(found.origin.lock, sort_keys=False))
     path, md5 = found.tags.get("data_path", "data"), found.tags.get("data_md5")
     _dvc(here, "config", "--local", "cache.dir", str(Path(_dvc(Path(), "cache", "dir")).absolute()))
     for way in (("checkout", path), ("pull", path)):
@@ -103,7 +105,7 @@ def _data(found: Trace, here: Path, say: Say) -> None:
             return
     say("data are in no cache; preparing them …")
     _stage(here, "prepare")
-    made = lineage.data_md5(path, here / origin.LOCK)
+    made = run_record.data_md5(path, here / provenance.LOCK)
     if made != md5:
         raise GanflowError(
             f"the data are not those of {found.uri}: md5 {made}, and {md5} then; has their source changed?"
@@ -112,9 +114,9 @@ def _data(found: Trace, here: Path, say: Say) -> None:
 
 def compared(found: Trace, here: Path) -> list[Difference]:
     """What in a project is not as it was when a version was registered."""
-    weights = lineage.file_digest(here / MODEL / FILE)
+    weights = run_record.file_digest(here / MODEL / FILE)
     metrics = json.loads((here / METRICS).read_text(encoding="utf-8"))
-    record = lineage.RunRecord.read(here / MODEL / lineage.FILE)
+    record = run_record.RunRecord.read(here / MODEL / run_record.FILE)
     now = loggable({f"{METRIC}{name}": value for name, value in metrics.items()})
     then = {f"{METRIC}{name}": value for name, value in found.metrics.items()}
     figures = [

@@ -4,15 +4,15 @@ import hashlib
 import re
 from collections.abc import Callable
 
-from ganflow import config
 from ganflow.cluster.replicas import AT_ONCE, replicas
+from ganflow.config import params_file
+from ganflow.config.schema import ClusterConfig, TrackingConfig
 from ganflow.errors import require
-from ganflow.schema import ClusterConfig, TrackingConfig
+from ganflow.serving.alias_watch import follow
 from ganflow.serving.app import Limits, Service
-from ganflow.serving.follow import follow
 from ganflow.serving.listen import bind, listen, url
 from ganflow.serving.model import Backend, Model
-from ganflow.tracking.source import fixed, load_generator
+from ganflow.tracking.registry.loader import fixed, load_generator
 
 Say = Callable[[str], None]
 
@@ -52,8 +52,8 @@ def serve(model: str, *, host: str, port: int, count: int, limits: Limits, every
 
 def _settings(model: str) -> tuple[TrackingConfig, ClusterConfig]:
     """As ``params.yaml`` says, where there is one."""
-    if config.PARAMS.is_file():
-        settings = config.load()
+    if params_file.PARAMS.is_file():
+        settings = params_file.load()
         return settings.tracking, settings.cluster
     return TrackingConfig(experiment=""), ClusterConfig()
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ganflow.data.dataset import Facts, Labels
-from ganflow.data.shards import SHARD_BYTES, SplitWriter, Workplace, workplace, write_manifest
+from ganflow.data.decoding.source_statistics import Tally
+from ganflow.data.prepared.dataset import Facts, Labels
+from ganflow.data.prepared.shards import SHARD_BYTES, SplitWriter, Workplace, workplace, write_manifest
 from ganflow.data.source import Bad, Content, Decode, Decoded, Items, Source
 from ganflow.data.summary import warnings
-from ganflow.data.tally import Tally
 from ganflow.errors import ConfigError, GanflowError
-from ganflow.progress import Progress, progress
+from ganflow.terminal.progress import Progress, progress
 
 PARALLEL_ABOVE = 4096  # images that need decoding; fewer are done before a cluster is up
 BATCH_IMAGES = 256

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganflow.data.dataset import Facts, Images, Labels
-from ganflow.data.decode import Frame, to_chw
-from ganflow.data.ranges import Ranges
-from ganflow.data.tally import Tally
+from ganflow.data.decoding.decode import Frame, to_chw
+from ganflow.data.decoding.ranges import Ranges
+from ganflow.data.decoding.source_statistics import Tally
+from ganflow.data.prepared.dataset import Facts, Images, Labels
 from ganflow.errors import require
 
 WATCHED = "path"  # names the stage source@path of dvc.yaml and its stamp

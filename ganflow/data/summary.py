@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ganflow.data.decode import FIRST, TRANSPARENT, TURNED
-from ganflow.data.ranges import AUTO
+from ganflow.data.decoding.decode import FIRST, TRANSPARENT, TURNED
+from ganflow.data.decoding.ranges import AUTO
 
 FEW = 10  # images of a class; below it a figure about the class says little
 NAMED = 5  # of a kind in one line

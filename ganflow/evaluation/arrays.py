@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ganflow.data.dataset import Labels
+from ganflow.data.prepared.dataset import Labels
 from ganflow.errors import GanflowError
 
 SUFFIXES = (".npz", ".npy")

@@ -6,14 +6,15 @@ from typing import Any
 
 import torch
 
-from ganflow import component, project, storage
-from ganflow.data.dataset import Dataset, read_manifest
+from ganflow import storage
+from ganflow.config import components, project_folder
+from ganflow.config.schema import Config, EvaluationConfig
+from ganflow.data.prepared.dataset import Dataset, read_manifest
 from ganflow.errors import GanflowError, require
 from ganflow.evaluation.evaluator import Evaluator
-from ganflow.evaluation.images import AS_THEY_ARE, Tell, open_images, unsaid
-from ganflow.extractors.base import Splits
-from ganflow.progress import Advanced, unheard
-from ganflow.schema import Config, EvaluationConfig
+from ganflow.evaluation.extractors.base import Splits
+from ganflow.evaluation.image_sets import AS_THEY_ARE, Tell, open_images, unsaid
+from ganflow.terminal.progress import Advanced, unheard
 
 
 def build_evaluator(
@@ -41,7 +42,7 @@ def build_evaluator(
         raise GanflowError(f"{train.root} has no split 'test' to be the reference; set evaluation.reference=train")
     test = Dataset.open(data, "test", verify=config.reference == "test") if has_test else None
     splits = Splits(train, test)
-    choice = component.build("extractor", config.extractor, "evaluation.extractor")
+    choice = components.build("extractor", config.extractor, "evaluation.extractor")
     return Evaluator(config, splits, choice.build(splits, cache, device, listener), cache, device, listener)
 
 
@@ -74,5 +75,5 @@ def evaluator_here(
     data = open_images(reference, scratch, options, tell)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     remote = "://" in config.cluster.storage
-    kept = project.place(config.cluster.cache if remote else config.cluster.storage).expanduser().absolute()
+    kept = project_folder.place(config.cluster.cache if remote else config.cluster.storage).expanduser().absolute()
     return build_evaluator(config.evaluation, data, kept / "extractors", device, listener)

@@ -9,18 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganflow import component, distributed, draws
-from ganflow.data.dataset import Dataset
+from ganflow.config import components
+from ganflow.config.schema import EvaluationConfig
+from ganflow.data.prepared.dataset import Dataset
+from ganflow.distributed import collectives, rng
 from ganflow.errors import ConfigError, GanflowError
-from ganflow.evaluation import reference
-from ganflow.evaluation.evidence import Evidence, asks_for
+from ganflow.evaluation import feature_store
+from ganflow.evaluation.extractors.base import Extractor, Splits
+from ganflow.evaluation.inputs import Evidence, asks_for
+from ganflow.evaluation.metrics.features import Features
 from ganflow.evaluation.outcome import Outcome, lacking, outcome_of
 from ganflow.evaluation.samples import Drawn, Samples
-from ganflow.extractors.base import Extractor, Splits
-from ganflow.generator import Generator
-from ganflow.metrics.features import Features
-from ganflow.progress import Advanced, unheard
-from ganflow.schema import EvaluationConfig
+from ganflow.methods.generator import Generator
+from ganflow.terminal.progress import Advanced, unheard
 
 SEED = 0  # of the samples: every model is measured on the same latents
 
@@ -63,7 +64,7 @@ class Evaluator:
         found = self.outcome(Evidence(self, self.drawn(generator, samples)), names)
         for figure in [one for one in found.left_out if one not in self._told]:
             self._told.add(figure)
-            if distributed.rank() == 0:
+            if collectives.rank() == 0:
                 tell(f"{figure} is not measured: {found.left_out[figure]}")
         return found.figures
 
@@ -111,7 +112,7 @@ class Evaluator:
         metrics, lacks = self._metrics(names), lacking(evidence)
         asked = [asks_for(metric) for metric in metrics.values()]
         evidence.prepare(one for ones in asked if not lacks & {*ones} for one in ones)
-        mine = list(metrics)[distributed.rank() :: distributed.world_size()]
+        mine = list(metrics)[collectives.rank() :: collectives.world_size()]
         outcomes: dict[str, Outcome] = {}
         refused = None
         try:
@@ -121,7 +122,7 @@ class Evaluator:
                 self.listener(Advanced("measure", 1, len(metrics), "metrics", ""))
         except GanflowError as error:
             refused = str(error)
-        several = distributed.gather_objects((outcomes, refused))
+        several = collectives.gather_objects((outcomes, refused))
         for _, line in several:  # on every rank, for one that went on alone would wait for the others
             if line is not None:
                 raise GanflowError(line)
@@ -154,14 +155,14 @@ class Evaluator:
 
     def sample_features(self, samples: Samples) -> Features:
         """Features of all samples on every rank; each draws its share."""
-        part, size = distributed.share(len(samples)), self.config.batch
+        part, size = collectives.share(len(samples)), self.config.batch
         batches = []
         # A rank without a sample of its own still has to say what shape nothing has.
         for first in range(part.start, part.stop, size) or [part.start]:
             count = min(size, part.stop - first)
             batches.append(self.extractor(samples.images(first, count).to(self.device)))
             self.listener(Advanced("samples", count, len(samples)))
-        return reference.gathered(batches, samples.labels)
+        return feature_store.gathered(batches, samples.labels)
 
     def split_features(self, split: str) -> Features:
         """Features of a whole split, once; of an earlier evaluation where they were kept."""
@@ -172,13 +173,13 @@ class Evaluator:
             def advance(count: int) -> None:
                 self.listener(Advanced(f"{split} images", count, len(data)))
 
-            found = reference.split_features(data, self.extractor, self.config.batch, self.cache, advance)
+            found = feature_store.split_features(data, self.extractor, self.config.batch, self.cache, advance)
             self._splits[split] = found.to(self.device)
         return self._splits[split]
 
     def _metrics(self, names: Sequence[str] | None) -> dict[str, Any]:
         return {
-            name: component.build("metric", node, f"evaluation.metrics.{name}")
+            name: components.build("metric", node, f"evaluation.metrics.{name}")
             for name, node in self.config.metrics.items()
             if names is None or name in names
         }
@@ -186,7 +187,7 @@ class Evaluator:
     def _labels(self, generator: Generator, samples: int) -> Tensor | None:
         if not generator.spec.num_classes:
             return None
-        rows = draws.integers(SEED, "evaluation-label", 0, samples, len(self.reference))
+        rows = rng.integers(SEED, "evaluation-label", 0, samples, len(self.reference))
         return torch.from_numpy(self.reference.labels[rows])
 
 

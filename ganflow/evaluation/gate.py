@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ganflow.config.schema import EvaluationConfig, PromotionConfig
+from ganflow.config.validation import LATENCY, figures_of
 from ganflow.errors import ConfigError
-from ganflow.evaluation.comparison import Difference, compare
+from ganflow.evaluation.metrics.base import HIGHER, LOWER, known
 from ganflow.evaluation.outcome import why_missing
-from ganflow.metrics.figure import HIGHER, LOWER, known
-from ganflow.rules import LATENCY, figures_of
-from ganflow.schema import EvaluationConfig, PromotionConfig
+from ganflow.evaluation.significance import Difference, compare
 
 Sides = Mapping[str, Mapping[str, Any]]  # values by whose they are
 

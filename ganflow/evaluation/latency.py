@@ -8,7 +8,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from ganflow.generator import Generator
+from ganflow.methods.generator import Generator
 
 BATCH = 64  # images
 PAIRS = 31

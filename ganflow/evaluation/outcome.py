@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganflow.evaluation.evidence import Evidence, asks_for
-from ganflow.metrics import bootstrap
-from ganflow.metrics.figure import UnmeasurableError
+from ganflow.evaluation import bootstrap
+from ganflow.evaluation.inputs import Evidence, asks_for
+from ganflow.evaluation.metrics.base import UnmeasurableError
 
 LEFT_OUT = "left_out"  # beside the figures in ``metrics.json``: figure → why it is not there
 

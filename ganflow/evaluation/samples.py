@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganflow.data.dataset import Dataset, Labels
-from ganflow.generator import Generator
+from ganflow.data.prepared.dataset import Dataset, Labels
+from ganflow.methods.generator import Generator
 
 
 class Samples(Protocol):

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ganflow.errors import GanflowError
-from ganflow.metrics.figure import known
-from ganflow.report.figures import SPREAD
+from ganflow.evaluation.metrics.base import known
+from ganflow.report.verdicts import SPREAD
 
 LOSSES = ("adversarial", "reconstruction", "kl", "class")  # a player's other terms are regularisers
 PREFIXES = {"lr": "Learning rates", "gradient": "Gradient norms"}

@@ -2,8 +2,8 @@
 
 import torch
 
-from ganflow.export import IMAGES, LABELS, Z
-from ganflow.generator import GeneratorSpec
+from ganflow.generation.export import IMAGES, LABELS, Z
+from ganflow.methods.generator import GeneratorSpec
 
 N = 16  # samples of a snippet
 

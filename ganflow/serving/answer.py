@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ganflow import images
-from ganflow.generator import GeneratorSpec, Samples
+from ganflow.generation import image_grid
+from ganflow.methods.generator import GeneratorSpec, Samples
 
 MOST_COLUMNS = 20
 
@@ -27,9 +27,9 @@ def encode(format: str, samples: Samples, labels: list[int] | None, spec: Genera
 def _png(samples: Samples, labels: list[int] | None, spec: GeneratorSpec) -> bytes:
     """One image in its own pixels, several in a grid; classes that take turns side by side."""
     if len(samples) == 1 and not spec.points:
-        return images.png(samples[0].astype(np.uint8, copy=False))
+        return image_grid.png(samples[0].astype(np.uint8, copy=False))
     turn = len(set(labels)) if labels else 0
-    return images.picture(samples, spec.centres, turn if 1 < turn <= MOST_COLUMNS else None)
+    return image_grid.picture(samples, spec.centres, turn if 1 < turn <= MOST_COLUMNS else None)
 
 
 def _npy(samples: Samples, labels: list[int] | None, spec: GeneratorSpec) -> bytes:

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.serving.answer import FORMATS
-from ganflow.serving.meters import MEDIA_TYPE, Meters
+from ganflow.serving.metrics_endpoint import MEDIA_TYPE, Meters
 from ganflow.serving.model import Backend, BusyError, Model
 from ganflow.serving.request import Asked, from_query, parse
 

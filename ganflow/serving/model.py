@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ganflow.generator import Generator
+from ganflow.methods.generator import Generator
 from ganflow.serving.request import Asked
 
 ANSWER = 2**24  # bytes of pixels

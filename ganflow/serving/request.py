@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ganflow.errors import require
-from ganflow.generator import Generator, GeneratorSpec
-from ganflow.sampling import classes_of
+from ganflow.generation.sampling import classes_of
+from ganflow.methods.generator import Generator, GeneratorSpec
 from ganflow.serving.answer import FORMATS
 
 SEEDS = 2**63

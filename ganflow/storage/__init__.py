@@ -1,7 +1,7 @@
 """Where runs, data sets and models lie: a folder or ``s3://bucket/prefix``, by the same few calls."""
 
 from ganflow.storage.base import MissingError, Storage, StorageError
-from ganflow.storage.place import is_remote, local_path, localize, open_storage
+from ganflow.storage.locate import is_remote, local_path, localize, open_storage
 from ganflow.storage.s3 import SCHEME
 from ganflow.storage.stamp import STAMP, refresh_stamp
 

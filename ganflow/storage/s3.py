@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ganflow.errors import GanflowError
-from ganflow.progress import progress
-from ganflow.redaction import redact
 from ganflow.storage.base import MissingError, Storage, StorageError
+from ganflow.terminal.progress import progress
+from ganflow.terminal.redaction import redact
 
 SCHEME = "s3://"
 KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"

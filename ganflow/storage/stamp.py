@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ganflow.files import write_whole
-from ganflow.redaction import redact
+from ganflow.atomic_files import write_whole
 from ganflow.storage.base import StorageError
-from ganflow.storage.place import localize
+from ganflow.storage.locate import localize
 from ganflow.storage.s3 import SCHEME, Bucket
+from ganflow.terminal.redaction import redact
 
 STAMP = Path("infra/dvc/source/path.json")  # the out of the stage source@path
 

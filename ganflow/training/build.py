@@ -5,20 +5,22 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ganflow import component, distributed, draws, gan, parts, vae
-from ganflow.data.dataset import POINTS, Dataset
-from ganflow.generator import GeneratorSpec
-from ganflow.method import Method
-from ganflow.schema import Config
-from ganflow.shares import parts_of_a_batch
+from ganflow.config import components
+from ganflow.config.schema import Config
+from ganflow.data.prepared.dataset import POINTS, Dataset
+from ganflow.distributed import collectives, rng
+from ganflow.distributed.batch_split import num_microbatches
+from ganflow.methods import build, gan, vae
+from ganflow.methods.base import Method
+from ganflow.methods.generator import GeneratorSpec
 from ganflow.storage.base import Storage
-from ganflow.training.checkpoint import CheckpointStore
+from ganflow.training.batches import Feed
+from ganflow.training.checkpoints.checkpoint import CheckpointStore
+from ganflow.training.divergence import Guard
 from ganflow.training.ema import EMA
-from ganflow.training.feed import Feed
-from ganflow.training.guard import Guard
-from ganflow.training.means import Means
+from ganflow.training.metric_means import Means
+from ganflow.training.option_schedules import build_ramps
 from ganflow.training.player import Player
-from ganflow.training.ramps import build_ramps
 from ganflow.training.state import TrainState
 from ganflow.training.trainer import Trainer
 
@@ -36,7 +38,7 @@ def build_trainer(
     """
     facts = dataset.facts
     store = None if place is None else CheckpointStore(place)
-    torch.manual_seed(draws.derive(config.seed, "weights"))
+    torch.manual_seed(rng.derive(config.seed, "weights"))
     if config.method == "vae":
         method, players, strides = _vae(config, dataset, device)
         followed = players["G"].network.get_submodule("generator")
@@ -44,11 +46,12 @@ def build_trainer(
         method, players, strides = _gan(config, dataset, device)
         followed = players["G"].network
     t = config.training
-    classes = parts.conditioning_classes(config, facts.num_classes)
+    microbatches = num_microbatches(t.batch, t.microbatch, config.cluster.workers)
+    classes = build.conditioning_classes(config, facts.num_classes)
     ema = EMA(followed, t.ema_kimg * 1000, t.ema_rampup, t.ema_start_kimg * 1000)
     return Trainer(
         method=method,
-        state=TrainState(players, ema, Means(device), method.modules, parts_of_a_batch(config)),
+        state=TrainState(players, ema, Means(device), method.modules, microbatches),
         feed=Feed(dataset, config.seed, config.gan.latent_dim, classes > 0, t.mirror, device, t.batch, strides),
         spec=generator_spec(config, dataset),
         training=t,
@@ -63,15 +66,15 @@ def build_trainer(
 
 def _gan(config: Config, dataset: Dataset, device: torch.device) -> tuple[Method, dict[str, Player], dict[str, int]]:
     facts, t = dataset.facts, config.training
-    G, D = parts.build_networks(config, facts.resolution, facts.channels, facts.num_classes)
-    regularizers = parts.build_regularizers(config)
-    augmentation = parts.build_augmentation(config)
+    G, D = build.build_networks(config, facts.resolution, facts.channels, facts.num_classes)
+    regularizers = build.build_regularizers(config)
+    augmentation = build.build_augmentation(config)
 
     players = {
         "G": _player(place(G, device), "optimizers.generator", config.optimizers.generator),
         "D": _player(place(D, device), "optimizers.discriminator", config.optimizers.discriminator),
     }
-    method = gan.GAN(players["G"], players["D"], parts.build_loss(config), regularizers, augmentation, t.d_steps)
+    method = gan.GAN(players["G"], players["D"], build.build_loss(config), regularizers, augmentation, t.d_steps)
     method.modules.to(device)
     return method, players, {"D": t.batch, "G": t.batch * t.d_steps}
 
@@ -87,7 +90,7 @@ def _vae(config: Config, dataset: Dataset, device: torch.device) -> tuple[Method
 def generator_spec(config: Config, dataset: Dataset) -> GeneratorSpec:
     """What the generator of this configuration on this data is."""
     facts = dataset.facts
-    classes = parts.conditioning_classes(config, facts.num_classes)
+    classes = build.conditioning_classes(config, facts.num_classes)
     centres = facts.mixture.centres if facts.mixture else ()
     return GeneratorSpec(
         network=dict(config.gan.generator),
@@ -103,8 +106,8 @@ def generator_spec(config: Config, dataset: Dataset) -> GeneratorSpec:
 
 def open_train(data: Path) -> Dataset:
     """The train split; rank 0 holds it against its checksums before anyone trains on it."""
-    dataset = Dataset.open(data, "train", verify=distributed.rank() == 0)
-    distributed.barrier()
+    dataset = Dataset.open(data, "train", verify=collectives.rank() == 0)
+    collectives.barrier()
     return dataset
 
 
@@ -118,7 +121,7 @@ def place(network: nn.Module, device: torch.device) -> nn.Module:
 
 
 def _player(network: nn.Module, key: str, choice: dict[str, object]) -> Player:
-    make = component.build("optimizer", choice, key)
+    make = components.build("optimizer", choice, key)
     return Player(network, make(network.parameters()))
 
 

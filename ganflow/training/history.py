@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganflow.storage.base import MissingError, Storage
-from ganflow.storage.place import open_storage
+from ganflow.storage.locate import open_storage
 from ganflow.training.events import Event, Report, Saving, Snapshot, Started, Warned
 
 WARNING = "warning"  # the one record that is no figure

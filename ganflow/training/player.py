@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganflow import distributed
+from ganflow.distributed import collectives
 
 
 class Player:
@@ -23,7 +23,7 @@ class Player:
     def __init__(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self.network = network
         self.optimizer = optimizer
-        self._parallel = distributed.data_parallel(network)
+        self._parallel = collectives.data_parallel(network)
         self.parameters = list(network.parameters())
         self._learning = False
         self._zero = torch.zeros((), device=self.parameters[0].device if self.parameters else None)
@@ -67,13 +67,13 @@ class Player:
 
     def apart(self) -> contextlib.AbstractContextManager[object]:
         """For terms whose gradients are not averaged over the ranks yet, as more are to come in this turn."""
-        return distributed.unsynchronised(self._parallel)
+        return collectives.unsynchronised(self._parallel)
 
     def backward(self, terms: Mapping[str, Tensor], share: float = 1.0) -> None:
         """One joint backward of all terms, a ``share`` of the turn's: a separate one per term would break DDP."""
         total = functools.reduce(torch.add, terms.values())
         # A total that is not finite makes the gradients so, whatever its derivative: DDP tells the other ranks.
-        weigh = share < 1 or distributed.world_size() > 1
+        weigh = share < 1 or collectives.world_size() > 1
         total.backward(total.detach() * 0 + share if weigh else None)
         self.total = self.total + total.detach()
 

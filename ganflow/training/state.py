@@ -1,6 +1,6 @@
 """Everything that resumes, named in one place.
 
-Randomness and sampler position need no entry: both are functions of (seed, nimg), see :mod:`ganflow.draws`.
+Randomness and sampler position need no entry: both are functions of (seed, nimg), see :mod:`ganflow.distributed.rng`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganflow import distributed
+from ganflow.distributed import collectives
 from ganflow.training.ema import EMA
-from ganflow.training.means import Means
+from ganflow.training.metric_means import Means
 from ganflow.training.player import Player
 
 
@@ -29,8 +29,8 @@ class TrainState:
         self, players: Mapping[str, Player], ema: EMA, means: Means, modules: nn.ModuleDict, slots: int = 0
     ) -> None:
         self.players, self.ema, self.means, self.modules = dict(players), ema, means, modules
-        self.slots = slots or distributed.world_size()
-        mine = distributed.share(self.slots)
+        self.slots = slots or collectives.world_size()
+        mine = collectives.share(self.slots)
         self.parts = range(mine.start, mine.stop)
         self._parts_buffers: list[list[Tensor]] = []  # since the last checkpoint, where this rank plays several parts
         self.nimg = 0
@@ -40,7 +40,7 @@ class TrainState:
         """Average running statistics over the ranks, and hand the generator's to its average."""
         if self._parts_buffers:
             _copy(self._buffers(), _mean(self._parts_buffers))
-        distributed.mean_(b for b in (*self._buffers(), *self.modules.buffers()) if b.is_floating_point())
+        collectives.mean_(b for b in (*self._buffers(), *self.modules.buffers()) if b.is_floating_point())
         self._parts_buffers = []
         self.ema.copy_buffers()
 
@@ -52,7 +52,7 @@ class TrainState:
                 changes, and a run that is saved where it would not have been ends with the same bits.
         """
         if apart:
-            ranks = distributed.gather_objects(self._own())
+            ranks = collectives.gather_objects(self._own())
             return {"nimg": self.nimg, "low_reports": self.low_reports, **self._modules(), "ranks": ranks}
         means = self.means.reduced()
         self.means.load(means)  # as a resumed run does: both go on from the same bits
@@ -62,7 +62,7 @@ class TrainState:
         """Whether weights, buffers and optimizers are finite on all ranks; every rank must call it."""
         bad = [~tensor.isfinite().all() for tensor in _floating(self._modules())]
         flag = torch.stack(bad).any().double()
-        distributed.mean_([flag])
+        collectives.mean_([flag])
         return not flag.item()
 
     def _modules(self) -> dict[str, Any]:
@@ -101,8 +101,8 @@ class TrainState:
         _copy(self._buffers(), parts[self.parts[0]])
         if len(self.parts) > 1:
             self._parts_buffers = [_to(parts[i], self._buffers()) for i in self.parts]
-        if len(ranks) == distributed.world_size():
-            modules, means = ranks[distributed.rank()]["modules"], ranks[distributed.rank()]["means"]
+        if len(ranks) == collectives.world_size():
+            modules, means = ranks[collectives.rank()]["modules"], ranks[collectives.rank()]["means"]
         else:  # of another number of ranks each takes the mean
             modules = _mean([rank["modules"] for rank in ranks])
             means = {name: _mean_pair([rank["means"][name] for rank in ranks]) for name in ranks[0]["means"]}

@@ -7,21 +7,21 @@ from typing import Any
 
 import torch
 
-from ganflow import distributed
+from ganflow.config.schema import TrainingConfig
+from ganflow.distributed import collectives
 from ganflow.errors import ConfigError
-from ganflow.generator import Generator, GeneratorSpec
-from ganflow.images import picture
-from ganflow.method import Method, Turn
-from ganflow.schema import TrainingConfig
-from ganflow.training.checkpoint import CheckpointStore, copied, load
+from ganflow.generation.image_grid import picture
+from ganflow.methods.base import Method, Turn
+from ganflow.methods.generator import Generator, GeneratorSpec
+from ganflow.training.accumulation import Turns
+from ganflow.training.batches import Feed
+from ganflow.training.checkpoints.async_writer import Writer
+from ganflow.training.checkpoints.checkpoint import CheckpointStore, copied, load
+from ganflow.training.divergence import Guard, UnhealthyError
 from ganflow.training.events import Event, Listener, Paused, Report, Saved, Saving, Snapshot, Started, Warned, silent
-from ganflow.training.feed import Feed
-from ganflow.training.guard import Guard, UnhealthyError
-from ganflow.training.ramps import Ramp
-from ganflow.training.schedule import factor, left
+from ganflow.training.lr_schedule import factor, left
+from ganflow.training.option_schedules import Ramp
 from ganflow.training.state import TrainState
-from ganflow.training.turns import Turns
-from ganflow.training.writer import Writer
 
 GRID, POINTS = 100, 2500  # samples in a snapshot: images, points
 HEED_S = 0.5  # between two looks at whether somebody asked for a pause
@@ -73,7 +73,7 @@ class Trainer:
 
     def resume(self) -> None:
         """Go on from the newest good checkpoint, if there is one."""
-        if self.store and distributed.rank() == 0:
+        if self.store and collectives.rank() == 0:
             self.store.storage.tidy()
         saved = self._saved()
         if saved is not None:
@@ -83,7 +83,7 @@ class Trainer:
     def _saved(self) -> dict[str, Any] | None:
         """The newest good state. Rank 0 finds it, so that all ranks go on from the same."""
         store = self.store
-        content = distributed.from_rank_0(lambda: store.newest(self._warn)) if store else None
+        content = collectives.from_rank_0(lambda: store.newest(self._warn)) if store else None
         return None if content is None else load(content, self.device)
 
     def fit(self) -> None:
@@ -106,7 +106,7 @@ class Trainer:
         self.writer.flush()
 
     def _begin(self) -> None:
-        self._tell(Started(self.state.nimg, self.total, distributed.world_size(), str(self.device)))
+        self._tell(Started(self.state.nimg, self.total, collectives.world_size(), str(self.device)))
         self._clock = time.perf_counter(), self.state.nimg
 
     def _go_back(self, why: str) -> None:
@@ -207,7 +207,7 @@ class Trainer:
         if not figures:
             return {}
         values = torch.stack([value.detach().double() for value in figures.values()])
-        distributed.mean_([values])
+        collectives.mean_([values])
         return dict(zip(figures, values.tolist(), strict=True))
 
     def _settle(self) -> None:
@@ -220,7 +220,7 @@ class Trainer:
         self._settle()
         generator = Generator(self.state.ema.network, self.spec)
         metrics = self.measure(generator)
-        if distributed.rank() == 0:
+        if collectives.rank() == 0:
             samples = generator.sample(POINTS if self.spec.points else GRID, seed=0)
             shown = picture(samples, self.spec.centres, columns=10)
             self._tell(Snapshot(self.state.nimg, shown, metrics))
@@ -235,7 +235,7 @@ class Trainer:
     def _save(self, state: dict[str, Any]) -> None:
         store, nimg = self.store, self.state.nimg
         self._saved_at = nimg
-        if distributed.rank() > 0 or store is None:
+        if collectives.rank() > 0 or store is None:
             return
         self._tell(Saving(nimg))
         now = copied(state)
@@ -244,7 +244,7 @@ class Trainer:
     def _agree_on_heed(self, rate: float) -> None:
         """All ranks look for a pause at the same steps, some ``HEED_S`` apart: each look is a message between them."""
         steps = torch.tensor([HEED_S * rate / self.training.batch], dtype=torch.float64, device=self.device)
-        distributed.mean_([steps])
+        collectives.mean_([steps])
         self._heed_every = max(1, int(steps.item()))
 
     def _pauses(self) -> bool:
@@ -253,12 +253,12 @@ class Trainer:
         if self.state.nimg >= self.total or self._steps % self._heed_every:
             return False
         why = self.asked()
-        if not distributed.anywhere(why is not None, self.device):
+        if not collectives.anywhere(why is not None, self.device):
             return False
         if self._saved_at != self.state.nimg and self.state.finite() and self.guard.trusts(self.state):
             self._save(self.state.state_dict(apart=True))
         self.writer.flush()
-        reasons = [one for one in distributed.gather_objects(why) if one]
+        reasons = [one for one in collectives.gather_objects(why) if one]
         self._tell(Paused(self.state.nimg, reasons[0]))
         return True
 
@@ -266,5 +266,5 @@ class Trainer:
         self._tell(Warned(self.state.nimg, message))
 
     def _tell(self, event: Event) -> None:
-        if distributed.rank() == 0:
+        if collectives.rank() == 0:
             self.listener(event)

@@ -53,7 +53,7 @@ case $backend in
     storage=(--artifacts-destination "$artifacts" --workers 4) ;;
   sqlite:*)
     # One machine: a run that opens mlflow.db itself and one that asks this server write to the same place.
-    python -m ganflow.tracking.moved "$backend" # a project that was moved finds its artifacts again
+    python -m ganflow.tracking.moved_artifacts "$backend" # a project that was moved finds its artifacts again
     storage=(--no-serve-artifacts --default-artifact-root "$artifacts" --workers 1) ;;
   *) fail "no backend ${backend%%:*}; sqlite:///FILE or postgresql://USER@HOST/DATABASE" ;;
 esac

@@ -14,8 +14,8 @@ ASK = """
 import asyncio, hashlib, sys
 import numpy as np, torch
 from ganflow.cluster.replicas import replicas
-from ganflow.generator import Generator, GeneratorSpec
-from ganflow.schema import ClusterConfig
+from ganflow.methods.generator import Generator, GeneratorSpec
+from ganflow.config.schema import ClusterConfig
 from ganflow.serving.model import Model
 from ganflow.serving.request import Asked
 

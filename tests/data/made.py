@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganflow import component
-from ganflow.data.dataset import Dataset
+from ganflow.config import components
 from ganflow.data.prepare import prepare
+from ganflow.data.prepared.dataset import Dataset
 from ganflow.data.source import Source
 from ganflow.errors import GanflowError
 
@@ -22,7 +22,7 @@ from ganflow.errors import GanflowError
 def source(name: str, path: Path | str = "", **options: Any) -> Source:
     """The source as the stage builds it."""
     node = {"name": name, **({"path": str(path)} if path else {}), **options}
-    return component.build("source", node, "data")
+    return components.build("source", node, "data")
 
 
 def refused(name: str, path: Path, tmp_path: Path, **options: Any) -> str:

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import encoded, everything, noise, png, source, write_idx, write_tar, write_tree, write_zip
 from PIL import Image
 
-from ganflow.cluster.decode import ray_map
+from ganflow.cluster.jobs.ray_decode import ray_map
+from ganflow.config.schema import ClusterConfig
 from ganflow.data import prepare as module
-from ganflow.data.dataset import Dataset, Facts
 from ganflow.data.prepare import Job, prepare, serial_map
+from ganflow.data.prepared.dataset import Dataset, Facts
 from ganflow.data.source import Decoded
 from ganflow.errors import GanflowError
-from ganflow.schema import ClusterConfig
+from tests.data.made import encoded, everything, noise, png, source, write_idx, write_tar, write_tree, write_zip
 
 SHARED = os.environ.get("GANFLOW_SHARED_DATA")  # a folder with the real MNIST and CIFAR-10; small made ones without it
 ROOT = Path(__file__).parents[2]
@@ -122,7 +122,7 @@ import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it runs in the background ignore it
 from pathlib import Path
 from ganflow import component
-from ganflow.schema import ClusterConfig
+from ganflow.config.schema import ClusterConfig
 from ganflow.data import prepare as module
 module.BATCH_IMAGES, module.PARALLEL_ABOVE = 4, 0
 def stuck(jobs):

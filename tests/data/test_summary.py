@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from made import encoded, noise, png, source, write_tree
 from PIL import Image
 
 from ganflow.data.prepare import prepare
 from ganflow.data.summary import lines
+from tests.data.made import encoded, noise, png, source, write_tree
 
 
 def told(files: dict[str, bytes], tmp_path: Path, **options: Any) -> list[str]:

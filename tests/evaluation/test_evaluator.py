@@ -5,15 +5,16 @@ import numpy as np
 import pytest
 import torch
 
-from ganflow import conf, distributed
-from ganflow.data.dataset import Dataset
+from ganflow.config import composition
+from ganflow.config.schema import EvaluationConfig
+from ganflow.data.prepared.dataset import Dataset
+from ganflow.distributed import collectives
 from ganflow.errors import GanflowError
 from ganflow.evaluation.build import build_evaluator
+from ganflow.evaluation.evaluation_result import class_shares
 from ganflow.evaluation.evaluator import Evaluator
-from ganflow.evaluation.evidence import Evidence
-from ganflow.generator import Generator, GeneratorSpec
-from ganflow.report.measured import class_shares
-from ganflow.schema import EvaluationConfig
+from ganflow.evaluation.inputs import Evidence
+from ganflow.methods.generator import Generator, GeneratorSpec
 from tests.support.ranks import on_ranks
 from tests.support.replay import Replay
 from tests.support.small import EXTRACTOR
@@ -23,7 +24,7 @@ SPEC = GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 10, [str(d) for d
 
 def settings(**changes: Any) -> EvaluationConfig:
     overrides = ["evaluation/metrics=[fid,kid,coverage]", "evaluation.metrics.kid.subset_size=100"]
-    metrics = conf.compose(overrides).evaluation.metrics
+    metrics = composition.compose(overrides).evaluation.metrics
     return EvaluationConfig(extractor=EXTRACTOR, metrics=metrics, **changes)
 
 
@@ -110,7 +111,7 @@ def test_data_without_labels_have_no_classes_to_cover(unlabelled: Path, cache: P
 
 def measure_here(data: Path, cache: Path, samples: int) -> tuple[dict[str, float], torch.Tensor, int]:
     measured = evaluator(data, cache)
-    part = distributed.share(samples)
+    part = collectives.share(samples)
     evidence = Evidence(measured, measured.drawn(generator(), samples))
     return measured.figures(evidence), evidence.fake.embeddings, part.stop - part.start
 

@@ -3,10 +3,10 @@ import math
 import numpy as np
 import pytest
 
-from ganflow import conf
+from ganflow.config import composition
+from ganflow.config.schema import PromotionConfig
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.evaluation.gate import Check, Decision, check_measured, judge
-from ganflow.schema import PromotionConfig
 
 PROTOCOL = {"samples": 100, "reference": "train", "reference_samples": 50, "extractor": "classifier-1"}
 GATE = PromotionConfig(limits={"coverage": 0.02, "memorised": 0.02}, first={"fid": 1.0, "coverage": 0.9})
@@ -157,7 +157,7 @@ def test_other_protocols_do_not_meet() -> None:
 def test_a_gate_that_cannot_be_measured_is_refused_before_the_work(
     overrides: list[str], first: bool, line: str
 ) -> None:
-    config = conf.compose(overrides)
+    config = composition.compose(overrides)
     with pytest.raises(ConfigError) as told:
         check_measured(config.promotion, config.evaluation, first=first)
     assert str(told.value).startswith(line)
@@ -166,7 +166,7 @@ def test_a_gate_that_cannot_be_measured_is_refused_before_the_work(
 @pytest.mark.parametrize("recipe", ["default", "dcgan", "ring8", "grid25", "mnist", "stacked_mnist", "vae"])
 @pytest.mark.parametrize("first", [True, False])
 def test_a_recipe_s_gate_asks_for_what_the_recipe_measures(recipe: str, first: bool) -> None:
-    config = conf.compose([f"experiment={recipe}"])
+    config = composition.compose([f"experiment={recipe}"])
     check_measured(config.promotion, config.evaluation, first=first)
 
 
@@ -185,5 +185,5 @@ def test_a_recipe_s_gate_asks_for_what_the_recipe_measures(recipe: str, first: b
 )
 def test_an_impossible_gate_is_one_line(override: str, line: str) -> None:
     with pytest.raises(ConfigError) as told:
-        conf.compose([override])
+        composition.compose([override])
     assert str(told.value).startswith(line)

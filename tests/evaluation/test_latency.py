@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ganflow.evaluation import latency as module
 from ganflow.evaluation.latency import BATCH, PAIRS, alone, batch_of, latency
-from ganflow.generator import Generator, GeneratorSpec
+from ganflow.methods.generator import Generator, GeneratorSpec
 
 SPEC = GeneratorSpec({"name": "mlp", "widths": [4]}, 4, 8, 1, 3, ["a", "b", "c"])
 

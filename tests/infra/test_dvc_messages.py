@@ -7,7 +7,7 @@ from dvc.exceptions import InvalidArgumentError
 from dvc.utils.hydra import compose_and_dump
 from hydra._internal.hydra import Hydra
 
-from ganflow import conf, config
+from ganflow.config import composition, params_file
 from ganflow.errors import GanflowError
 
 PLUGINS = Path(__file__).parents[2] / "infra/dvc"
@@ -26,7 +26,7 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def composed(*overrides: str) -> None:
-    compose_and_dump("params.yaml", None, "ganflow.conf", "config", str(PLUGINS), list(overrides))
+    compose_and_dump("params.yaml", None, "ganflow.config.composition", "config", str(PLUGINS), list(overrides))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def composed(*overrides: str) -> None:
 )
 def test_dvc_writes_what_compose_writes(overrides: list[str]) -> None:
     composed(*overrides)
-    assert Path("params.yaml").read_text() == config.dump(conf.compose(overrides))
+    assert Path("params.yaml").read_text() == params_file.dump(composition.compose(overrides))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_dvc_writes_what_compose_writes(overrides: list[str]) -> None:
 )
 def test_a_wrong_override_is_the_line_that_compose_tells(override: str) -> None:
     with pytest.raises(GanflowError) as told:
-        conf.compose([override])
+        composition.compose([override])
     with pytest.raises(InvalidArgumentError) as refused:
         composed(override)
     assert str(refused.value) == str(told.value)

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from ganflow.cluster.network import Listener
+from ganflow.cluster.workers.connectivity import Listener
 from tests.infra.files import INFRA
 from tests.support.ports import free_port
 from tests.support.project import wait_until
@@ -67,8 +67,8 @@ def test_mlflow(tmp_path: Path) -> None:
 
 
 RAY = """
-from ganflow.cluster.session import session
-from ganflow.schema import ClusterConfig
+from ganflow.cluster.session.session import session
+from ganflow.config.schema import ClusterConfig
 with session(ClusterConfig()):
     import ray
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganflow import generator
+from ganflow.methods import generator
 from tests.support.project import Project
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganflow import config
-from ganflow.conf import compose
-from ganflow.data.dataset import Dataset, Facts
+from ganflow.config import params_file
+from ganflow.config.composition import compose
+from ganflow.data.prepared.dataset import Dataset, Facts
 from pipelines.prepare import main
 
 SO_FAR = re.compile(r"prepare: working, \d+ s so far\n")  # what waits for a server says that it does
@@ -24,7 +24,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def params(*overrides: str) -> None:
-    Path("params.yaml").write_text(config.dump(compose(overrides)))
+    Path("params.yaml").write_text(params_file.dump(compose(overrides)))
 
 
 def write_idx(folder: Path, side: int) -> None:

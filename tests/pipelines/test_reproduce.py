@@ -16,7 +16,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made.begin_history()
     made.run("dvc", "repro")
     made.commit("version 1")
-    loss = made.folder / "ganflow/losses/hinge.py"
+    loss = made.folder / "ganflow/methods/losses/hinge.py"
     loss.write_text(loss.read_text().replace("relu", "gelu"))
     made.run("ganflow", "config", "compose", "training.batch=32", "seed=7")
     for path in ("data", "model"):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganflow import component
-from ganflow.conf import compose
+from ganflow.config import components
+from ganflow.config.composition import compose
 from ganflow.errors import ConfigError
 from tests.support.project import ROOT, Project
 
@@ -61,7 +61,7 @@ def test_it_can_be_turned_off_and_nothing_else_can_be_watched() -> None:
     assert compose(["data=idx", "data.path=x", "data.watch=[]"]).data["watch"] == []
     for data in (["data=idx", "data.path=x", "data.watch=[url]"], ["data=digits", "data.watch=[path]"]):
         with pytest.raises(ConfigError, match=r"^data\.watch=\["):
-            component.build("source", compose(data).data, "data")
+            components.build("source", compose(data).data, "data")
 
 
 def test_the_stamps_folder_is_in_git_for_prepare_depends_on_it() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ganflow.schema import TrackingConfig
-from ganflow.tracking import server
+from ganflow.config.schema import TrackingConfig
+from ganflow.tracking import mlflow_client
 from tests.support.project import Project, wait_until
 from tests.tracking.mlflow_help import MlflowServer
 
@@ -25,7 +25,7 @@ def test_training_ends_without_mlflow_and_the_same_command_delivers(
 ) -> None:
     mlflow = MlflowServer(tmp_path)
     mlflow.start()
-    monkeypatch.setenv(server.URI_VARIABLE, mlflow.uri)
+    monkeypatch.setenv(mlflow_client.URI_VARIABLE, mlflow.uri)
     (tmp_path / "project").mkdir()
     project = Project(tmp_path / "project", *SHORT, extractor=())
     try:
@@ -43,7 +43,7 @@ def test_training_ends_without_mlflow_and_the_same_command_delivers(
         mlflow.start()
         project.stage("train")
         run_id = json.loads(project.read("model/run.json"))["run_id"]
-        client = server.connect(TrackingConfig(uri=mlflow.uri, experiment="ganflow-ring8"))
+        client = mlflow_client.connect(TrackingConfig(uri=mlflow.uri, experiment="ganflow-ring8"))
         status = client.get_run(run_id).info.status
         known = sorted(metric.step for metric in client.get_metric_history(run_id, "D/adversarial"))
     finally:

@@ -12,10 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ganflow import generator
-from ganflow.generator import Generator
+from ganflow.methods import generator
+from ganflow.methods.generator import Generator
 from ganflow.serving.app import Limits, Service
-from ganflow.serving.draw import answer, draw
+from ganflow.serving.batching import answer, draw
 from ganflow.serving.listen import bind, server
 from ganflow.serving.model import Model
 from ganflow.serving.request import Asked

@@ -15,8 +15,8 @@ from ganflow.errors import GanflowError
 from ganflow.serving.app import Limits, Service
 from ganflow.serving.model import BusyError, Model
 from ganflow.serving.request import Asked
+from tests.generation.writers.made import SPEC, model
 from tests.serving.here import Here, Reply, ask, listening, model_of
-from tests.sinks.made import SPEC, model
 
 LIMITS = Limits(n=8, body=1000, seconds=30, waiting=2)
 HASTY = Limits(seconds=0.5)

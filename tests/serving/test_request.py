@@ -7,7 +7,7 @@ import pytest
 
 from ganflow.errors import ConfigError
 from ganflow.serving.request import Asked, from_query, parse
-from tests.sinks.made import PLAIN, model
+from tests.generation.writers.made import PLAIN, model
 
 MODEL = model()  # classes cat, dog, owl
 
@@ -62,7 +62,7 @@ def test_a_generator_without_classes_has_no_label() -> None:
 
 
 def test_a_generator_with_w_takes_a_truncation_of_0_to_1() -> None:
-    from ganflow.generator import Generator
+    from ganflow.methods.generator import Generator
 
     spec = replace(PLAIN, network={"name": "stylegan2"})
     generator = Generator(spec.build(), spec)

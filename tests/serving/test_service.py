@@ -26,11 +26,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ganflow import generator
-from ganflow.schema import Config, RegisterConfig, TrackingConfig
-from ganflow.tracking import lineage, registry, server
+from ganflow.config.schema import Config, RegisterConfig, TrackingConfig
+from ganflow.methods import generator
+from ganflow.tracking import mlflow_client
+from ganflow.tracking.registry import registration
+from ganflow.tracking.runs import run_record
+from tests.generation.writers.made import model
 from tests.serving.here import Reply, ask
-from tests.sinks.made import model
 from tests.support.project import title
 
 NAME, DEADLINE_S = "drawn", 120.0
@@ -49,7 +51,7 @@ class Running:
     log: Path
 
     def promote(self, version: int) -> None:
-        server.connect(self.tracking).set_registered_model_alias(NAME, "champion", str(version))
+        mlflow_client.connect(self.tracking).set_registered_model_alias(NAME, "champion", str(version))
 
     def replicas(self) -> list[psutil.Process]:
         return [p for p in self.process.children(recursive=True) if "ServeReplica" in title(p)]
@@ -63,17 +65,17 @@ class Running:
 
 def two_versions(folder: Path) -> TrackingConfig:
     tracking = TrackingConfig(uri=f"sqlite:///{folder}/mlflow.db", experiment="serving")
-    client = server.connect(tracking)
+    client = mlflow_client.connect(tracking)
     for version in (1, 2):
         made = folder / f"model{version}"
         made.mkdir()
         drawn = model(seed=version)
         generator.save(made / generator.FILE, drawn.network, drawn.spec)
-        run_id = client.create_run(server.experiment(client, tracking)).info.run_id
-        record = lineage.RunRecord(run_id, "e", "f00d", "tests", drawn.digest(), "ab" * 32)
-        record.write(made / lineage.FILE)
+        run_id = client.create_run(mlflow_client.experiment(client, tracking)).info.run_id
+        record = run_record.RunRecord(run_id, "e", "f00d", "tests", drawn.digest(), "ab" * 32)
+        record.write(made / run_record.FILE)
         config = Config(tracking=tracking, register=RegisterConfig(NAME, exports=[]))
-        assert registry.register(config, made, {}).version == version
+        assert registration.register(config, made, {}).version == version
     return tracking
 
 
@@ -81,10 +83,10 @@ def two_versions(folder: Path) -> TrackingConfig:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("serve")
     tracking = two_versions(folder)
-    server.connect(tracking).set_registered_model_alias(NAME, "champion", "1")
+    mlflow_client.connect(tracking).set_registered_model_alias(NAME, "champion", "1")
     log = folder / "log"
     options = ["--port", "0", "--poll", "0.2", "--max-n", str(MOST), "--timeout", "60"]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), server.URI_VARIABLE: tracking.uri}
+    env = {**os.environ, "PYTHONPATH": str(ROOT), mlflow_client.URI_VARIABLE: tracking.uri}
     with log.open("w") as file:
         started = subprocess.Popen(
             [sys.executable, "-m", "ganflow.cli", "serve", f"models:/{NAME}@champion", *options],
@@ -175,7 +177,7 @@ def test_a_replica_that_is_killed_costs_no_request(running: Running) -> None:
 
 
 def test_a_version_that_cannot_be_served_changes_nothing(running: Running) -> None:
-    client = server.connect(running.tracking)
+    client = mlflow_client.connect(running.tracking)
     made = client.create_model_version(NAME, source=f"{running.log.parent}/model2")
     running.promote(int(made.version))
     running.until(lambda: "goes on with models:/drawn/" in running.log.read_text(), "it is said")

@@ -8,16 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from ganflow import component
-from ganflow.gan import GAN
-from ganflow.networks.biggan import SelfAttention
-from ganflow.networks.mlp import Maxout, Sigmoid
-from ganflow.networks.residual import DownBlock, UpBlock
-from ganflow.schema import Config
+from ganflow.config import components
+from ganflow.config.schema import Config
+from ganflow.methods.gan import GAN
+from ganflow.methods.networks.biggan import SelfAttention
+from ganflow.methods.networks.layers.residual import DownBlock, UpBlock
+from ganflow.methods.networks.mlp import Maxout, Sigmoid
+from ganflow.methods.vae import VAE
+from ganflow.training.lr_schedule import factor
 from ganflow.training.player import Player
-from ganflow.training.schedule import factor
 from ganflow.training.trainer import Trainer
-from ganflow.vae import VAE
 
 NAMED: dict[type[nn.Module], str] = {
     nn.ReLU: "ReLU", nn.Tanh: "tanh", Sigmoid: "2σ − 1", Maxout: "maxout", SelfAttention: "attention",
@@ -135,7 +135,7 @@ def of_the_method(config: Config, trainer: Trainer) -> dict[str, str]:
 
 def with_options(group: str, node: dict[str, object], built: object) -> str:
     """A component's name and its options."""
-    assert type(built) is component.choices(group)[str(node["name"])]
+    assert type(built) is components.choices(group)[str(node["name"])]
     options = [f"{key}={plain(value)}" for key, value in node.items() if key != "name"]
     return f"{node['name']}: {', '.join(options)}" if options else str(node["name"])
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ganflow.extractors.inception_v3 import InceptionV3
+from ganflow.evaluation.extractors.inception_v3 import InceptionV3
 
 
 def uniform(seed: int, *shape: int) -> npt.NDArray[np.float32]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ganflow.cluster.directory import Address, alive_nodes
+from ganflow.cluster.session.cluster_address import Address, alive_nodes
 from tests.support.ports import free_port
 from tests.support.project import wait_until
 

@@ -28,13 +28,13 @@ class Project:
     """A folder in which stages run."""
 
     def __init__(self, folder: Path, *overrides: str, extractor: Sequence[str] = CLASSIFIER) -> None:
-        from ganflow import conf, config
+        from ganflow.config import composition, params_file
 
         self.folder = folder
         for name in ("ganflow", "pipelines"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "dvc.yaml", folder)
-        (folder / "params.yaml").write_text(config.dump(conf.compose([*SMALL, *extractor, *overrides])))
+        (folder / "params.yaml").write_text(params_file.dump(composition.compose([*SMALL, *extractor, *overrides])))
 
     @classmethod
     def at(cls, folder: Path) -> "Project":

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganflow.data.dataset import Dataset
+from ganflow.data.prepared.dataset import Dataset
 
 
 @dataclass

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ganflow.data.dataset import Facts
-from ganflow.data.shards import write_manifest
+from ganflow.data.prepared.dataset import Facts
+from ganflow.data.prepared.shards import write_manifest
 
 UNREAD = "0" * 64  # nobody can hold terabytes against a checksum
 

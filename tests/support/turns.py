@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from ganflow import distributed
-from ganflow.draws import Draw
-from ganflow.method import Batch, Network
-from ganflow.regularizers.base import DiscriminatorTurn
+from ganflow.distributed import collectives
+from ganflow.distributed.rng import Draw
+from ganflow.methods.base import Batch, Network
+from ganflow.methods.regularizers.base import DiscriminatorTurn
 
 
 def batch(
@@ -20,7 +20,7 @@ def batch(
     stream: str = "turn",
 ) -> Batch:
     """These rows as one rank's part of a turn; ``first`` is the index of its first image."""
-    size = len(real) * distributed.world_size()
+    size = len(real) * collectives.world_size()
     draw = Draw(0, stream, first, len(real), real.device)
     return Batch(real, labels, z, z_labels, size, turn, nimg, draw)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from ganflow.cluster.directory import Address, alive_nodes
+from ganflow.cluster.session.cluster_address import Address, alive_nodes
 from ganflow.errors import GanflowError
 from tests.system.hosts import Host
 from tests.system.process import wait_until

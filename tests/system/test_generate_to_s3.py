@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganflow import generator
-from tests.sinks.made import CLASSES, SPEC, model
+from ganflow.methods import generator
+from tests.generation.writers.made import CLASSES, SPEC, model
 from tests.support.project import ROOT
 from tests.system.conftest import BUCKET
 from tests.system.process import wait_until

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from ganflow import generator
-from ganflow.tracking import lineage
+from ganflow.methods import generator
+from ganflow.tracking.runs import run_record
 from tests.support.browser import chromium
 from tests.support.project import Project
 from tests.system.conftest import BUCKET
@@ -59,13 +59,16 @@ class Team:
 
     def twin(self) -> None:
         """Register the last model once more, its weights a hair apart."""
-        weights, record = self.project.folder / "model" / generator.FILE, self.project.folder / "model" / lineage.FILE
+        weights, record = (
+            self.project.folder / "model" / generator.FILE,
+            self.project.folder / "model" / run_record.FILE,
+        )
         model = generator.load(weights)
         for parameter in model.network.parameters():
             parameter.mul_(1 + 1e-4)
         generator.save(weights, model.network, model.spec)
-        known = lineage.RunRecord.read(record)
-        replace(known, model_digest=lineage.file_digest(weights)).write(record)
+        known = run_record.RunRecord.read(record)
+        replace(known, model_digest=run_record.file_digest(weights)).write(record)
         self.stage("register")
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganflow.images import png
-from ganflow.metrics.figure import known
+from ganflow.evaluation.evaluation_result import ClassRow
+from ganflow.evaluation.metrics.base import known
+from ganflow.generation.image_grid import png
 from ganflow.report.curves import Curve
-from ganflow.report.markup import POLICY
-from ganflow.report.page import ClassRow, Picture, Report, html
+from ganflow.report.evaluation_page import Picture, Report, html
+from ganflow.report.html import POLICY
 from tests.support.browser import chromium
 
 OUTSIDE = "http://outside.test/asked"

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganflow import generator
 from ganflow.errors import GanflowError
+from ganflow.methods import generator
 from ganflow.storage import localize, refresh_stamp
 from tests.support.project import Project
 from tests.system.conftest import BUCKET

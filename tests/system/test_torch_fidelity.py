@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganflow.extractors.inception_v3 import InceptionV3, resize
+from ganflow.evaluation.extractors.inception_v3 import InceptionV3, resize
 from tests.support import torch_fidelity
 from tests.support.inception import random_images, random_network, random_weights
 from tests.support.torch_fidelity import CASES

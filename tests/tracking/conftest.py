@@ -3,16 +3,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mlflow_help import EXPERIMENT, MlflowServer
 
-from ganflow.schema import TrackingConfig
-from ganflow.tracking import server
+from ganflow.config.schema import TrackingConfig
+from ganflow.tracking import mlflow_client
+from tests.tracking.mlflow_help import EXPERIMENT, MlflowServer
 
 
 @pytest.fixture(autouse=True)
 def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv(server.URI_VARIABLE, raising=False)
+    monkeypatch.delenv(mlflow_client.URI_VARIABLE, raising=False)
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSe
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An initialised SQLite store to copy: making its tables takes seconds."""
     file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    server.connect(TrackingConfig(uri=f"sqlite:///{file}", experiment=EXPERIMENT))
+    mlflow_client.connect(TrackingConfig(uri=f"sqlite:///{file}", experiment=EXPERIMENT))
     return file
 
 

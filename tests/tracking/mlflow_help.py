@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 
-from ganflow import generator
-from ganflow.schema import Config, RegisterConfig, TrackingConfig
-from ganflow.tracking import lineage, server
-from ganflow.tracking.runs import DataSet, TrackedRun
+from ganflow.config.schema import Config, RegisterConfig, TrackingConfig
+from ganflow.methods import generator
+from ganflow.tracking import mlflow_client
+from ganflow.tracking.runs import run_record
+from ganflow.tracking.runs.tracked_run import DataSet, TrackedRun
 from tests.support.ports import free_port
 
 EXPERIMENT, MODEL = "ganflow-tests", "ganflow-tests"
@@ -75,26 +76,26 @@ def open_run(
 
 def curve(tracking: TrackingConfig, run_id: str, key: str) -> list[tuple[int, float]]:
     """All that the server has of a curve, by step; what it has twice stands there twice."""
-    history = server.connect(tracking).get_metric_history(run_id, key)
+    history = mlflow_client.connect(tracking).get_metric_history(run_id, key)
     return [(metric.step, metric.value) for metric in sorted(history, key=lambda m: (m.step, m.timestamp))]
 
 
 def run_of(tracking: TrackingConfig, run_id: str) -> Any:
-    return server.connect(tracking).get_run(run_id)
+    return mlflow_client.connect(tracking).get_run(run_id)
 
 
 SPEC = generator.GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 3, ["a", "b", "c"])
 
 
-def write_model(folder: Path, run_id: str, seed: int = 0, spec: generator.GeneratorSpec = SPEC) -> lineage.RunRecord:
+def write_model(folder: Path, run_id: str, seed: int = 0, spec: generator.GeneratorSpec = SPEC) -> run_record.RunRecord:
     """A model folder as `train` leaves it, with a small network of random weights."""
     torch.manual_seed(seed)
     folder.mkdir(exist_ok=True)
     weights = folder / generator.FILE
     generator.save(weights, spec.build(), spec)
-    digest = lineage.file_digest(weights)
-    record = lineage.RunRecord(run_id, EXPERIMENT, "f00d", "tests", digest, "ab" * 32, "cd" * 16, "ef" * 20)
-    record.write(folder / lineage.FILE)
+    digest = run_record.file_digest(weights)
+    record = run_record.RunRecord(run_id, EXPERIMENT, "f00d", "tests", digest, "ab" * 32, "cd" * 16, "ef" * 20)
+    record.write(folder / run_record.FILE)
     return record
 
 

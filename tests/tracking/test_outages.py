@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from mlflow_help import EXPERIMENT, OUTBOX, MlflowServer, curve, open_run, run_of, wait_until
 
+from ganflow.config.schema import TrackingConfig
 from ganflow.errors import GanflowError
-from ganflow.schema import TrackingConfig
-from ganflow.tracking import runs, server
+from ganflow.tracking import mlflow_client
+from ganflow.tracking.runs import tracked_run
 from tests.system.proxy import FaultProxy
+from tests.tracking.mlflow_help import EXPERIMENT, OUTBOX, MlflowServer, curve, open_run, run_of, wait_until
 
 
 @pytest.fixture
@@ -53,7 +54,9 @@ def test_an_outage_of_the_server_costs_nothing(
         run.metrics({"loss": 2001.0}, 2001)
     _collect(capfd, told, "")()
     assert curve(tracking, run.run_id, "loss") == [(step, float(step)) for step in range(2002)]
-    assert [f.path for f in server.connect(tracking).list_artifacts(run.run_id, "samples")] == ["samples/outage.png"]
+    assert [f.path for f in mlflow_client.connect(tracking).list_artifacts(run.run_id, "samples")] == [
+        "samples/outage.png"
+    ]
     lines = [line for line in "".join(told).splitlines() if line.strip()]
     assert sum("does not answer: " in line and "training goes on" in line for line in lines) == 1, lines
 
@@ -94,15 +97,15 @@ def test_points_that_flow_while_the_server_is_killed_and_restarted_arrive_once(
     step = next(steps)
     assert curve(tracking, run.run_id, "loss") == straight(0, step)
     assert len(curve(tracking, run.run_id, "other")) == step
-    path = server.connect(tracking).download_artifacts(run.run_id, "warnings.txt", str(Path.cwd()))
+    path = mlflow_client.connect(tracking).download_artifacts(run.run_id, "warnings.txt", str(Path.cwd()))
     assert Path(path).read_text() == f"{(step - 1) // 100 * 100}"
     assert list(OUTBOX.iterdir()) == []
 
 
 DRIVER = """
 import sys
-from ganflow.schema import TrackingConfig
-from mlflow_help import EXPERIMENT, open_run
+from ganflow.config.schema import TrackingConfig
+from tests.tracking.mlflow_help import EXPERIMENT, open_run
 run = open_run(TrackingConfig(uri=sys.argv[1], experiment=EXPERIMENT), "d1e")
 print(run.run_id, flush=True)
 for line in sys.stdin:
@@ -155,7 +158,7 @@ def test_what_a_killed_driver_could_not_deliver_the_next_one_does_first(
         for step in range(50, 1600):
             run.metrics({"loss": float(step)}, step)
     assert curve(tracking, run.run_id, "loss") == straight(0, 1600)
-    grids = server.connect(tracking).list_artifacts(run.run_id, runs.SAMPLES)
+    grids = mlflow_client.connect(tracking).list_artifacts(run.run_id, tracked_run.SAMPLES)
     assert sorted(grid.path for grid in grids) == ["samples/100.png", "samples/1500.png"]
     assert run_of(tracking, run.run_id).info.status == "FINISHED"
     assert list(OUTBOX.iterdir()) == []
@@ -213,7 +216,7 @@ def test_what_other_runs_left_is_delivered_by_the_way(tracking: TrackingConfig, 
         driver = Driver(mlflow.uri)
         tracking.patience_s = 1
         search, gone = open_run(tracking, "5ea", insist=False), open_run(tracking, "901e")
-        server.connect(tracking).delete_run(gone.run_id)
+        mlflow_client.connect(tracking).delete_run(gone.run_id)
         mlflow.stop()
         driver.put(0, 50)
         driver.kill()
@@ -233,7 +236,7 @@ def test_what_other_runs_left_is_delivered_by_the_way(tracking: TrackingConfig, 
 
 
 def test_two_processes_do_not_write_one_run(tracking: TrackingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "_TAKE_S", 0.5)
+    monkeypatch.setattr(tracked_run, "_TAKE_S", 0.5)
     driver = Driver(tracking.uri)
     with pytest.raises(GanflowError, match=f"MLflow run {driver.run_id} is under way in another process"):
         open_run(tracking, "d1e")

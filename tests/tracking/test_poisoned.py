@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow_help import MODEL, MlflowServer, config_for, open_run, write_model
 
-from ganflow import generator
+from ganflow.config.schema import TrackingConfig
 from ganflow.errors import GanflowError
-from ganflow.schema import TrackingConfig
-from ganflow.tracking import registry, server
-from ganflow.tracking.source import load_generator
-from ganflow.tracking.trace import trace as trace_of
+from ganflow.methods import generator
+from ganflow.tracking import mlflow_client
+from ganflow.tracking.registry import registration
+from ganflow.tracking.registry.loader import load_generator
+from ganflow.tracking.registry.version_lineage import trace as trace_of
 from tests.support.poison import pickled, saved, sha256
+from tests.tracking.mlflow_help import MODEL, MlflowServer, config_for, open_run, write_model
 
 URI = f"models:/{MODEL}@challenger"
 
@@ -31,11 +32,13 @@ def tracking(mlflow_server: MlflowServer) -> TrackingConfig:
     return TrackingConfig(uri=mlflow_server.uri, experiment="poisoned")
 
 
-def registered(tracking: TrackingConfig, folder: Path) -> registry.Version:
+def registered(tracking: TrackingConfig, folder: Path) -> registration.Version:
     with open_run(tracking) as run:
         run_id = run.run_id
     write_model(folder / "model", run_id)
-    return registry.register(config_for(tracking), folder / "model", {"fid": 1.0}, made_from={"origin/best.yaml": "{}"})
+    return registration.register(
+        config_for(tracking), folder / "model", {"fid": 1.0}, made_from={"origin/best.yaml": "{}"}
+    )
 
 
 def stored(server_folder: Path, part: str, name: str) -> Path:
@@ -61,8 +64,8 @@ def test_weights_of_a_registered_model(
     assert refused(lambda: load_generator(URI, tracking)) == (
         f"{URI}: its weights are not those that were registered (model_digest differs)"
     )
-    client = server.connect(tracking)  # whoever writes there may have written the tag, too
-    client.set_logged_model_tags(version.model_id, {registry.DIGEST: sha256(content)})
+    client = mlflow_client.connect(tracking)  # whoever writes there may have written the tag, too
+    client.set_logged_model_tags(version.model_id, {registration.DIGEST: sha256(content)})
     assert ": no readable generator: " in refused(lambda: load_generator(URI, tracking))
 
 
@@ -72,5 +75,5 @@ def test_yaml_that_a_run_keeps(
     version = registered(tracking, tmp_path)
     kept = stored(mlflow_server.folder, version.run_id, "best.yaml")
     kept.write_text(f"trials: !!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path [{trace}]]")
-    line = refused(lambda: trace_of(server.connect(tracking), URI, tracking))
+    line = refused(lambda: trace_of(mlflow_client.connect(tracking), URI, tracking))
     assert "best.yaml is no YAML: could not determine a constructor for the tag" in line

@@ -10,7 +10,10 @@ ASK = "from mlflow.telemetry.client import get_telemetry_client; print(get_telem
 HIDES = ("MLFLOW_", "PYTEST_", "CI", "GITHUB_", "DO_NOT_TRACK")  # what would turn it off for a test
 
 
-@pytest.mark.parametrize("door", ["ganflow.tracking.server", "ganflow.tracking.handover", "ganflow.tracking.checkout"])
+@pytest.mark.parametrize(
+    "door",
+    ["ganflow.tracking.mlflow_client", "ganflow.tracking.registry.model_files", "ganflow.tracking.registry.checkout"],
+)
 def test_mlflows_telemetry_is_off(door: str) -> None:
     env = {key: value for key, value in os.environ.items() if not key.startswith(HIDES)}
     done = subprocess.run(

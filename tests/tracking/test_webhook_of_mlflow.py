@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from mlflow_help import MODEL, MlflowServer, config_for
 from test_promotion import promote, registered
 
-from ganflow.schema import TrackingConfig
-from ganflow.tracking import server
-from ganflow.tracking.promotion import Promoter
+from ganflow.config.schema import TrackingConfig
+from ganflow.tracking import mlflow_client
+from ganflow.tracking.registry.promotion import Promoter
 from tests.support.webhook import SECRET, Receiver
+from tests.tracking.mlflow_help import MODEL, MlflowServer, config_for
 
 EVENT = "model_version_alias.created"
 
@@ -38,7 +38,7 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
 def test_a_new_champion_is_deployed_and_nothing_else(
     tracking: TrackingConfig, receiver: Receiver, tmp_path: Path
 ) -> None:
-    client = server.connect(tracking)
+    client = mlflow_client.connect(tracking)
     hook = client.create_webhook("deploy", f"http://{receiver.place}/", [EVENT], secret=SECRET)
     first, second = registered(tracking, tmp_path, 2)  # which sets @challenger
     receiver.wait_for("ignored: of another model, alias or kind")
@@ -56,7 +56,7 @@ def test_a_new_champion_is_deployed_and_nothing_else(
 
 
 def test_a_webhook_with_another_secret_is_refused(tracking: TrackingConfig, receiver: Receiver) -> None:
-    client = server.connect(tracking)
+    client = mlflow_client.connect(tracking)
     hook = client.create_webhook("deploy", f"http://{receiver.place}/", [EVENT], secret=SECRET[::-1])
     assert client.test_webhook(hook.webhook_id, EVENT).response_status == 401
     receiver.wait_for("refused: wrong signature")

@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganflow import conf, distributed
-from ganflow.data.dataset import Dataset
-from ganflow.schema import Config
+from ganflow.config import composition
+from ganflow.config.schema import Config
+from ganflow.data.prepared.dataset import Dataset
+from ganflow.distributed import collectives
 from ganflow.training.build import build_trainer
 from ganflow.training.events import Event, Paused, Report, Snapshot
 from ganflow.training.trainer import Trainer
@@ -24,7 +25,7 @@ def config(*overrides: str) -> Config:
     """Eight steps of 32 images, checkpoints every two steps, reports that do not fall on them."""
     rhythm = ["training.report_kimg=0.096", "training.checkpoint_kimg=0.064", "training.snapshot_kimg=0.128"]
     small = ["training.batch=32", "training.kimg=0.256", "evaluation.samples=64", *rhythm]
-    return conf.compose([*small, *overrides])
+    return composition.compose([*small, *overrides])
 
 
 def trainer(
@@ -34,7 +35,7 @@ def trainer(
     made = build_trainer(cfg, Dataset.open(data), CPU, folder)
     if pause_at is not None:
         made._agree_on_heed = lambda rate: None  # type: ignore[method-assign]  # a look at every step
-    if pause_at is not None and distributed.rank() == distributed.world_size() - 1:
+    if pause_at is not None and collectives.rank() == collectives.world_size() - 1:
         made.asked = lambda: "a notice" if made.state.nimg >= pause_at else None
     if cut_at is not None:
         real = made.feed.real
@@ -61,7 +62,7 @@ def run(
         made.fit()
     except CutOffError:
         made.writer.flush()
-        distributed.barrier()
+        collectives.barrier()
     paused = [event for event in told if isinstance(event, Paused)]
     return {"start": start, "state": made.state.state_dict(), "told": figures(told), "paused": paused}
 

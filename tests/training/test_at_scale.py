@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from ganflow import distributed, draws
-from ganflow.data.dataset import Dataset, Facts
-from ganflow.training.feed import Feed
+from ganflow.data.prepared.dataset import Dataset, Facts
+from ganflow.distributed import collectives, rng
+from ganflow.training.batches import Feed
 from tests.support.sparse import overwrite, write_sparse
 
 IMAGES, RANKS, SHARDS = 10**9, 1024, 4000
@@ -29,7 +29,7 @@ class Echo:
     def __len__(self) -> int:
         return IMAGES
 
-    def images(self, rows: draws.Indices) -> np.ndarray:
+    def images(self, rows: rng.Indices) -> np.ndarray:
         return rows[:, None, None, None]
 
 
@@ -40,7 +40,7 @@ def feed(data: object, batch: int = BATCH, conditional: bool = False) -> Feed:
 
 def played(rank: int, ranks: int, turns: list[int], batch: int = BATCH) -> list[dict[str, torch.Tensor]]:
     """What a rank takes in some turns, each given by its first image."""
-    part = distributed.part(batch, rank, ranks)
+    part = collectives.part(batch, rank, ranks)
     own = feed(Echo(), batch)
     out = []
     for first in turns:
@@ -80,7 +80,7 @@ def place_of(row: int, epoch: int, n: int) -> int:
     mask = (1 << 64) - 1
     width = (n - 1).bit_length()
     low = width - width // 2
-    keys = [draws.derive(SEED, "order", epoch, turn) for turn in range(8)]
+    keys = [rng.derive(SEED, "order", epoch, turn) for turn in range(8)]
 
     def mix(x: int) -> int:
         x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & mask
@@ -107,7 +107,7 @@ def test_every_image_has_its_place_in_an_epoch(epoch: int) -> None:
     places = np.array([place_of(row, epoch, IMAGES) for row in some])
     assert places.min() >= 0
     assert places.max() < IMAGES
-    taken = draws.sample_order(SEED, (epoch * IMAGES + places).tolist(), 1, IMAGES)
+    taken = rng.sample_order(SEED, (epoch * IMAGES + places).tolist(), 1, IMAGES)
     np.testing.assert_array_equal(taken, some)
 
 
@@ -144,7 +144,7 @@ def test_a_rank_starts_within_seconds_and_megabytes(billion: Path) -> None:
 
 
 def test_a_rank_s_turn_costs_what_it_costs_with_little_data(billion: Path, million: Path) -> None:
-    part = distributed.part(BATCH, RANKS - 1, RANKS)
+    part = collectives.part(BATCH, RANKS - 1, RANKS)
 
     def turns(data: Path) -> tuple[float, int]:
         own = feed(Dataset.open(data, verify=False), conditional=True)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from ganflow import draws
-from ganflow.data.dataset import Dataset
-from ganflow.method import Batch, Turn
+from ganflow.data.prepared.dataset import Dataset
+from ganflow.distributed import rng
+from ganflow.methods.base import Batch, Turn
 from tests.support.ranks import on_ranks
 from tests.training.small import config, run, same, trainer
 from tests.training.test_pause import weights
@@ -106,7 +106,7 @@ LOOP = (*FRESH, "gan/regularizers=[]", "training.d_steps=2", *SGD)
 
 def of_order(data: Dataset, seed: int, first: int) -> tuple[Tensor, Tensor]:
     """The batch from this image of an order of the data on; it does not leave the first epoch."""
-    rows = draws.permute(seed, 0, N, np.arange(first, first + BATCH))
+    rows = rng.permute(seed, 0, N, np.arange(first, first + BATCH))
     return torch.from_numpy(data.images(rows)).double() / 127.5 - 1, torch.from_numpy(data.labels[rows])
 
 
@@ -116,11 +116,11 @@ def by_hand(G: nn.Module, D: nn.Module, data: Dataset, steps: int) -> None:
     for step in range(steps):
         for _ in range(2):
             x, y = of_order(data, 0, seen)
-            z = torch.from_numpy(draws.normal(0, "z-D", seen, BATCH, 64)).double()
+            z = torch.from_numpy(rng.normal(0, "z-D", seen, BATCH, 64)).double()
             move(D, softplus(D(G(z, y).detach(), y) - D(x, y)).mean())
             seen += BATCH
-        x, y = of_order(data, draws.derive(0, "real", "G"), step * BATCH)
-        z = torch.from_numpy(draws.normal(0, "z-G", seen - BATCH, BATCH, 64)).double()
+        x, y = of_order(data, rng.derive(0, "real", "G"), step * BATCH)
+        z = torch.from_numpy(rng.normal(0, "z-G", seen - BATCH, BATCH, 64)).double()
         move(G, softplus(D(x, y) - D(G(z, y), y)).mean())
 
 

@@ -3,8 +3,8 @@ import io
 from pathlib import Path
 
 from ganflow.training.events import Report, Saving, Snapshot, Started, Warned
-from ganflow.training.export import export_reports
 from ganflow.training.history import History
+from ganflow.training.model_folder import export_reports
 
 
 def test_reports_hold_the_grids_of_this_run_alone(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ganflow.errors import ConfigError
-from ganflow.method import Batch
+from ganflow.methods.base import Batch
 from ganflow.training.trainer import Trainer
 from tests.support.ranks import on_ranks
 from tests.training.small import config, run, same, trainer

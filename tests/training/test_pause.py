@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ganflow import conf
-from ganflow.training.feed import Ahead
+from ganflow.config import composition
+from ganflow.training.batches import Ahead
 from ganflow.training.history import History
 from tests.support.ranks import on_ranks
 from tests.training.small import config, run, same
@@ -82,7 +82,7 @@ def test_a_run_that_shrank_and_grew_ends_as_the_undisturbed_one(digits: Path, tm
 
 def test_three_ranks_resume_bit_identical(digits: Path, tmp_path: Path) -> None:
     """DDP must not arrange its messages anew: with three ranks sums depend on it."""
-    cfg = conf.compose([
+    cfg = composition.compose([
         "training.batch=33", "training.kimg=0.264", "training.checkpoint_kimg=0.099", "training.report_kimg=0.099",
         "training.snapshot_kimg=0.264", "evaluation.samples=64", "gan/generator=mlp", "gan.generator.widths=[64,64]",
     ])  # fmt: skip

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganflow.draws import Draw
-from ganflow.regularizers.gradient_clipping import GradientClipping
-from ganflow.regularizers.instance_noise import InstanceNoise
-from ganflow.regularizers.weight_clipping import WeightClipping
+from ganflow.distributed.rng import Draw
+from ganflow.methods.regularizers.gradient_clipping import GradientClipping
+from ganflow.methods.regularizers.instance_noise import InstanceNoise
+from ganflow.methods.regularizers.weight_clipping import WeightClipping
 from tests.support.ranks import on_ranks
 from tests.training.small import config, run, same, trainer
 from tests.training.test_pause import weights

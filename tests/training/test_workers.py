@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from ganflow.method import Batch, Turn
+from ganflow.methods.base import Batch, Turn
 from ganflow.training.events import Event, Report
 from ganflow.training.trainer import Trainer
 from tests.support.ranks import on_ranks

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ganflow.component import component
-from ganflow.data.dataset import Facts
-from ganflow.data.decode import Frame
+from ganflow.config.components import component
+from ganflow.data.decoding.decode import Frame
+from ganflow.data.prepared.dataset import Facts
 from ganflow.data.source import Content, Pixels, Split, Understood, check_watch, hold_out, recipe_of, watch_nothing
 
 

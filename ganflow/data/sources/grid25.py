@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from ganflow.component import component
-from ganflow.data.dataset import Mixture
-from ganflow.data.points import PointSet
+from ganflow.config.components import component
+from ganflow.data.prepared.dataset import Mixture
 from ganflow.data.source import Content
+from ganflow.data.sources.gaussian_mixture import PointSet
 
 MIXTURE = Mixture(tuple(product((-4.0, -2.0, 0.0, 2.0, 4.0), repeat=2)), sigma=0.05)
 

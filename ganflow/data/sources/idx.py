@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ganflow.component import component
-from ganflow.data.dataset import Facts, Labels
-from ganflow.data.decode import Frame
+from ganflow.config.components import component
+from ganflow.data.decoding.decode import Frame
+from ganflow.data.prepared.dataset import Facts, Labels
 from ganflow.data.source import Content, Pixels, Split, Understood, check_watch, recipe_of, watch_path
 from ganflow.errors import ConfigError, GanflowError, require
 

@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from ganflow.component import component
-from ganflow.data import labels, splits
-from ganflow.data.archive import Archive, File, check_here, list_files, read_file
-from ganflow.data.archives import open_source
-from ganflow.data.dataset import Facts
-from ganflow.data.decode import BACKGROUNDS, REFUSE, Conversion, Frame, Header, decode, header
-from ganflow.data.filenames import check_encoding
-from ganflow.data.formats import MAX_PIXELS, UnreadableImageError
-from ganflow.data.layout import AUTO, LABELS, Layout, Reading, arrange, check_share, usable
-from ganflow.data.ranges import Ranges, check_range
+from ganflow.config.components import component
+from ganflow.data.archives.archive import Archive, File, check_here, list_files, read_file
+from ganflow.data.archives.filenames import check_encoding
+from ganflow.data.archives.open_archive import open_source
+from ganflow.data.decoding.decode import BACKGROUNDS, REFUSE, Conversion, Frame, Header, decode, header
+from ganflow.data.decoding.formats import MAX_PIXELS, UnreadableImageError
+from ganflow.data.decoding.ranges import Ranges, check_range
+from ganflow.data.decoding.source_statistics import Tally
+from ganflow.data.layout import labels, splits
+from ganflow.data.layout.layout import AUTO, LABELS, Layout, Reading, arrange, check_share, usable
+from ganflow.data.prepared.dataset import Facts
 from ganflow.data.source import Bad, Content, Decoded, Items, Split, check_watch, recipe_of, watch_path
-from ganflow.data.tally import Tally
 from ganflow.errors import ConfigError, GanflowError, require
 
 OUTCOMES = ("error", "skip")

@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganflow.component import component
-from ganflow.data.dataset import Mixture
-from ganflow.data.points import PointSet
+from ganflow.config.components import component
+from ganflow.data.prepared.dataset import Mixture
 from ganflow.data.source import Content
+from ganflow.data.sources.gaussian_mixture import PointSet
 
 MIXTURE = Mixture(tuple((math.cos(k * math.pi / 4), math.sin(k * math.pi / 4)) for k in range(8)), sigma=0.01)
 

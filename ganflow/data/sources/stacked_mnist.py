@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ganflow import draws
-from ganflow.component import component
-from ganflow.data.dataset import STACKED
+from ganflow.config.components import component
+from ganflow.data.prepared.dataset import STACKED
 from ganflow.data.source import Content, Decode, Decoded, Items, Split, recipe_of
 from ganflow.data.sources.idx import Idx
+from ganflow.distributed import rng
 from ganflow.errors import ConfigError, require
 
 CHANNELS = 3
@@ -52,7 +52,7 @@ class StackedMnist(Idx):
         )
 
     def _stack(self, name: str, single: Split, count: int, digits: int) -> Split:
-        streams = [draws.integers(self.seed, f"{name}-{c}", 0, count, len(single.items)) for c in range(CHANNELS)]
+        streams = [rng.integers(self.seed, f"{name}-{c}", 0, count, len(single.items)) for c in range(CHANNELS)]
         rows = np.stack(streams, axis=1)
         labels = single.labels[rows] @ digits ** np.arange(CHANNELS - 1, -1, -1)
         return Split(rows, labels, Stack(single.items, single.decode))

@@ -16,7 +16,7 @@ from dvc.exceptions import InvalidArgumentError
 from hydra._internal.hydra import Hydra
 from omegaconf import open_dict
 
-from ganflow import conf, config
+from ganflow.config import composition, params_file
 from ganflow.errors import GanflowError
 
 _compose_config = inspect.unwrap(Hydra.compose_config)  # DVC loads this anew for each composition
@@ -27,10 +27,10 @@ def compose_config(hydra: Hydra, config_name: str | None, overrides: Sequence[st
     """As Hydra does it; what cannot work is an error of DVC's own kind."""
     Hydra.compose_config = _compose_config  # what is composed below, to find out where an error lies, is as it is
     try:
-        ready = conf.ready_for_hydra(overrides)
-        with conf.naming_the_recipe(ready), conf.one_line_errors():
+        ready = composition.ready_for_hydra(overrides)
+        with composition.naming_the_recipe(ready), composition.one_line_errors():
             composed = _compose_config(hydra, config_name, ready, *args, **options)
-            checked = config.check(conf.plain(composed))
+            checked = params_file.check(composition.plain(composed))
     except GanflowError as error:
         raise InvalidArgumentError(str(error)) from None
     finally:

@@ -1,0 +1,295 @@
+"""`ganflow doctor`: what would stop or slow a run, found on every node before the run is paid for."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ganflow.cluster.doctor.node_probe import Facts, Probe, facts, try_storage
+from ganflow.cluster.session.cluster_address import address_of
+from ganflow.cluster.session.session import session
+from ganflow.config import project_folder
+from ganflow.config.schema import Config
+from ganflow.errors import GanflowError
+from ganflow.storage import open_storage
+
+ANSWER_S = 60.0  # a worker process starts and the code travels
+LOOK_S = 120.0
+CLOCK_S = 2.0  # drain deadlines and signatures are points in time
+CALLS = 7
+FREE = 5 * 2**30  # bytes
+
+OK, NOTE, FAULT = "ok", "note", "FAULT"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something that was looked at, as a whole or on one node."""
+
+    name: str
+    status: str
+    text: str
+
+
+@dataclass
+class NodeReport:
+    """One node. None: not known, for it did not answer."""
+
+    node_id: str
+    ip: str
+    driver: bool  # the driver's connection is by this node
+    cpus: int
+    gpus: int  # that Ray offers
+    answer_s: float | None = None
+    facts: Facts | None = None
+    clock_s: float | None = None  # ahead of the driver
+    clock_margin_s: float | None = None
+    storage_s: float | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether workers may run there."""
+        return self.cpus > 0 or self.gpus > 0
+
+
+@dataclass
+class Examination:
+    """All that was found."""
+
+    address: str
+    nodes: list[NodeReport] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+
+    def add(self, name: str, status: str, text: str) -> None:
+        self.checks.append(Check(name, status, text))
+
+    def fault(self, node: NodeReport, text: str) -> None:
+        self.add(f"node {node.ip}", FAULT, text)
+
+
+def examine(config: Config, say: Say, *, bandwidth: bool = True) -> Examination:
+    """Look at the cluster that the configuration names, or at this machine."""
+    named = address_of(config.cluster.address)
+    found = Examination(named.value if named else "this machine")
+    say(f"connecting to {found.address}")
+    with session(config.cluster):
+        found.nodes = _nodes()
+        with _probes(found, say) as probes:
+            say(f"looking around on {len(probes)} of {len(found.nodes)} nodes")
+            _look(found, probes, config.cluster.cache)
+            _clocks(found, probes)
+            say(f"trying {config.cluster.storage}")
+            _storage(found, probes, config.cluster.storage)
+        _workers(found, config, named is not None)
+        if bandwidth:
+            say("measuring the all-reduce")
+            _bandwidth(found, config.cluster.interface)
+    return found
+
+
+def _nodes() -> list[NodeReport]:
+    import ray
+
+    own = ray.get_runtime_context().get_node_id()
+    alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    reports = [
+        NodeReport(
+            node["NodeID"], node["NodeManagerAddress"], node["NodeID"] == own, int(node["Resources"].get("CPU", 0)),
+            int(node["Resources"].get("GPU", 0)),
+        )
+        for node in alive
+    ]  # fmt: skip
+    return sorted(
+        reports, key=lambda node: (not node.driver, [int(p) if p.isdecimal() else 0 for p in node.ip.split(".")])
+    )
+
+
+@contextmanager
+def _probes(found: Examination, say: Say) -> Iterator[dict[str, Any]]:
+    """An actor on each node that answers, by the node's id."""
+    import ray
+    from ray.exceptions import RayError
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    start = time.monotonic()
+    actors: dict[str, Any] = {}
+    waiting: dict[Any, NodeReport] = {}
+    for node in found.nodes:
+        on = NodeAffinitySchedulingStrategy(node.node_id, soft=False)
+        actors[node.node_id] = ray.remote(num_cpus=0)(Probe).options(scheduling_strategy=on).remote()
+        waiting[actors[node.node_id].clock.remote()] = node
+    answering = {}
+    try:
+        while waiting and time.monotonic() < start + ANSWER_S:
+            for one in ray.wait(list(waiting), timeout=1.0)[0]:
+                node = waiting.pop(one)
+                try:
+                    ray.get(one)
+                except RayError as error:
+                    found.fault(node, f"no worker starts there: {_line(error)}")
+                    continue
+                node.answer_s = round(time.monotonic() - start, 1)
+                answering[node.node_id] = actors[node.node_id]
+                say(f"node {node.ip} answers after {node.answer_s:.1f} s")
+        for node in waiting.values():
+            found.fault(
+                node, f"does not answer within {ANSWER_S:.0f} s though Ray counts it; is it cut off? restart Ray there"
+            )
+        yield answering
+    finally:
+        for actor in actors.values():
+            ray.kill(actor)
+
+
+def _line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[-1][:200] if lines else ''}"
+
+
+def _gather(found: Examination, calls: dict[Any, NodeReport], what: str) -> Iterator[tuple[NodeReport, Any]]:
+    """What the nodes answer; who does not is a fault."""
+    import ray
+    from ray.exceptions import RayError
+
+    done, late = ray.wait(list(calls), num_returns=len(calls), timeout=LOOK_S) if calls else ([], [])
+    for one in late:
+        found.fault(calls[one], f"{what} takes more than {LOOK_S:.0f} s; is its disk or network stuck?")
+    for one in done:
+        try:
+            yield calls[one], ray.get(one)
+        except RayError as error:
+            found.fault(calls[one], f"{what} failed: {_line(error)}")
+
+
+def _look(found: Examination, probes: dict[str, Any], cache: str) -> None:
+    ours: list[Facts] = []
+    own = threading.Thread(target=lambda: ours.append(facts(cache)))
+    own.start()
+    calls = {probes[node.node_id].facts.remote(cache): node for node in found.nodes if node.node_id in probes}
+    for node, answer in _gather(found, calls, "looking around"):
+        node.facts = answer
+    own.join()
+    for node in found.nodes:
+        if node.facts is not None:
+            for text in _misfits(node, node.facts, ours[0], cache):
+                found.fault(node, text)
+
+
+def _misfits(node: NodeReport, its: Facts, ours: Facts, cache: str) -> Iterator[str]:
+    for name in ("python", "ray", "torch"):
+        here, there = (getattr(one, name).partition("+")[0] for one in (ours, its))
+        if here != there:
+            yield f"{name} is {there} there and {here} here; install what requirements.lock says on both"
+    if its.code != ours.code:
+        yield f"imports ganflow from {its.place}, and not this one; is PYTHONPATH set where `ray start` ran?"
+    if len(its.gpus) < node.gpus:
+        built = f"torch {its.torch} for CUDA {its.cuda or 'none'}, driver {its.gpu_driver or 'none'}"
+        yield f"Ray offers {node.gpus} GPUs, torch sees {len(its.gpus)} ({built}); install a torch that fits the driver"
+    if node.works and its.cache_fault is not None:
+        yield f"cluster.cache={cache}: {its.cache_fault}; name a folder that can be"
+    if node.works and its.free < FREE:
+        yield f"cluster.cache={cache}: {its.free / 2**30:.1f} GB are free; name a larger disk, or make room"
+
+
+def _clocks(found: Examination, probes: dict[str, Any]) -> None:
+    """Each node's clock against this one, by the quickest of several calls."""
+    from ray.exceptions import RayError
+
+    for node in found.nodes:
+        if node.node_id not in probes or node.facts is None:
+            continue
+        try:
+            node.clock_margin_s, node.clock_s = min(_offset(probes[node.node_id]) for _ in range(CALLS))
+        except RayError as error:
+            found.fault(node, f"asking its clock failed: {_line(error)}")
+            continue
+        if abs(node.clock_s) - node.clock_margin_s > CLOCK_S:
+            way = "ahead of" if node.clock_s > 0 else "behind"
+            found.fault(node, f"its clock is {abs(node.clock_s):.1f} s {way} the driver's; run chrony or ntpd on both")
+
+
+def _offset(probe: Any) -> tuple[float, float]:
+    """Half of a call's time, and how far the clock there was ahead at its middle."""
+    import ray
+
+    before = time.time()
+    theirs = ray.get(probe.clock.remote(), timeout=LOOK_S)
+    after = time.time()
+    return (after - before) / 2, theirs - (before + after) / 2
+
+
+def _storage(found: Examination, probes: dict[str, Any], place: str) -> None:
+    place = place if "://" in place else str(project_folder.place(place).absolute())
+    token = f"doctor-{secrets.token_hex(4)}"
+    storage = None
+    try:
+        storage = open_storage(place)
+        storage.write(f"{token}-shared", b"the driver was here")
+        seconds, fault = try_storage(place, f"{token}-driver", f"{token}-shared")
+        if fault is not None:
+            raise GanflowError(fault)
+        found.add("storage", OK, f"{place}: the driver reads, writes and removes in {seconds * 1000:.0f} ms")
+        asked = [node for node in found.nodes if node.node_id in probes and node.works]
+        calls = {
+            probes[node.node_id].try_storage.remote(place, f"{token}-{node.node_id[:12]}", f"{token}-shared"): node
+            for node in asked
+        }
+        for node, (seconds, fault) in _gather(found, calls, "trying the storage"):
+            node.storage_s = None if fault else seconds
+            if fault is not None:
+                way = "; keys or a role belong to the node: set them where `ray start` runs" if "://" in place else ""
+                found.fault(node, fault + way)
+    except GanflowError as error:
+        found.add("storage", FAULT, f"the driver: {error}")
+    finally:
+        if storage is not None:
+            _remove(storage, f"{token}-shared")
+
+
+def _remove(storage: Any, name: str) -> None:
+    try:
+        storage.remove(name)
+    except GanflowError:
+        return  # what failed before was told
+
+
+def _workers(found: Examination, config: Config, named: bool) -> None:
+    """For how many workers there is room, and whether that is enough."""
+    cluster, batch = config.cluster, config.training.batch
+    gpus = sum(node.gpus for node in found.nodes)
+    room = gpus or sum(node.cpus // cluster.cpus_per_worker for node in found.nodes)
+    has = f"{gpus} GPUs" if gpus else f"{sum(node.cpus for node in found.nodes)} CPUs, {cluster.cpus_per_worker} each"
+    asked = cluster.workers
+    least = 1 if asked == "auto" else asked[0] if isinstance(asked, list) else asked
+    text = f"room for {room} ({has}); cluster.workers={asked}, training.batch={batch}"
+    if room >= least:
+        found.add("workers", OK, text)
+    elif named:
+        found.add("workers", NOTE, f"{text}: training waits {cluster.patience_s} s for nodes (cluster.patience_s)")
+    else:
+        found.add("workers", FAULT, f"{text}: lower cluster.workers, or name a cluster by cluster.address")
+
+
+def _bandwidth(found: Examination, interface: str) -> None:
+    from ganflow.cluster.doctor.allreduce import BusyError, measure
+
+    try:
+        result = measure({n.node_id: n.gpus for n in found.nodes if n.works and n.facts is not None}, interface)
+    except BusyError as busy:
+        found.add("all-reduce", NOTE, f"not measured: {busy}; is something running?")
+    except GanflowError as error:
+        found.add("all-reduce", FAULT, str(error))
+    else:
+        if result is None:
+            found.add("all-reduce", NOTE, "not measured: it takes two nodes or two GPUs, and there is one")
+            return
+        speeds = ", ".join(f"{_size(size)}: {speed / 1e6:,.0f} MB/s" for size, speed in result.speeds.items())
+        found.add("all-reduce", OK, f"{result.workers} workers, {result.backend} on {result.interface}; {speeds}")
+
+
+def _size(size: int) -> str:
+    return f"{size >> 20} MB" if size >= 2**20 else f"{size >> 10} KB"

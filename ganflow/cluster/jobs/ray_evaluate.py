@@ -1,0 +1,57 @@
+"""Evaluation on as many workers as training had."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganflow.cluster.workers.controller import Work, launch
+from ganflow.cluster.workers.staging import Supply
+from ganflow.config.schema import Config
+from ganflow.errors import GanflowError
+from ganflow.evaluation.evaluation_result import Measured
+from ganflow.terminal.console import tell
+
+
+@dataclass(frozen=True)
+class EvaluateWork:
+    """What a worker measures: a generator's file, and what on."""
+
+    generator: bytes
+    supply: Supply
+
+
+def evaluate(config: Config, name: str, generator: Path, supply: Supply) -> Measured:
+    """Measure a generator's file on ``evaluation.samples`` samples.
+
+    Raises:
+        GanflowError: see :func:`ganflow.cluster.workers.controller.launch`.
+    """
+    found: list[Measured] = []
+
+    launch(config, name, _worker, EvaluateWork(generator.read_bytes(), supply), found.append)
+    if not found:
+        raise GanflowError("evaluation ended without figures")
+    return found[-1]
+
+
+def _worker(work: Work) -> None:
+    from ray.train.torch import get_device
+
+    from ganflow.distributed import collectives
+    from ganflow.evaluation import evaluation_result
+    from ganflow.evaluation.build import build_evaluator
+    from ganflow.methods import generator
+
+    mine: EvaluateWork = work.payload
+    config, extractors = work.config.evaluation, mine.supply.extractors_here(tell)
+    evaluator = build_evaluator(config, mine.supply.data_here(tell), extractors, get_device(), work.post)
+    with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+        file.write(mine.generator)
+        file.flush()
+        made = generator.load(Path(file.name), get_device())
+    samples = evaluator.drawn(made, config.samples)
+    result = evaluation_result.evaluate(evaluator, samples, config.resamples)
+    if collectives.rank() == 0:
+        mine.supply.keep_extractors(extractors, tell)
+    if result is not None:
+        work.post(result)

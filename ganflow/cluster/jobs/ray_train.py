@@ -1,0 +1,59 @@
+"""Training on a gang of workers."""
+
+from dataclasses import dataclass
+
+from ganflow.cluster.workers.controller import Work, launch
+from ganflow.cluster.workers.staging import Supply
+from ganflow.config.schema import Config
+from ganflow.terminal.progress import unheard
+from ganflow.training.events import Listener, Warned, each
+
+
+@dataclass(frozen=True)
+class TrainWork:
+    """What a worker trains on, and the name of the run."""
+
+    supply: Supply
+    run: str
+
+
+def train(config: Config, name: str, supply: Supply, listener: Listener) -> None:
+    """Train to the end of the run, from its last checkpoint if there is one; its state is in the storage then.
+
+    Raises:
+        GanflowError: see :func:`ganflow.cluster.workers.controller.launch`.
+    """
+    launch(config, name, _worker, TrainWork(supply, name), listener)
+
+
+def _worker(work: Work) -> None:
+    from ray.train.torch import get_device
+
+    from ganflow.distributed import collectives
+    from ganflow.evaluation.build import build_evaluator
+    from ganflow.training.build import build_trainer, open_train
+    from ganflow.training.history import History
+    from ganflow.training.trainer import Trainer
+
+    mine: TrainWork = work.payload
+    supply, config = mine.supply, work.config
+    trainers: list[Trainer] = []
+
+    def tell(line: str) -> None:
+        work.post(Warned(trainers[0].state.nimg if trainers else 0, line))
+
+    place = supply.run(mine.run, tell)
+    data, extractors = supply.data_here(tell), supply.extractors_here(tell)
+    trainer = build_trainer(config, open_train(data), get_device(), place)
+    trainers.append(trainer)
+    evaluator = build_evaluator(config.evaluation, data, extractors, get_device(), work.post)
+    evaluator.listener = unheard  # the bar of the training goes on while it measures
+    if collectives.rank() == 0:
+        supply.keep_extractors(extractors, tell)
+    samples, names = config.evaluation.snapshot_samples, config.evaluation.snapshot_metrics
+    evaluator.check_enough(samples, names, "evaluation.snapshot_samples")
+    trainer.measure = lambda generator: evaluator.measure(generator, samples, names, tell)
+    trainer.listener = each(History(place, trainer.writer.put), work.post)
+    trainer.asked = work.wish()
+    trainer.resume()
+    trainer.fit()

@@ -1,0 +1,174 @@
+"""The search for hyper-parameters: short trainings under Ray Tune, the weak ones stopped early by ASHA."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from ganflow.cluster.jobs import trial_values
+from ganflow.cluster.jobs.trial_bar import callback
+from ganflow.cluster.session.session import RAY_FILES, session
+from ganflow.cluster.workers.scaling import Places
+from ganflow.cluster.workers.staging import Supply
+from ganflow.config import search_space
+from ganflow.config.composition import override, own_recipes
+from ganflow.config.schema import Config
+from ganflow.config.search_space import Dimension
+from ganflow.config.validation import figures_of
+from ganflow.errors import GanflowError
+from ganflow.evaluation.build import build_evaluator
+from ganflow.terminal.console import tell
+from ganflow.terminal.progress import Bars
+
+BROKE_DOWN = "broke_down"
+REDUCTION = 3  # ASHA keeps a third at every rung (Li et al., 2020)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training of the search."""
+
+    overrides: list[str]
+    value: float | None  # of tune.metric at the last report; None: the trial failed or broke down
+    kimg: float
+    seconds: float
+    curve: list[dict[str, float]]  # kimg, value
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """All trials in the order they were drawn; the first is the configuration as it stands."""
+
+    metric: str
+    mode: str
+    trials: list[Trial]
+
+    @property
+    def best(self) -> Trial:
+        """The best of the trials that went furthest: figures of shorter trainings do not compare."""
+        done = [trial for trial in self.trials if trial.value is not None]
+        furthest = max(trial.kimg for trial in done)
+        sign = 1 if self.mode == "min" else -1
+        return min((t for t in done if t.kimg == furthest), key=lambda t: sign * (t.value or 0.0))
+
+
+def search(config: Config, name: str, supply: Supply) -> SearchResult:
+    """Search ``tune.space`` with ``tune.trials`` short trainings on the train split of what is supplied.
+
+    Raises:
+        GanflowError: nothing to search, a value that cannot work, or no trial that ended well.
+    """
+    searched = trial_values.searched(config)
+    fixed = [one.key for one in search_space.dimensions(config.tune.space) if one.key not in searched]
+    if fixed:
+        tell(f"{', '.join(fixed)} differ from the recipe, so they stay as you set them", "tune")
+    if not searched:
+        raise GanflowError("tune.space: nothing is left to search; set tune.trials=0 to train as params.yaml stands")
+    trial_values.check_values(config)
+    extractors = supply.extractors_here(tell)
+    with Bars() as bars:  # once, or every trial would train an extractor
+        build_evaluator(config.evaluation, supply.data_here(tell), extractors, torch.device("cpu"), bars)
+    supply.keep_extractors(extractors, tell)
+    with session(config.cluster):
+        results = _tuner(config, name, searched, supply).fit()
+    trials = [_trial(result, config) for result in results]
+    if all(trial.value is None for trial in trials):
+        raise GanflowError(f"tune: no trial ended well; the first says: {_reason(results[0])}")
+    return SearchResult(config.tune.metric, config.tune.mode, trials)
+
+
+def _tuner(config: Config, name: str, searched: Mapping[str, Dimension], supply: Supply) -> Any:
+    from ray import tune
+    from ray.tune.search.basic_variant import BasicVariantGenerator
+
+    need = {"cpu": float(config.cluster.cpus_per_worker), "gpu": float(Places(config.cluster).gpu())}
+    given = tune.with_parameters(_train, base=config, supply=supply, recipes=own_recipes.hand_over(config.recipe))
+    return tune.Tuner(
+        tune.with_resources(given, need),
+        param_space={key: trial_values.domain(dimension) for key, dimension in searched.items()},
+        tune_config=tune.TuneConfig(
+            num_samples=config.tune.trials, reuse_actors=True,  # a new process would import torch again
+            scheduler=_asha(config),
+            search_alg=BasicVariantGenerator(
+                points_to_evaluate=[trial_values.start(config, searched)], max_concurrent=config.tune.concurrent,
+                random_state=config.seed,
+            ),
+        ),
+        run_config=tune.RunConfig(
+            name=name, storage_path=str(RAY_FILES), verbose=0, callbacks=[callback(config, BROKE_DOWN)],
+            failure_config=tune.FailureConfig(max_failures=config.cluster.max_failures),
+        ),
+    )  # fmt: skip
+
+
+def _asha(config: Config) -> Any:
+    from ray.tune.schedulers import ASHAScheduler
+
+    longest, grace = (round(kimg * 1000) for kimg in (config.tune.kimg, config.tune.grace_kimg))
+    return ASHAScheduler(
+        time_attr="nimg", metric=config.tune.metric, mode=config.tune.mode, max_t=longest, grace_period=grace,
+        reduction_factor=REDUCTION,
+    )  # fmt: skip
+
+
+def _train(values: dict[str, Any], base: Config, supply: Supply, recipes: dict[str, Any]) -> None:
+    """One trial: a world of one that reports at every snapshot.
+
+    One that breaks down (:mod:`ganflow.training.divergence`) says why and ends with the worst figure there is: it is an
+    outcome, so Ray does not try it again as it does one that lost its machine.
+    """
+    from ray import tune
+
+    from ganflow.training.build import build_trainer, open_train
+    from ganflow.training.events import Event, Snapshot
+
+    own_recipes.take(recipes)
+    config = override(trial_config(base), trial_values.overrides(values, base))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    data = supply.data_here(tell)
+    evaluator = build_evaluator(config.evaluation, data, supply.extractors_here(tell), device)
+    trainer = build_trainer(config, open_train(data), device)
+
+    def report(event: Event) -> None:
+        if isinstance(event, Snapshot):
+            # Lengths are whole batches; the last report is one of the full length all the same.
+            nimg = event.nimg if event.nimg < trainer.total else round(config.tune.kimg * 1000)
+            tune.report({config.tune.metric: event.metrics[config.tune.metric], "nimg": nimg})
+
+    samples = config.evaluation.snapshot_samples
+    name = figures_of(config.evaluation.snapshot_metrics)[config.tune.metric]
+    evaluator.check_enough(samples, [name], "evaluation.snapshot_samples")
+    trainer.measure = lambda g: evaluator.measure_one(config.tune.metric, g, samples, name)
+    trainer.listener = report
+    try:
+        trainer.fit()
+    except GanflowError as why:
+        worst = math.inf if config.tune.mode == "min" else -math.inf
+        tune.report({config.tune.metric: worst, "nimg": round(config.tune.kimg * 1000), BROKE_DOWN: str(why)})
+
+
+def trial_config(base: Config) -> Config:
+    """A trial's length and rhythm: a snapshot every ``tune.grace_kimg``, which is when ASHA decides."""
+    short = replace(base.training, kimg=base.tune.kimg, snapshot_kimg=base.tune.grace_kimg)
+    return replace(base, training=short)
+
+
+def _trial(result: Any, config: Config) -> Trial:
+    metrics = result.metrics or {}
+    frame = result.metrics_dataframe
+    metric = config.tune.metric
+    points = [] if frame is None or frame.empty else zip(frame["nimg"], frame[metric], strict=True)
+    curve = [{"kimg": nimg / 1000, "value": value} for nimg, value in points if math.isfinite(value)]
+    value = None if result.error or BROKE_DOWN in metrics else metrics.get(metric)
+    return Trial(
+        overrides=trial_values.overrides(result.config or {}, config), value=value, kimg=metrics.get("nimg", 0) / 1000,
+        seconds=metrics.get("time_total_s", 0.0), curve=curve,
+    )  # fmt: skip
+
+
+def _reason(result: Any) -> str:
+    if result.error:
+        return str(result.error).strip().splitlines()[-1]
+    return str((result.metrics or {}).get(BROKE_DOWN, "it reported nothing"))

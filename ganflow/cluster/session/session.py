@@ -1,0 +1,154 @@
+"""A connection to Ray: the cluster that is named, else one of this process's own."""
+
+import logging
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from ganflow.cluster.session.cluster_address import Address, address_of, alive_nodes
+from ganflow.cluster.session.driver_node import guest
+from ganflow.cluster.session.raylets import local_nodes
+from ganflow.cluster.session.runtime_env import runtime_env
+from ganflow.config.schema import ClusterConfig
+from ganflow.errors import GanflowError
+from ganflow.terminal.interrupts import stopped
+from ganflow.terminal.progress import doing
+
+# Ray wants a place for its own files; ours are elsewhere, and nothing here is needed later. A user's own: others could
+# not write there.
+RAY_FILES = Path(tempfile.gettempdir(), f"ganflow-ray-{os.getuid()}")
+
+# Ray reads these when it is imported. What the user has set stands.
+_ENVIRONMENT = {
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_worker_niceness": "0",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_STATE_TRACKING": "0",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+}
+
+
+@contextmanager
+def session(cluster: ClusterConfig, *, here: bool = False) -> Iterator[None]:
+    """Connect to Ray for the block, and shut down only what was started here.
+
+    The cluster's workers import the code of this checkout, and find the storage where this process does
+    (:mod:`ganflow.cluster.session.runtime_env`).
+
+    Args:
+        cluster: which one is named, if any.
+        here: on this machine alone, whatever is named: for work on files that only this machine has.
+
+    Raises:
+        GanflowError: the address is none, nobody answers there, versions differ, or authentication is refused.
+    """
+    for key, value in _ENVIRONMENT.items():
+        os.environ.setdefault(key, value)
+    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(cluster.start_timeout_s))
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    address = None if here else address_of(cluster.address)
+    with _connected(address) if address else _own():
+        yield
+
+
+@contextmanager
+def _own() -> Iterator[None]:
+    """A cluster of this process's own, which no other machine sees: who reaches Ray's ports can run code there."""
+    import ray
+
+    with _apart(), doing("Ray starts"):
+        try:
+            _init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1")
+        except Exception as error:  # what Ray raises has no common base
+            ray.shutdown()
+            raise _not_started(error) from None
+    try:
+        yield
+    finally:
+        _disconnect()
+
+
+def _disconnect() -> None:
+    """Shut down, unless the process was stopped: a thread that still asks Ray would then end it with status 1.
+
+    What was started here ends with this process all the same (:func:`ganflow.terminal.interrupts.leave`).
+    """
+    import ray
+
+    if not stopped():
+        ray.shutdown()
+
+
+def _not_started(error: Exception) -> GanflowError:
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    logs = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir(), "ray/session_latest/logs")
+    way_out = f"{logs} says more; a busy machine may need another try, and a full or read-only disk another RAY_TMPDIR"
+    return GanflowError(f"Ray does not start on this machine: {reason.partition('. ')[0].rstrip('.')}; {way_out}")
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """Let Ray start its node on 127.0.0.1 and in a process group of its own.
+
+    It would listen on all addresses; this one is what it takes on Windows and macOS, and its processes get it handed
+    on. A signal to this process's group (a terminal's, `timeout`'s, a queue's) would end Ray before the workers saved.
+    """
+    from ray._private import ray_constants, services
+
+    with (
+        patch.object(ray_constants, "ENABLE_RAY_CLUSTER", False),
+        patch.object(services, "ConsolePopen", partial(subprocess.Popen, process_group=0)),
+    ):
+        yield
+
+
+@contextmanager
+def _connected(address: Address) -> Iterator[None]:
+    """A driver's connection, by a node of the cluster that runs here, else by one that joins for this session."""
+    import ray
+    from ray.exceptions import RayError
+
+    here = {node.node_id: node for node in local_nodes()}
+    known = alive_nodes(address)
+    node = next((here[name] for name in sorted(here, key=lambda n: not _is_head(known, n)) if name in known), None)
+    with nullcontext(node.temp_dir) if node else guest(address) as temp_dir:
+        try:
+            _init(
+                address=address.value, _temp_dir=temp_dir, _node_ip_address=node.ip if node else None,
+                runtime_env=runtime_env(),
+            )  # fmt: skip
+        except (ConnectionError, TimeoutError, ValueError, RuntimeError, RayError) as error:
+            ray.shutdown()
+            raise address.refused(f"no connection to the cluster ({str(error).splitlines()[0]})") from None
+        try:
+            yield
+        finally:
+            _disconnect()
+
+
+def _is_head(nodes: dict[str, Any], node_id: str) -> bool:
+    return node_id in nodes and bool(nodes[node_id].is_head_node)
+
+
+def _init(**options: Any) -> None:
+    import ray
+    from ray._private import utils
+
+    # Ray's own handler of SIGTERM would end the process without a word, also while Ray starts.
+    with patch.object(utils, "set_sigterm_handler", lambda handler: None):
+        ray.init(namespace="ganflow", log_to_driver=False, logging_level=logging.ERROR, **options)

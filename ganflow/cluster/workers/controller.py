@@ -1,0 +1,221 @@
+"""A gang of workers in one process group, by Ray Train: started together, started again when one is lost or leaves.
+
+Each attempt is a gang of a fixed size. Ray's own retries, elasticity and checkpoints are not used: an attempt ends, and
+the next one starts on the nodes that there are by then, from the run's own checkpoint. So a lost node, a drained node,
+a cluster that grew and a new start by the user take the same way, and a gang that is asked to leave loses nothing.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ganflow.cluster.session.session import RAY_FILES, session
+from ganflow.cluster.workers.channel import board
+from ganflow.cluster.workers.scaling import Places, Seated
+from ganflow.cluster.workers.stop_signals import signalled
+from ganflow.config.schema import Config
+from ganflow.errors import GanflowError, StoppedError
+from ganflow.terminal.console import tell
+from ganflow.terminal.progress import Advanced, Bars, Waiting
+from ganflow.training.events import Paused, Saved, Started
+
+LOOK_S = 0.5  # of a worker, at whether somebody wants a pause
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A worker met an error that the user must mend; trying again would not help."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every worker gets. ``post`` sends an item to the driver's listener."""
+
+    config: Config
+    payload: Any
+    board: Any
+
+    def post(self, item: Any) -> None:
+        self.board.post.remote(item)
+
+    def wish(self) -> Callable[[], str | None]:
+        """A function that says why this gang should pause, as soon as the driver wants that. It never waits."""
+        import ray
+
+        wish: list[str | None] = [None]
+
+        def look() -> None:
+            while wish[0] is None:
+                wish[0] = ray.get(self.board.wish.remote())
+                time.sleep(LOOK_S)
+
+        threading.Thread(target=look, name="ganflow-wish", daemon=True).start()
+        return lambda: wish[0]
+
+
+class Outcome:
+    """What an attempt came to, as its workers tell."""
+
+    def __init__(self, listener: Callable[[Any], None], places: Places, bars: Bars) -> None:
+        self._listener, self._places, self._bars = listener, places, bars
+        self.begin()
+
+    def begin(self) -> None:
+        self.refused: str | None = None
+        self.paused: Paused | None = None
+        self.saved = self.training = False
+
+    @contextmanager
+    def awaited(self, workers: int) -> Iterator[None]:
+        """Show that the workers of an attempt start, until one tells what it does."""
+        self._wait = Waiting(f"{workers} worker{'s' if workers > 1 else ''} start{'' if workers > 1 else 's'}")
+        try:
+            yield
+        finally:
+            self._wait.close()
+
+    def __call__(self, item: Any) -> None:
+        if not isinstance(item, Seated):
+            self._wait.close()
+        if isinstance(item, Refused):
+            self.refused = self.refused or item.reason
+        elif isinstance(item, Seated):
+            self._places.seat(item)
+        elif isinstance(item, Advanced):
+            self._bars(item)
+        else:
+            self.saved |= isinstance(item, Saved | Paused)
+            self.training |= isinstance(item, Started)
+            if isinstance(item, Paused):
+                self.paused = item
+            self._listener(item)
+
+
+def launch(
+    config: Config, name: str, worker: Callable[[Work], None], payload: Any, listener: Callable[[Any], None]
+) -> None:
+    """Run ``worker`` in every rank to its end, with what it posts handed to ``listener``.
+
+    A worker that honours :meth:`Work.wish` saves its state, posts :class:`Paused` and returns; it is started again on
+    the nodes that stay, or on more of them.
+
+    Raises:
+        StoppedError: a signal asked this process to stop; the state is saved.
+        GanflowError: what a worker refused, a gang that was lost more often than ``cluster.max_failures`` without a
+            checkpoint in between, or a cluster that lacks the nodes for longer than ``cluster.patience_s``.
+    """
+    with session(config.cluster), Bars() as bars:
+        places = Places(config.cluster, config.training.batch, config.training.microbatch)
+        outcome = Outcome(listener, places, bars)
+        with board(outcome) as desk, signalled(desk.ask, lambda: outcome.training) as signal:
+            losses = 0
+            while True:
+                outcome.begin()
+                workers, gpu = places.take()
+                desk.ask(signal())
+                with places.watched(workers, desk.ask), outcome.awaited(workers):
+                    lost = _attempt(config, name, worker, Work(config, payload, desk.actor), workers, gpu)
+                desk.drain()
+                if outcome.refused:
+                    raise GanflowError(outcome.refused)
+                if lost is None and outcome.paused is None:
+                    return
+                if outcome.paused and (why := signal()):
+                    raise StoppedError(
+                        f"stopped after {outcome.paused.nimg:,} images by {why}; the same command goes on from there",
+                        why,
+                    )
+                if lost is None:
+                    continue
+                if signal():
+                    raise _lost(lost) from lost
+                losses = 1 if outcome.saved else losses + 1
+                _judge(lost, losses, config.cluster.max_failures)
+                places.distrust()
+
+
+def _judge(lost: Exception, losses: int, most: int) -> None:
+    """Go on, and say so, unless that was tried often enough."""
+    from ganflow.cluster.workers.connectivity import UnreachableError
+    from ganflow.cluster.workers.process_group import reason_of
+
+    told = reason_of(lost)
+    if told is not None and not isinstance(told, UnreachableError):
+        raise told
+    if losses > most:
+        raise told or _lost(lost) from lost
+    tell(f"{told or _reason(lost)}; starting again from the last checkpoint")
+
+
+def _attempt(
+    config: Config, name: str, worker: Callable[[Work], None], work: Work, workers: int, gpu: bool
+) -> Exception | None:
+    """One gang from its start to its end; what it was lost by. In a thread: a signal must find the main one free."""
+    from ray.train import TrainingFailedError
+
+    ended: list[Exception | None] = []
+
+    def fit() -> None:
+        try:
+            _trainer(config, name, worker, work, workers, gpu).fit()
+            ended.append(None)
+        except Exception as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=fit, name="ganflow-fit", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.2)
+    error = ended[0]
+    if error is not None and not isinstance(error, TrainingFailedError):
+        raise error
+    return error
+
+
+def _trainer(config: Config, name: str, worker: Callable[[Work], None], work: Work, workers: int, gpu: bool) -> Any:
+    from ray.train import RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+    from ray.train.v2.api.config import FailureConfig
+
+    from ganflow.cluster.workers.process_group import torch_config
+
+    resources = {"CPU": config.cluster.cpus_per_worker} | ({"GPU": 1} if gpu else {})
+    return TorchTrainer(
+        _guarded,
+        train_loop_config={"worker": worker, "work": work},
+        torch_config=torch_config(config.cluster, gpu),
+        scaling_config=ScalingConfig(num_workers=workers, use_gpu=gpu, resources_per_worker=resources),
+        run_config=RunConfig(
+            name=f"{name}-{time.strftime('%Y%m%d-%H%M%S')}-{time.monotonic_ns() % 10**6}",
+            storage_path=str(RAY_FILES),
+            failure_config=FailureConfig(max_failures=0, controller_failure_limit=0),
+        ),
+    )
+
+
+def _guarded(loop_config: dict[str, Any]) -> None:
+    work: Work = loop_config["work"]
+    import ray
+
+    work.post(Seated(ray.get_runtime_context().get_node_id()))
+    try:
+        loop_config["worker"](work)
+    except GanflowError as error:
+        work.post(Refused(str(error)))
+        raise  # the other ranks may be waiting for this one
+    finally:
+        ray.get(work.board.wish.remote())  # after all that was posted: a process that ends would take it along
+
+
+def _lost(error: Exception) -> GanflowError:
+    return GanflowError(f"{_reason(error)}; the same command goes on where they were")
+
+
+def _reason(error: Exception) -> str:
+    said = next((line for line in reversed(str(error).strip().splitlines()) if line.strip()), type(error).__name__)
+    return f"the workers were lost: {said.strip().partition('. ')[0]}"  # Ray goes on with a page of advice

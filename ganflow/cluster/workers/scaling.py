@@ -1,0 +1,214 @@
+"""Where workers fit: the nodes that there are, that answer and that stay."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ganflow.cluster.session.cluster_address import address_of
+from ganflow.config.schema import ClusterConfig
+from ganflow.distributed.batch_split import check_workers, worker_counts
+from ganflow.errors import ConfigError, require
+from ganflow.terminal.console import tell
+
+LOOK_S = 2.0
+ANSWER_S = 10.0  # for a node to run a task of nothing
+SAY_S = 60.0
+NO_GPU = "Ray sees no GPU here; cluster.gpu=auto takes GPUs where there are any, false takes CPUs"
+
+
+@dataclass(frozen=True)
+class Seated:
+    """A worker of the present gang runs on this node."""
+
+    node: str
+
+
+class Reserve:
+    """Places for workers that are not there yet, one placement group each.
+
+    They tell an autoscaler what is wanted and hold what comes, and unlike its own requests they end with this driver,
+    however it ends: nothing is paid for that nobody uses.
+    """
+
+    def __init__(self, need: Callable[[], dict[str, float]]) -> None:
+        self._need, self._groups = need, list[Any]()
+
+    def want(self, count: int) -> None:
+        """Have so many places asked for."""
+        from ray.util import placement_group
+
+        while len(self._groups) < count:
+            self._groups.append(placement_group([self._need()]))
+
+    def held(self) -> int:
+        """How many are there by now."""
+        return sum(group.wait(0) for group in self._groups)
+
+    def release(self) -> None:
+        """Leave them to others."""
+        from ray.util import remove_placement_group
+
+        groups, self._groups = self._groups, []
+        for group in groups:
+            with contextlib.suppress(Exception):  # the cluster may be gone
+                remove_placement_group(group)
+
+
+class Places:
+    """Finds room for gangs, one after the other.
+
+    Args:
+        cluster: its ``workers`` and what each needs.
+        batch: the global batch, which the workers share; 0: they share none.
+        microbatch: of which each gets a whole number; None: of single images.
+    """
+
+    def __init__(self, cluster: ClusterConfig, batch: int = 0, microbatch: int | None = None) -> None:
+        self.cluster, self.named = cluster, address_of(cluster.address) is not None
+        check_workers(batch, cluster.workers, microbatch)
+        self._counts: list[int] | None = None if cluster.workers == "auto" else worker_counts(cluster.workers)
+        self._shares = batch // (microbatch or 1)
+        self._trusted = True
+        self._seats: list[str] = []  # the node of each worker that runs
+        self._reserve = Reserve(self._need)
+
+    def seat(self, seated: Seated) -> None:
+        """Know of a worker."""
+        self._seats.append(seated.node)
+
+    def distrust(self) -> None:
+        """Let nodes prove that they live before the next gang: Ray believes in a dead one for half a minute."""
+        self._trusted = False
+
+    def take(self) -> tuple[int, bool]:
+        """How many workers the next gang gets, and whether each has a GPU. Waits for nodes of a cluster that is named.
+
+        Raises:
+            ConfigError: the machine is too small, or the cluster for longer than ``cluster.patience_s``.
+        """
+        self._seats = []
+        start = said = time.monotonic()
+        while True:
+            nodes = self._nodes()
+            gpu = self.gpu()
+            room = sum(self._room(node, gpu) for node in nodes)
+            counts = self._counts or self._auto(room, gpu)
+            fitting = next((count for count in counts if count <= room), None)
+            if fitting is not None:
+                self._counts, self._trusted = counts, True
+                self._reserve.release()
+                return fitting, gpu
+            late = time.monotonic() - start
+            if not self.named or late > self.cluster.patience_s:
+                self._refuse(counts, nodes, room, gpu)
+            if late < LOOK_S or time.monotonic() - said > SAY_S:
+                said = time.monotonic()
+                tell(f"waiting for nodes: {counts[-1]} workers need room, there is for {room}")
+            self._reserve.want(counts[0])
+            time.sleep(LOOK_S)
+
+    @contextmanager
+    def watched(self, workers: int, ask: Callable[[str], object]) -> Iterator[None]:
+        """In the block ``ask`` is called when a node of the gang is about to go, or when there is room for more."""
+        over = threading.Event()
+        larger = [count for count in self._counts or () if count > workers] if self.named else []
+
+        def watch() -> object:
+            while not over.wait(LOOK_S):
+                with contextlib.suppress(Exception):  # the GCS may be restarting
+                    if leaving := self._leaving() & set(self._seats):
+                        return ask(f"node {min(leaving)[:12]} is going away")
+                    if not larger or len(self._seats) < workers:
+                        continue  # a reserve must not take the places of a gang that is just starting
+                    self._reserve.want(larger[0] - workers)
+                    room = workers + self._reserve.held()
+                    if grown := [count for count in larger if count <= room]:
+                        return ask(f"there is room for {grown[0]} workers")
+            return None
+
+        thread = threading.Thread(target=watch, name="ganflow-places", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            self._reserve.release()
+
+    def _auto(self, room: int, gpu: bool) -> list[int]:
+        workers = max(1, room if gpu else min(2, room))
+        while self._shares % workers:
+            workers -= 1
+        return [workers]
+
+    def _refuse(self, counts: list[int], nodes: list[Any], room: int, gpu: bool) -> None:
+        gpus, cpus = sum(map(_gpus, nodes)), int(sum(n["Resources"].get("CPU", 0) for n in nodes))
+        require(not gpu or gpus > 0, "cluster.gpu", self.cluster.gpu, NO_GPU)
+        has = f"{gpus} GPUs" if gpu else f"{cpus} CPUs for {self.cluster.cpus_per_worker} each"
+        require(counts[-1] <= room, "cluster.workers", self.cluster.workers, f"the cluster has {has}; at most {room}")
+        raise ConfigError("cluster.workers", self.cluster.workers, f"the cluster has {has}")
+
+    def gpu(self) -> bool:
+        """Whether a worker gets a GPU.
+
+        Raises:
+            ConfigError: it must, and this machine, to which no node will come, has none.
+        """
+        wanted, there = self.cluster.gpu, any(map(_gpus, self._alive()))
+        require(wanted is not True or there or self.named, "cluster.gpu", wanted, NO_GPU)
+        return there if wanted == "auto" else bool(wanted)
+
+    def _need(self) -> dict[str, float]:
+        return {"CPU": float(self.cluster.cpus_per_worker)} | ({"GPU": 1.0} if self.gpu() else {})
+
+    def _room(self, node: Any, gpu: bool) -> int:
+        cpus = int(node["Resources"].get("CPU", 0)) // self.cluster.cpus_per_worker
+        return min(cpus, _gpus(node)) if gpu else cpus
+
+    def _nodes(self) -> list[Any]:
+        nodes = self._alive()
+        return nodes if self._trusted else _answering(nodes)
+
+    def _alive(self) -> list[Any]:
+        import ray
+
+        leaving = self._leaving()
+        return [n for n in ray.nodes() if n["Alive"] and n["NodeID"] not in leaving]  # type: ignore[no-untyped-call]
+
+    def _leaving(self) -> set[str]:
+        import ray._private.state
+
+        return set(ray._private.state.state.get_draining_nodes())
+
+
+def _gpus(node: Any) -> int:
+    return int(node["Resources"].get("GPU", 0))
+
+
+def _answering(nodes: list[Any]) -> list[Any]:
+    """Those that run a task of nothing within seconds."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    task = ray.remote(num_cpus=0, max_retries=0)(_nothing)
+    asked = {
+        task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(): node
+        for node in nodes
+    }
+    done, late = ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER_S)
+    for one in late:
+        ray.cancel(one, force=True)
+    answering = []
+    for one in done:
+        with contextlib.suppress(Exception):
+            ray.get(one)
+            answering.append(asked[one])
+    return answering
+
+
+def _nothing() -> None:
+    pass

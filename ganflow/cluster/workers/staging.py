@@ -1,0 +1,161 @@
+"""What workers need and where they find it: the data set, the run's files, trained extractors.
+
+Without a cluster that is named, all of it lies on this machine and is read there. On a cluster it lies in
+``cluster.storage``, which every node reaches, and a node keeps what it has fetched under ``cluster.cache``.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from ganflow.cluster.session.cluster_address import address_of
+from ganflow.config import project_folder
+from ganflow.config.schema import ClusterConfig
+from ganflow.data.prepared.dataset import MANIFEST, files_of, read_manifest
+from ganflow.errors import GanflowError, require
+from ganflow.storage.base import Storage
+from ganflow.storage.local_folder import Folder
+from ganflow.storage.locate import open_storage
+from ganflow.storage.retries import Patient
+from ganflow.terminal.console import tell
+from ganflow.terminal.progress import progress
+
+AT_A_TIME = 8  # transfers
+RUNS, DATA, EXTRACTORS = "runs", "data", "extractors"
+
+Say = Callable[[str], None]
+
+
+def storage_of(cluster: ClusterConfig) -> Storage:
+    """``cluster.storage``, of which all nodes see the same.
+
+    Raises:
+        GanflowError: a cluster is named, and the storage would be a folder of this checkout.
+    """
+    named = address_of(cluster.address) is not None
+    shared = "://" in cluster.storage or Path(cluster.storage).expanduser().is_absolute()
+    way_out = "s3://bucket/prefix, or the path of a folder that all nodes share, as the cluster's nodes must reach it"
+    require(shared or not named, "cluster.storage", cluster.storage, way_out)
+    return open_storage(cluster.storage if "://" in cluster.storage else project_folder.place(cluster.storage))
+
+
+@dataclass(frozen=True)
+class Supply:
+    """Travels to the workers.
+
+    ``shared`` says that they are on machines of their own; ``data`` is a folder, or the data set's digest then.
+    """
+
+    storage: Storage
+    shared: bool
+    data: str
+    cache: Path
+    patience_s: float
+
+    def run(self, name: str, say: Say) -> Storage:
+        """The place of one run, waited for when it is away."""
+        return self._there(f"{RUNS}/{name}", say)
+
+    def _there(self, name: str, say: Say) -> Storage:
+        return Patient(self.storage.below(name), self.patience_s, say)
+
+    def data_here(self, say: Say) -> Path:
+        """The data set's folder on this machine; a node fetches it once and checks every file.
+
+        Raises:
+            GanflowError: it cannot be fetched, or is not what the driver has.
+        """
+        if not self.shared:
+            return Path(self.data)
+        here = self.cache.expanduser() / DATA / self.data
+        there = self._there(f"{DATA}/{self.data}", say)
+        with _one_at_a_time(here):
+            if not (here / MANIFEST).is_file():
+                _fetch(there, here)
+        return here
+
+    def extractors_here(self, say: Say) -> Path:
+        """The folder of trained extractors on this machine, with those that the storage has."""
+        if not self.shared and isinstance(self.storage, Folder):
+            return self.storage.root / EXTRACTORS
+        here, there = self.cache.expanduser() / EXTRACTORS, self._there(EXTRACTORS, say)
+        with _one_at_a_time(here):
+            for name in there.names():
+                if not (here / name).is_file():
+                    there.download(name, here / name)
+        return here
+
+    def keep_extractors(self, here: Path, say: Say) -> None:
+        """Hand on what is new in :meth:`extractors_here`."""
+        if self.shared or not isinstance(self.storage, Folder):
+            there = self._there(EXTRACTORS, say)
+            known = set(there.names())
+            for path in sorted(p for p in here.rglob("*") if p.is_file() and not p.name.startswith(".")):
+                if path.relative_to(here).as_posix() not in known:
+                    there.upload(path, path.relative_to(here).as_posix())
+
+
+def supply(cluster: ClusterConfig, data: Path) -> Supply:
+    """Bring a data set to where the workers find it, unless it is there.
+
+    Raises:
+        GanflowError: no data set, or storage that does not take it.
+    """
+    storage, shared = storage_of(cluster), address_of(cluster.address) is not None
+    where = str(data.absolute())
+    if shared:
+        where = _publish(data, Patient(storage, cluster.patience_s, tell))
+    return Supply(storage, shared, where, project_folder.place(cluster.cache), cluster.patience_s)
+
+
+def _publish(data: Path, storage: Storage) -> str:
+    manifest = read_manifest(data)
+    digest: str = manifest["digest"]
+    there = storage.below(f"{DATA}/{digest}")
+    known = set(there.names())
+    missing = [name for name in files_of(manifest) if name not in known]
+    if MANIFEST in known and not missing:
+        return digest
+    sizes = [(data / name).stat().st_size for name in missing]
+    with progress(sum(sizes), f"upload to {there}", "B") as advance, ThreadPoolExecutor(AT_A_TIME) as pool:
+        uploads = pool.map(lambda name: there.upload(data / name, name), missing)
+        for size, _ in zip(sizes, uploads, strict=True):
+            advance(size)
+    there.upload(data / MANIFEST, MANIFEST)
+    return digest
+
+
+def _fetch(there: Storage, here: Path) -> None:
+    """The manifest comes last: it says that all is here and right."""
+    unfinished = here.with_name(f".{here.name}.partial")
+    there.download(MANIFEST, unfinished / MANIFEST)
+    files = files_of(read_manifest(unfinished))
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        list(pool.map(lambda item: _fetch_file(there, unfinished, *item), files.items()))
+    shutil.rmtree(here, ignore_errors=True)
+    unfinished.rename(here)
+
+
+def _fetch_file(there: Storage, folder: Path, name: str, sha256: str) -> None:
+    path = folder / name
+    if path.is_file() and _sha256(path) == sha256:
+        return  # an earlier attempt, cut off
+    there.download(name, path)
+    if _sha256(path) != sha256:
+        path.unlink()
+        raise GanflowError(f"{there}/{name} does not match its checksum; remove {there} and run the same command again")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _one_at_a_time(folder: Path) -> FileLock:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder.with_name(f".{folder.name}.lock"))

@@ -1,0 +1,197 @@
+"""A component is one file: ``@component("loss", "hinge")`` turns a class into a typed choice of its group.
+
+Parameters of ``__init__`` *with* a default are configuration; parameters *without* are facts that the data
+supplies when the component is built. The choice is stored by group and name, never by import path, so a
+registered model outlives a moved file and no configuration can name arbitrary code.
+"""
+
+import dataclasses
+import functools
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from ganflow.config.similar_names import nearest
+from ganflow.errors import ConfigError, UnknownKeyError, require
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Where a kind of component lives and where its choice stands in the configuration."""
+
+    package: str  # whose modules are searched
+    slots: tuple[str, ...]  # Hydra groups that it fills, as in "gan/loss"
+    several: bool = False  # the slot holds any number of them, keyed by name
+
+
+GROUPS: dict[str, Group] = {
+    "source": Group("ganflow.data.sources", ("data",)),
+    "generator": Group("ganflow.methods.networks", ("gan/generator",)),
+    "discriminator": Group("ganflow.methods.networks", ("gan/discriminator",)),
+    "encoder": Group("ganflow.methods.networks", ("vae/encoder",)),
+    "loss": Group("ganflow.methods.losses", ("gan/loss",)),
+    "augmentation": Group("ganflow.methods.augment", ("gan/augmentation",)),
+    "regularizer": Group("ganflow.methods.regularizers", ("gan/regularizers",), several=True),
+    "optimizer": Group("ganflow.methods.optimizers", ("optimizers/generator", "optimizers/discriminator")),
+    "extractor": Group("ganflow.evaluation.extractors", ("evaluation/extractor",)),
+    "metric": Group("ganflow.evaluation.metrics", ("evaluation/metrics",), several=True),
+}
+
+TYPES = {  # what OmegaConf says of a wrong type → what we say
+    "could not be converted to Integer": "must be an integer",
+    "could not be converted to Float": "must be a number",
+    "is not a valid bool": "must be true or false",
+    "is not a ListConfig, list or tuple": "must be a list, as in [a,b]",
+    "to a string|not a string|converted to String": "must be text",
+}
+
+_registry: dict[tuple[str, str], type] = {}
+
+
+def component(group: str, name: str) -> Callable[[type[T]], type[T]]:
+    """Register a class as choice ``name`` of ``group`` (a key of :data:`GROUPS`)."""
+
+    def register(cls: type[T]) -> type[T]:
+        other = _registry.get((group, name))
+        if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise TypeError(f"{group} {name!r} is already {other.__module__}.{other.__qualname__}")
+        _registry[group, name] = cls
+        return cls
+
+    if group not in GROUPS:
+        raise TypeError(f"no component group {group!r}; there are {', '.join(GROUPS)}")
+    return register
+
+
+@functools.cache
+def _discover(package: str) -> None:
+    module = importlib.import_module(package)
+    for info in pkgutil.iter_modules(getattr(module, "__path__", ())):
+        importlib.import_module(f"{package}.{info.name}")
+
+
+def choices(group: str) -> dict[str, type]:
+    """Name → class of every component of ``group``, sorted by name."""
+    _discover(GROUPS[group].package)
+    return {name: cls for (g, name), cls in sorted(_registry.items()) if g == group}
+
+
+def facts_of(cls: type) -> list[str]:
+    """Names of the parameters that are facts (those without a default)."""
+    parameters = inspect.signature(cls).parameters.values()
+    anything = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)  # what nn.Module's own __init__ takes
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in anything]
+
+
+@functools.cache
+def schema(group: str, name: str) -> type:
+    """The dataclass of a component's options; its first field ``name`` says which component it is."""
+    cls = choices(group)[name]
+    parameters = inspect.signature(cls, eval_str=True).parameters.values()
+    made = {f.name: f.default_factory() for f in _fields(cls) if f.default_factory is not dataclasses.MISSING}
+    defaults = {p.name: made.get(p.name, p.default) for p in parameters if p.default is not p.empty}
+    options = [(p.name, p.annotation, _field(defaults[p.name])) for p in parameters if p.name in defaults]
+    return dataclasses.make_dataclass(f"{cls.__name__}Options", [("name", str, _field(name)), *options])
+
+
+def _fields(cls: type) -> tuple["dataclasses.Field[Any]", ...]:
+    return dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
+
+
+def _field(default: Any) -> Any:
+    if isinstance(default, list | dict):
+        return dataclasses.field(default_factory=lambda: type(default)(default))
+    return dataclasses.field(default=default)
+
+
+def options(group: str, node: Mapping[str, Any], key: str) -> Any:
+    """Hold a configuration node against its component's schema.
+
+    Args:
+        group: component group.
+        node: ``{"name": …, option: value, …}``; options that are left out take their default.
+        key: where the node stands in ``params.yaml``, for the error.
+
+    Raises:
+        ConfigError: unknown component, unknown option, or a value of the wrong type.
+    """
+    known = choices(group)
+    name = node.get("name")
+    is_known = isinstance(name, str) and name in known
+    require(is_known, f"{key}.name", name, f"one of {', '.join(known)}{nearest(str(name), known)}")
+    return merge(schema(group, str(name)), node, key)
+
+
+def merge(structure: Any, node: Mapping[str, Any], key: str = "") -> Any:
+    """Merge a plain mapping onto a dataclass; a misfit is a :class:`ConfigError` with its full key."""
+    config = OmegaConf.structured(structure)
+    _check_mappings(config, node, key)
+    try:
+        merged = OmegaConf.merge(config, OmegaConf.create(dict(node)))
+    except OmegaConfBaseException as error:
+        raise _explain(error, config, node, key) from None
+    _check_elements(merged, key)
+    return merged
+
+
+def _check_elements(config: Any, key: str) -> None:
+    """OmegaConf takes a list or a mapping as an element of a list of numbers or text, so that is refused here."""
+    for name in config if OmegaConf.is_dict(config) else ():
+        child: Any = None if OmegaConf.is_missing(config, name) else config[name]
+        path = ".".join(filter(None, [key, str(name)]))
+        if OmegaConf.is_list(child) and child._metadata.element_type is not Any:
+            for i, element in enumerate(child):
+                plain = not OmegaConf.is_config(element) and element is not None
+                require(plain, f"{path}[{i}]", element, "must be a single value")
+        _check_elements(child, path)
+
+
+def _check_mappings(config: Any, node: Mapping[str, Any], key: str) -> None:
+    """OmegaConf does not say where a mapping was expected, so that is found out before."""
+    for name, child in node.items():
+        if name in config and OmegaConf.is_dict(config[name]):
+            path = ".".join(filter(None, [key, str(name)]))
+            require(isinstance(child, Mapping), path, child, "must be a mapping")
+            _check_mappings(config[name], child, path)
+
+
+def _explain(error: OmegaConfBaseException, config: Any, node: Mapping[str, Any], key: str) -> ConfigError:
+    path = error.full_key or str(error.key)
+    full = ".".join(filter(None, [key, path]))
+    value = OmegaConf.select(OmegaConf.create(dict(node)), path)
+    if isinstance(error, ConfigKeyError):
+        parent = error.parent_node if error.parent_node is not None else config
+        where = ".".join(filter(None, [key, parent._get_full_key(None)])) or "here"
+        return UnknownKeyError(full, value, f"no such key; {where} has {', '.join(map(str, parent))}")
+    if OmegaConf.is_list(OmegaConf.select(config, path)) and not OmegaConf.is_list(value):
+        return ConfigError(full, value, "must be a list")
+    return ConfigError(full, value, must_be(error))
+
+
+def must_be(error: OmegaConfBaseException) -> str:
+    """What OmegaConf says of a value of the wrong type, as the end of a sentence."""
+    said = str(error).partition("\n    full_key:")[0]
+    return next((told for pattern, told in TYPES.items() if re.search(pattern, said)), said)
+
+
+def build(group: str, node: Mapping[str, Any], key: str, **facts: Any) -> Any:
+    """Make the component that ``node`` names, with its options and those ``facts`` that it asks for.
+
+    Raises:
+        ConfigError: as :func:`options`, and whatever the component itself refuses, with the full key.
+    """
+    merged = options(group, node, key)
+    values = {k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in merged.items()}
+    cls = choices(group)[str(values.pop("name"))]
+    try:
+        return cls(**values, **{fact: facts[fact] for fact in facts_of(cls)})
+    except ConfigError as error:
+        raise error.under(key) from None

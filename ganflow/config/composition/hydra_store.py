@@ -1,0 +1,152 @@
+"""What Hydra chooses from: the schema, every component and every recipe of ``recipes/``, one YAML file each.
+
+A recipe has defaults (its choices), options of those choices, and any other values. Its options go with the choices,
+so that ``experiment=wgan_gp gan/generator=mlp`` leaves the ResNet's width behind: Hydra's store holds the options of
+component c under recipe r as ``options/<slot>/<c>/r``, and c's own entry takes those of the recipe that is chosen.
+What the default recipe says is every recipe's: it stands in c's own entry. Where c's options move to in the course of
+a run, below ``training.schedule.to``, goes with c, too: ``moves/<slot>/<c>/r``.
+"""
+
+import copy
+import dataclasses
+import functools
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+
+from ganflow.config import components, keys, search_space
+from ganflow.config.composition.data_name import data_name
+from ganflow.config.schema import Config
+
+FOLDER = Path(__file__).parent
+BASE = "default"  # the recipe that the others are differences from
+
+Options = dict[tuple[str, str], dict[str, Any]]  # by slot and component
+
+
+def register() -> None:
+    """Put everything into Hydra's store; a slot for several components takes them keyed by name."""
+    OmegaConf.register_new_resolver("data_name", _data_name, replace=True)
+    store = ConfigStore.instance()
+    store.store(name="schema", node=_schema())
+    every: Options = {}
+    for recipe in recipes():
+        options = add_recipe(recipe, _read(FOLDER / "recipes" / f"{recipe}.yaml"))
+        if recipe == BASE:
+            every = options
+    for slot, name, package, schema in _components():
+        of_the_recipe = {
+            f"optional /options/{slot}/{name}@_here_": "${experiment}",
+            f"optional /moves/{slot}/{name}@_global_": "${experiment}",
+        }
+        entry = OmegaConf.structured(_with_defaults(schema, ["_self_", *({k: v} for k, v in of_the_recipe.items())]))
+        entry.merge_with(every.get((slot, name), {}))
+        store.store(group=slot, name=name, node=entry, package=package)
+
+
+def _data_name(*, _root_: Any) -> str:
+    source, path = (OmegaConf.select(_root_, f"data.{key}", default="") for key in ("name", "path"))
+    return data_name(str(source or ""), str(path or ""))
+
+
+def _schema() -> DictConfig:
+    """The schema; mappings that take new keys take them without ``+``."""
+    schema: DictConfig = OmegaConf.structured(Config)
+    for key in keys.OPEN:
+        OmegaConf.set_struct(OmegaConf.select(schema, key), False)
+    return schema
+
+
+def add_recipe(recipe: str, body: dict[str, Any]) -> Options:
+    """Put a recipe into Hydra's store, its options for components apart; these are returned."""
+    store = ConfigStore.instance()
+    places = {(slot, name): package for slot, name, package, _ in _components()}
+    body = copy.deepcopy(body)
+    its = _choices(_read(FOLDER / "config.yaml")) | _choices(body)
+    moves = _mapping_at(body, "training", "schedule", "to")
+    for (slot, name), node in _take_options(moves, its).items():
+        whole = OmegaConf.create()
+        OmegaConf.update(whole, f"training.schedule.to.{places[slot, name]}", node)
+        store.store(group=f"moves/{slot}/{name}", name=recipe, node=whole)
+    options = _take_options(body, its)
+    if space := _mapping_at(body, "tune", "space"):
+        body["tune"]["space"] = search_space.unfolded(space)
+    store.store(group="experiment", name=recipe, node=body | {"recipe": recipe}, package="_global_")
+    if recipe != BASE:  # what the default recipe says is every recipe's
+        for (slot, name), node in options.items():
+            store.store(group=f"options/{slot}/{name}", name=recipe, node=node)
+    return options
+
+
+def _with_defaults(schema: type, defaults: list[Any]) -> type:
+    """A structured config that brings a defaults list, in the form that Hydra reads."""
+    field = ("defaults", list[Any], dataclasses.field(default_factory=lambda: defaults))
+    return dataclasses.make_dataclass(schema.__name__, [field], bases=(schema,))
+
+
+def recipes() -> list[str]:
+    """What ``experiment=`` may be."""
+    return sorted(file.stem for file in (FOLDER / "recipes").glob("*.yaml"))
+
+
+@functools.cache
+def chosen_by_recipes() -> dict[str, dict[str, Any]]:
+    """Recipe → what it chooses, by slot."""
+    base = _choices(_read(FOLDER / "config.yaml"))
+    return {recipe: base | _choices(_read(FOLDER / "recipes" / f"{recipe}.yaml")) for recipe in recipes()}
+
+
+def about(recipe: str) -> str:
+    """A recipe's comment, which names its paper."""
+    return comment((FOLDER / "recipes" / f"{recipe}.yaml").read_text(encoding="utf-8"))
+
+
+def comment(text: str) -> str:
+    """The comment at a file's beginning, as one line."""
+    lines = text.splitlines()
+    return " ".join(line.removeprefix("# ") for line in takewhile(lambda line: line.startswith("#"), lines))
+
+
+def _components() -> list[tuple[str, str, str, type]]:
+    """Slot, name, where its options stand, their schema."""
+    return [
+        (slot, name, slot.replace("/", ".") + (f".{name}" if spec.several else ""), components.schema(group, name))
+        for group, spec in components.GROUPS.items()
+        for name in components.choices(group)
+        for slot in spec.slots
+    ]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
+
+
+def _choices(node: dict[str, Any]) -> dict[str, Any]:
+    """Slot → choice of a defaults list."""
+    pairs = [pair for item in node.get("defaults", ()) if isinstance(item, dict) for pair in item.items()]
+    return {str(key).removeprefix("override ").lstrip("/"): choice for key, choice in pairs}
+
+
+def _take_options(recipe: dict[str, Any], chosen: dict[str, Any]) -> Options:
+    """Take the options of components out of a recipe, or out of a part that mirrors it."""
+    taken: Options = {}
+    for spec in components.GROUPS.values():
+        for slot in spec.slots:
+            *parents, last = slot.split("/")
+            node = _mapping_at(recipe, *parents)
+            options = node.pop(last, {}) if isinstance(node.get(last, {}), dict) else {}
+            named = options if spec.several else {chosen[slot]: options}
+            taken |= {(slot, name): its for name, its in named.items() if its}
+    return taken
+
+
+def _mapping_at(node: dict[str, Any], *path: str) -> dict[str, Any]:
+    """A mapping in a recipe; an empty one where there is none, or where something else stands, which Hydra refuses."""
+    for name in path:
+        inner = node.get(name)
+        node = inner if isinstance(inner, dict) else {}
+    return node

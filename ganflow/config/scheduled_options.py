@@ -1,0 +1,41 @@
+"""What ``training.schedule.to`` moves in the course of a run, read from a configuration."""
+
+from dataclasses import asdict
+from typing import Any
+
+from ganflow.config.schema import Config
+
+# What may change while a run goes on, by method: options below these keys, and these themselves.
+MOVING = {
+    "gan": ("gan.loss", "gan.augmentation", "gan.regularizers", "optimizers", "training.ema_kimg"),
+    "vae": ("vae.sigma", "vae.beta", "optimizers.generator", "training.ema_kimg"),
+}
+
+
+def moving(config: Config) -> dict[str, Any]:
+    """What ``training.schedule.to`` moves, by dotted keys of ``params.yaml``, without what is switched off by null."""
+    found: dict[str, Any] = {}
+
+    def walk(prefix: str, node: Any) -> None:
+        if isinstance(node, dict):
+            for name, child in node.items():
+                walk(f"{prefix}.{name}".lstrip("."), child)
+        elif node is not None:
+            found[prefix] = node
+
+    walk("", config.training.schedule.to)
+    return found
+
+
+def value_at(config: Config, key: str) -> Any:
+    """What stands at a dotted key; None where there is no such key."""
+    place, _, option = key.rpartition(".")
+    node = below(asdict(config), place)
+    return node.get(option) if isinstance(node, dict) else None
+
+
+def below(node: Any, key: str) -> Any:
+    """What stands at a dotted key of plain mappings; None where there is no such key."""
+    for name in key.split("."):
+        node = node.get(name) if isinstance(node, dict) else None
+    return node

@@ -1,0 +1,184 @@
+"""The schema of ``params.yaml``: every key, its type and its default.
+
+:mod:`ganflow.config.params_file` checks the values.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+@dataclass
+class GANConfig:
+    """The method: who plays, for which loss, under which penalties."""
+
+    latent_dim: int = 64
+    conditioning: str = "projection"  # none | projection (Miyato & Koyama, 2018) | auxiliary (Odena et al., 2017)
+    generator: Any = MISSING
+    discriminator: Any = MISSING
+    loss: Any = MISSING
+    augmentation: Any = MISSING
+    regularizers: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class VAEConfig:
+    """The variational autoencoder's own: its decoder is ``gan.generator``."""
+
+    encoder: Any = MISSING
+    sigma: float = 0.3  # deviation of a pixel around the decoder's image, in [-1, 1]
+    beta: float = 1.0  # weight of the divergence
+
+
+@dataclass
+class OptimizersConfig:
+    """One optimizer per player."""
+
+    generator: Any = MISSING
+    discriminator: Any = MISSING
+
+
+@dataclass
+class ScheduleConfig:
+    """What changes over a run: the learning rates, as a factor of both players', and any other figure."""
+
+    warmup_kimg: float = 0.0  # linear from 0; 0 turns it off
+    decay: str = "constant"  # constant | linear | cosine, from the end of the warm-up on
+    floor: float = 0.0  # share of the rate that is left at the end of a decay
+    kimg: float | None = None  # where the decay ends; null: training.kimg
+    to: dict[str, Any] = field(default_factory=dict)  # values there, as gan.regularizers.r1.gamma=0.005 below this
+
+    @property
+    def varies(self) -> bool:
+        """Whether any step's rate differs from the optimizer's own."""
+        return self.warmup_kimg > 0 or self.decay != "constant"
+
+
+@dataclass
+class GuardConfig:
+    """When training breaks down, and what is done then."""
+
+    patience: int = 5  # updates of a player that are not finite, or reports of a collapse, in a row
+    slow_down: float = 0.5  # factor of the learning rates at each return to the last healthy checkpoint
+    rollbacks: int = 3  # returns in a run; 0 stops at once
+    on_collapse: str = "warn"  # stop | rollback | warn
+    min_diversity: float = 0.1  # mean distance of two samples over that of two real images
+
+
+@dataclass
+class TrainingConfig:
+    """The length and the rhythm of a run. Lengths are in thousands of real images (kimg)."""
+
+    batch: int = 128  # real images per discriminator turn, over all workers
+    microbatch: int | None = None  # images that a worker takes at once, to spare memory; null: all of its share
+    kimg: float = 240.0
+    d_steps: int = 1  # discriminator turns per generator turn
+    mirror: bool = False  # flip half of the real images left to right
+    ema_kimg: float = 10.0  # half-life of the generator's moving average
+    ema_rampup: float = 0.05  # the half-life is at most this share of the images seen; 0 turns the ramp-up off
+    ema_start_kimg: float = 0.0  # until then the average is a copy of the generator
+    precision: str = "auto"  # auto | fp32 | bf16
+    report_kimg: float = 2.0
+    snapshot_kimg: float = 30.0  # sample grid and metrics on a few samples
+    checkpoint_kimg: float = 10.0
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    guard: GuardConfig = field(default_factory=GuardConfig)
+
+
+@dataclass
+class EvaluationConfig:
+    """What is measured, on how many samples, against which split."""
+
+    samples: int = 10000
+    snapshot_samples: int = 1000  # at every snapshot while training
+    snapshot_metrics: list[str] = field(default_factory=lambda: ["fid", "coverage"])
+    reference: str = "train"
+    batch: int = 250
+    resamples: int = 200  # of the bootstrap, for 95 % intervals; 0: none
+    extractor: Any = MISSING
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class TuneConfig:
+    """The search. Every key of ``space`` that still has its recipe's value is searched."""
+
+    trials: int = 4
+    kimg: float = 36.0
+    concurrent: int = 2
+    grace_kimg: float = 12.0  # ASHA stops no trial before this
+    metric: str = "fid"
+    mode: str = "min"
+    space: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class ClusterConfig:
+    """Where Ray runs. These values never change what is computed, so no stage is run again for them."""
+
+    address: str | None = None  # of a running cluster; none: a local one. RAY_ADDRESS wins.
+    workers: Any = "auto"  # auto: one per GPU, else two on a machine with two cores; [min, max]: what there is
+    cpus_per_worker: int = 1
+    gpu: Any = "auto"  # whether a worker gets one; auto: if there are any. true waits for those that nodes will bring
+    storage: str = ".ganflow"  # of runs, and on a cluster of data sets: a path that all nodes share, or s3://
+    cache: str = "~/.cache/ganflow"  # of each node, for what comes from a cluster's storage
+    interface: str = "auto"  # of the network between workers; auto: the one that Ray is reached by
+    max_failures: int = 3  # lost gangs in a row, without a checkpoint in between, that a run outlives
+    start_timeout_s: int = 120
+    patience_s: int = 3600  # for nodes or storage that are gone to come back
+
+
+@dataclass
+class TrackingConfig:
+    """Where MLflow keeps runs. MLFLOW_TRACKING_URI wins."""
+
+    uri: str = "sqlite:///mlflow.db"
+    experiment: str = MISSING
+    patience_s: int = 600  # for MLflow to take what is left at the end, without a sign of it
+
+
+@dataclass
+class RegisterConfig:
+    """The registered model and the alias that a new version gets."""
+
+    name: str = MISSING
+    alias: str = "challenger"
+    exports: list[str] = field(default_factory=lambda: ["pt2", "onnx"])  # for those without ganflow; []: none
+    license: str = ""  # of the weights, for the model card: an SPDX id such as CC-BY-4.0, or a line of text
+
+
+@dataclass
+class PromotionConfig:
+    """The gate that a challenger passes to become champion. A figure set to null is not asked for."""
+
+    alias: str = "champion"
+    metric: str = "fid"  # better by more than noise; one that has an interval
+    limits: dict[str, float | None] = field(  # figure → how much worse than the champion's it may be
+        default_factory=lambda: {"coverage": 0.02, "memorised": 0.02}
+    )
+    latency: float | None = 1.25  # the most time per batch of images, in units of the champion's
+    other_data: bool = False  # compare versions that were trained on different data sets, too
+    first: dict[str, float | None] = field(  # figure → the worst it may be where there is no champion yet
+        default_factory=lambda: {"coverage": 0.9, "precision": 0.5, "memorised": 0.1}
+    )
+
+
+@dataclass
+class Config:
+    """All of ``params.yaml``."""
+
+    recipe: str = "default"
+    seed: int = 0
+    data: Any = MISSING
+    method: str = "gan"  # gan | vae
+    gan: GANConfig = field(default_factory=GANConfig)
+    vae: VAEConfig = field(default_factory=VAEConfig)
+    optimizers: OptimizersConfig = field(default_factory=OptimizersConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    tune: TuneConfig = field(default_factory=TuneConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    register: RegisterConfig = field(default_factory=RegisterConfig)
+    promotion: PromotionConfig = field(default_factory=PromotionConfig)

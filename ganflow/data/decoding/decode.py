@@ -1,0 +1,184 @@
+"""From the bytes of an image file to uint8 pixels.
+
+Shapes: B images, C channels (1 grey, 3 RGB), H, W pixels.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import ExifTags, Image
+
+from ganflow.data.decoding.bit_depth import Deep, deep, scale_transparent_grey
+from ganflow.data.decoding.formats import MAX_PIXELS, UnreadableImageError, open_image
+from ganflow.data.decoding.ranges import Ranges, Scale, Seen
+from ganflow.data.prepared.dataset import Images
+from ganflow.errors import ConfigError, require
+
+FILTERS = {
+    "lanczos": Image.Resampling.LANCZOS,
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
+GREY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+FORMS = {"1": "1-bit", "P": "palette", "PA": "palette", "L": "8-bit grey", "LA": "8-bit grey", "La": "8-bit grey"}
+FORMS |= {"RGB": "8-bit RGB", "RGBA": "8-bit RGB", "RGBa": "8-bit RGB"}
+BACKGROUNDS = {"white": 255, "black": 0}
+REFUSE = "refuse"
+TRANSPARENT, FIRST, TURNED = "transparent", "first of several frames", "turned upright as EXIF says"
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an image file says about itself before it is decoded."""
+
+    width: int
+    height: int
+    grey: bool  # by its mode and palette; a colour file whose pixels happen to be grey counts as colour
+
+
+@dataclass
+class Frame:
+    """How images become squares of one size; sources take these as options.
+
+    Without ``crop`` a resized image that is not square is stretched.
+    """
+
+    resize: int = 0  # pixels per side; 0: as they are
+    crop: bool = False  # cut the centre square out first
+    filter: str = "lanczos"  # lanczos | box | bilinear | bicubic, all antialiased
+
+    def __post_init__(self) -> None:
+        require(self.resize >= 0, "resize", self.resize, "pixels per side, or 0 to leave images as they are")
+        require(self.filter in FILTERS, "filter", self.filter, f"one of {', '.join(FILTERS)}")
+
+    def side(self, width: int, height: int, name: str) -> int:
+        """Pixels per side of what :meth:`square` returns.
+
+        Raises:
+            ConfigError: the image called ``name`` is no square and nothing is set that makes it one.
+        """
+        if self.resize:
+            return self.resize
+        if width != height and not self.crop:
+            way_out = f"{name} is {width}x{height}, not square; data.crop=true cuts the centre out, data.resize scales"
+            raise ConfigError("data.crop", "false", way_out)
+        return min(width, height)
+
+    def square(self, image: Image.Image) -> Image.Image:
+        """Crop, then resize, as the options say."""
+        if self.crop:
+            side = min(image.size)
+            left, top = (image.width - side) // 2, (image.height - side) // 2
+            image = image.crop((left, top, left + side, top + side))
+        if self.resize and image.size != (self.resize, self.resize):
+            image = image.resize((self.resize, self.resize), FILTERS[self.filter])
+        return image
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """How pixels of any kind become opaque ones of 8 bits."""
+
+    background: str = "white"  # under transparent pixels, one of BACKGROUNDS or REFUSE
+    max_pixels: int = MAX_PIXELS
+    ranges: Ranges = field(default_factory=Ranges)
+
+
+AS_USUAL = Conversion()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image, and what it was before."""
+
+    pixels: Images  # uint8 (C, H, W)
+    form: str  # such as "8-bit RGB"
+    notes: list[str]  # of TRANSPARENT, FIRST and TURNED
+    seen: dict[Scale, Seen]  # its values, if they had more than 8 bits
+
+
+def header(raw: bytes, max_pixels: int = MAX_PIXELS) -> Header:
+    """Size and colour of an image file, without decoding its pixels.
+
+    Raises:
+        UnreadableImageError: it is not an image, its header is damaged, or it is too large.
+    """
+    with open_image(raw, max_pixels) as image:
+        return Header(image.width, image.height, _is_grey(image))
+
+
+def decode(raw: bytes, channels: int, frame: Frame, conversion: Conversion = AS_USUAL) -> Picture:
+    """Decode one image file: opaque, of 8 bits, upright by its EXIF orientation; of several frames the first.
+
+    Args:
+        raw: the file's bytes.
+        channels: 1 for grey (ITU-R 601-2 luma), 3 for RGB.
+        frame: crop and resize; H and W differ only if it leaves them as they are.
+        conversion: ranges, background and the largest size.
+
+    Raises:
+        UnreadableImageError: it is not an image, is damaged, truncated or too large, or transparent where that is
+            refused.
+    """
+    with open_image(raw, conversion.max_pixels) as image:
+        several = getattr(image, "is_animated", False)  # only formats with frames have it, as Pillow documents
+        values = deep(image, raw)
+        if values:
+            form, transparent, seen = values.form, values.transparent, values.seen()
+            flat = _scaled(values, conversion)
+        else:
+            image.load()
+            scale_transparent_grey(image, raw)
+            form, seen = FORMS.get(image.mode, f"8-bit {image.mode}"), dict[Scale, Seen]()
+            flat, transparent = flatten(image, conversion)
+        if transparent and conversion.background == REFUSE:
+            raise UnreadableImageError("transparent; data.background=white or black is what then lies under it")
+        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        flat = flat if turn is None else flat.transpose(turn)
+        mode = "L" if channels == 1 else "RGB"
+        flat = frame.square(flat if flat.mode == mode else flat.convert(mode))
+    notes = {TRANSPARENT: transparent, FIRST: several, TURNED: turn is not None}
+    return Picture(to_chw(flat), form, [note for note, holds in notes.items() if holds], seen)
+
+
+def to_chw(image: Image.Image) -> Images:
+    """A grey or RGB image as uint8 (C, H, W)."""
+    pixels = np.asarray(image, dtype=np.uint8)
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def flatten(image: Image.Image, conversion: Conversion) -> tuple[Image.Image, bool]:
+    """An image of 8 bits or fewer, composited over the background, and whether it was transparent anywhere."""
+    if not image.has_transparency_data:
+        return image, False
+    rgba = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+    under = Image.new("RGBA", image.size, (_background(conversion),) * 3 + (255,))
+    return Image.alpha_composite(under, rgba), rgba.getchannel("A").getextrema()[0] != 255
+
+
+def _scaled(values: Deep, conversion: Conversion) -> Image.Image:
+    pixels = values.eight_bits(conversion.ranges, _background(conversion) / 255.0)
+    if pixels.shape[2] == 4:
+        return Image.fromarray(pixels, "CMYK")
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+
+
+def _background(conversion: Conversion) -> int:
+    return BACKGROUNDS.get(conversion.background, BACKGROUNDS["white"])
+
+
+def _is_grey(image: Image.Image) -> bool:
+    if image.mode in ("P", "PA"):
+        palette = np.array(image.getpalette("RGB") or []).reshape(-1, 3)
+        return bool((palette == palette[:, :1]).all())
+    return image.mode in GREY_MODES

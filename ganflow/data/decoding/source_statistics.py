@@ -1,0 +1,44 @@
+"""What the images of a set were before they became 8 bits."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from ganflow.data.decoding.decode import Picture
+from ganflow.data.decoding.ranges import Ranges, Scale, Seen
+
+
+@dataclass
+class Tally:
+    """Counts over decoded images; a batch has one, and they add up."""
+
+    forms: Counter[str] = field(default_factory=Counter)  # such as "16-bit grey"
+    notes: Counter[str] = field(default_factory=Counter)  # what was done to some
+    seen: dict[Scale, Seen] = field(default_factory=dict)  # values of those with more than 8 bits
+
+    def add(self, picture: Picture) -> None:
+        """Count one image."""
+        self += Tally(Counter([picture.form]), Counter(picture.notes), picture.seen)
+
+    def __iadd__(self, other: "Tally") -> "Tally":
+        self.forms += other.forms
+        self.notes += other.notes
+        for scale, seen in other.seen.items():
+            self.seen[scale] = self.seen[scale] + seen if scale in self.seen else seen
+        return self
+
+    def report(self, ranges: Ranges) -> dict[str, Any]:
+        """The tally for a file: ``forms``, ``notes``, and per scale the values seen and the range taken."""
+        taken = [
+            {
+                "values": str(scale),
+                "images": seen.images,
+                "low": seen.low,
+                "high": seen.high,
+                "black": ranges.of(scale)[0],
+                "white": ranges.of(scale)[1],
+                "by": ranges.reason(scale),
+            }
+            for scale, seen in sorted(self.seen.items(), key=lambda item: str(item[0]))
+        ]
+        return {"forms": dict(self.forms.most_common()), "notes": dict(self.notes), "ranges": taken}

@@ -1,0 +1,136 @@
+"""A whole evaluation: figures with intervals and protocol, classes, and pictures for people."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ganflow.data.prepared.dataset import POINTS
+from ganflow.distributed import collectives
+from ganflow.errors import GanflowError
+from ganflow.evaluation import pictures
+from ganflow.evaluation.evaluator import Evaluator
+from ganflow.evaluation.inputs import Evidence
+from ganflow.evaluation.metrics import intra_fid
+from ganflow.evaluation.outcome import LEFT_OUT
+from ganflow.evaluation.samples import Samples
+from ganflow.generation.image_grid import picture
+
+PAIRS = 16  # in the picture
+SHOWN, SHOWN_POINTS = 100, 2500  # samples in a grid, in a plot
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """Share of samples and of the reference that are recognised as one class, and the FID within it."""
+
+    name: str
+    generated: float
+    reference: float
+    fid: float | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is known of samples after an evaluation."""
+
+    figures: dict[str, float]
+    protocol: dict[str, Any]
+    classes: list[ClassRow]
+    pictures: dict[str, bytes]  # PNG by name
+    left_out: dict[str, str]  # figure → why it could not be measured
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Figures, then the protocol, and what is left out if anything is."""
+        return self.figures | self.protocol | ({LEFT_OUT: self.left_out} if self.left_out else {})
+
+    @property
+    def notes(self) -> list[str]:
+        """What the figures do not say by themselves, a line each."""
+        notes = [f"{name} is left out: {why}" for name, why in self.left_out.items()]
+        repeats, n = self.protocol["reference_repeats"], self.protocol["reference_samples"]
+        counted = "; memorisation, precision, recall, density and ball_coverage count each image once"
+        return notes + ([f"{repeats:,} of {n:,} reference images repeat others{counted}"] if repeats else [])
+
+
+def evaluate(evaluator: Evaluator, samples: Samples, resamples: int) -> Measured | None:
+    """Measure everything that the configuration names; on rank 0, None on the others.
+
+    Raises:
+        ConfigError: fewer samples are drawn than a metric needs.
+        GanflowError: not one figure can be measured.
+    """
+    if samples.generator is not None:  # there are as many as is asked for, so it is known before the work
+        evaluator.check_enough(len(samples), list(evaluator.config.metrics), "evaluation.samples")
+    evidence = Evidence(evaluator, samples)
+    found = evaluator.outcome(evidence, resamples=resamples)
+    if not found.figures:
+        reasons = "; ".join(f"{name}: {why}" for name, why in found.left_out.items())
+        raise GanflowError(f"nothing can be measured: {reasons}")
+    # Rank 0 alone goes on below, so what all make together is made before, whatever the metrics asked for.
+    evidence.prepare(["fake", "real", *(["neighbours"] if _pairs_wanted(evaluator) else [])])
+    if collectives.rank() > 0:
+        return None
+    protocol = evaluator.protocol(len(samples)) | {
+        "reference_repeats": len(evidence.real) - len(evidence.real.distinct)
+    }
+    left_out = found.left_out | _single_classes(evidence)
+    return Measured(found.figures, protocol, class_shares(evidence), _pictures(evidence), left_out)
+
+
+def alone(evaluator: Evaluator, samples: Samples) -> Measured:
+    """As :func:`evaluate`, where this process is the only rank."""
+    found = evaluate(evaluator, samples, evaluator.config.resamples)
+    assert found is not None
+    return found
+
+
+def _pairs_wanted(evaluator: Evaluator) -> bool:
+    """Points make no pictures, and features of the train split may be costly where nothing else asks for them."""
+    known = evaluator.config.reference == "train" or "memorisation" in evaluator.config.metrics
+    return known and evaluator.splits.train.facts.kind != POINTS
+
+
+def _single_classes(evidence: Evidence) -> dict[str, str]:
+    """The classes that have no FID of their own for want of a second reference image; they are not in the mean."""
+    if "intra_fid" not in evidence.evaluator.config.metrics or evidence.fake.labels is None:
+        return {}
+    names = evidence.evaluator.reference.classes
+    return {
+        f"intra_fid of class {names[label]}": "the reference has one image of it and not 2; the mean is without it"
+        for label in intra_fid.single(evidence.real)
+    }
+
+
+def class_shares(evidence: Evidence) -> list[ClassRow]:
+    """How often samples and reference are recognised as each class; empty where the extractor knows none.
+
+    A class has no FID where samples or reference have fewer than two images of it.
+    """
+    fake, real = evidence.fake, evidence.real
+    if not fake.classes:
+        return []
+    shares = [(f.recognised.bincount(minlength=fake.classes) / len(f)).tolist() for f in (fake, real)]
+    within = intra_fid.by_class(fake, real) if "intra_fid" in evidence.evaluator.config.metrics else {}
+    names = evidence.evaluator.reference.classes
+    return [
+        ClassRow(name, generated, reference, within.get(label))
+        for label, (name, generated, reference) in enumerate(zip(names, *shares, strict=True))
+    ]
+
+
+def _pictures(evidence: Evidence) -> dict[str, bytes]:
+    train, samples = evidence.evaluator.splits.train, evidence.samples
+    points = train.facts.kind == POINTS
+    some = samples.images(0, min(SHOWN_POINTS if points else SHOWN, len(samples))).permute(0, 2, 3, 1).cpu().numpy()
+    centres = train.facts.mixture.centres if train.facts.mixture else ()
+    drawn = {"samples": picture(some[:, 0, 0] if points else some, centres)}
+    if _pairs_wanted(evidence.evaluator):
+        ratios, neighbours = evidence.neighbours
+        closest = ratios.argsort()[:PAIRS].tolist()
+        images = torch.cat([samples.images(i, 1) for i in closest]).permute(0, 2, 3, 1).cpu().numpy()
+        originals = torch.from_numpy(train.images(neighbours[closest].cpu().numpy())).permute(0, 2, 3, 1).numpy()
+        drawn["pairs"] = pictures.closest_pairs(images, originals)
+    ways = pictures.interpolation(evidence.generator) if evidence.generator is not None else None
+    return drawn if ways is None else drawn | {"interpolation": ways}

@@ -1,0 +1,88 @@
+"""Features of a split: the images pass the extractor once, then they are kept for every later evaluation."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganflow.atomic_files import write_whole
+from ganflow.data.prepared.dataset import Dataset
+from ganflow.distributed import collectives
+from ganflow.evaluation.extractors.base import Extractor
+from ganflow.evaluation.metrics.features import Features
+
+FORMAT = 1  # of the kept files
+
+
+def split_features(
+    data: Dataset, extractor: Extractor, batch: int, cache: Path, advance: Callable[[int], None]
+) -> Features:
+    """Features of a whole split in its order, on every rank; all ranks call it together.
+
+    They are kept under ``cache`` by the data's digest, split, extractor and versions. A damaged file is made anew.
+    """
+    kept = _read(_path(data, extractor, cache))
+    if not all(collectives.gather_objects(kept is not None)):  # another machine may not see rank 0's cache
+        kept = extract(data, extractor, batch, advance)
+        if collectives.rank() == 0:
+            _write(kept, _path(data, extractor, cache))
+    assert kept is not None
+    return kept
+
+
+def extract(data: Dataset, extractor: Extractor, batch: int, advance: Callable[[int], None]) -> Features:
+    """Each rank's share of the split through the extractor, gathered."""
+    part = collectives.share(len(data))
+    rows = np.arange(part.start, part.stop)
+    found = []
+    for chunk in np.array_split(rows, max(1, -(-len(rows) // batch))):
+        found.append(extractor(torch.from_numpy(data.images(chunk))))
+        advance(len(chunk))
+    return gathered(found, torch.from_numpy(np.asarray(data.labels)) if data.facts.num_classes > 1 else None)
+
+
+def gathered(batches: list[Features], labels: Tensor | None) -> Features:
+    """This rank's batches after those of the ranks before it; the labels are those of all."""
+
+    def whole(parts: list[Tensor]) -> Tensor:
+        return collectives.gather_rows(torch.cat(parts))
+
+    distances = [b.distances for b in batches if b.distances is not None]
+    embeddings = whole([b.embeddings for b in batches])
+    return Features(
+        embeddings,
+        whole([b.logits for b in batches]),
+        whole(distances) if distances else None,
+        None if labels is None else labels.to(embeddings.device),
+        batches[0].own_classes,
+    )
+
+
+def _path(data: Dataset, extractor: Extractor, cache: Path) -> Path:
+    what = f"{FORMAT}/{data.digest}/{data.split}/{extractor.name}/{torch.__version__}"
+    return cache / f"reference-{hashlib.sha256(what.encode()).hexdigest()[:12]}.safetensors"
+
+
+def _read(path: Path) -> Features | None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (OSError, SafetensorError):
+        return None
+    own_classes = bool(tensors.pop("own_classes"))
+    return Features(**tensors, own_classes=own_classes)
+
+
+def _write(features: Features, path: Path) -> None:
+    from safetensors.torch import save
+
+    values = {field.name: getattr(features, field.name) for field in fields(features)}
+    tensors = {name: value.cpu().contiguous() for name, value in values.items() if isinstance(value, Tensor)}
+    tensors["own_classes"] = torch.tensor(features.own_classes)
+    write_whole(path, save(tensors))

@@ -1,0 +1,124 @@
+"""Images from anywhere as a data set: a prepared one, a folder or archive of pictures, or an array in a file."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganflow import storage
+from ganflow.config import components
+from ganflow.data import summary
+from ganflow.data.prepare import prepare
+from ganflow.data.prepared.dataset import Dataset, Facts, Labels, is_prepared, read_manifest
+from ganflow.data.prepared.shards import SplitWriter, workplace, write_manifest
+from ganflow.errors import ConfigError, GanflowError
+from ganflow.evaluation.arrays import SUFFIXES, read_array
+from ganflow.evaluation.samples import Given
+
+Tell = Callable[[str], None]
+AS_THEY_ARE: Mapping[str, Any] = {}
+
+
+def unsaid(_: str) -> None:
+    """Tell nothing."""
+
+
+def is_pictures(where: str) -> bool:
+    """Whether images are a folder or an archive of files, which the options of ``image_folder`` are about."""
+    return not (where.endswith(SUFFIXES) or is_prepared(Path(where)))
+
+
+def open_images(where: str, scratch: Path, options: Mapping[str, Any] = AS_THEY_ARE, tell: Tell = unsaid) -> Path:
+    """The folder of a prepared data set of these images.
+
+    Args:
+        where: a prepared data set; a folder, zip or tar of pictures; a ``.npz`` or ``.npy``. Local or ``s3://``.
+        scratch: a folder of this call's own, for what is not prepared yet.
+        options: of ``image_folder``, for a folder, zip or tar; nothing is held out unless they say so.
+        tell: takes lines about what was understood.
+
+    Raises:
+        GanflowError: nothing there, pictures that cannot be read or are not of one size, arrays that are not images.
+    """
+    if is_prepared(Path(where)):
+        return Path(where)
+    prepared = scratch / "data"
+    if where.endswith(SUFFIXES):
+        _write_array(where, storage.localize(where, scratch), prepared, tell)
+        return prepared
+    chosen = {"test_share": 0.0, **options, "name": "image_folder", "path": where}
+    source = components.build("source", chosen, "images")
+    try:
+        report = prepare(source, prepared, locate=storage.localize)
+    except ConfigError as error:
+        raise GanflowError(f"{where}: {error.allowed}") from None
+    for line in (summary.lines(report)[0], *report["warnings"]):
+        tell(f"{where}: {line}")
+    return prepared
+
+
+def as_samples(images: Dataset, reference: Dataset, where: str, tell: Tell = unsaid) -> Given:
+    """Images to be held against a reference, with its classes where theirs are the same ones.
+
+    Classes are matched by name, or, where theirs are numbers, by the place in the reference's list.
+
+    Raises:
+        GanflowError: another size or number of channels.
+    """
+    own, wanted = images.facts, reference.facts
+    if (own.resolution, own.channels) != (wanted.resolution, wanted.channels):
+        line = f"{where} holds {_shape(own)}, the reference {_shape(wanted)}"
+        raise GanflowError(f"{line}; {_way_out(where, own, wanted)}")
+    others = [f"{split} ({n:,} images)" for split, n in _other_splits(images)]
+    if others:
+        tell(f"{where}: the samples are its split {images.split}, without {' and '.join(others)}")
+    return Given(images, _labels(images, reference, where, tell))
+
+
+def _way_out(where: str, own: Facts, wanted: Facts) -> str:
+    if not is_pictures(where):
+        return "make them equal first"
+    ways = [f"data.resize={wanted.resolution}"] if own.resolution != wanted.resolution else []
+    ways += [f"data.channels={wanted.channels}"] if own.channels != wanted.channels else []
+    return f"{' '.join(ways)} makes them equal"
+
+
+def _other_splits(images: Dataset) -> list[tuple[str, int]]:
+    splits = read_manifest(images.root)["splits"]
+    return [(name, split["count"]) for name, split in splits.items() if name != images.split]
+
+
+def _labels(images: Dataset, reference: Dataset, where: str, tell: Tell) -> Labels | None:
+    """int64 (N,) of the reference's classes; None where theirs are none, or others."""
+    theirs, ours = images.classes, list(reference.classes)
+    if not theirs or not ours:
+        return None
+    if set(theirs) <= set(ours):
+        places = [ours.index(name) for name in theirs]
+    elif all(name.isdecimal() and int(name) < len(ours) for name in theirs):
+        places = [int(name) for name in theirs]
+        first, last = min(places), max(places)
+        tell(f"{where}: class {first} is read as {ours[first]}, {last} as {ours[last]}: places among the reference's")
+    else:
+        others = ", ".join([name for name in theirs if name not in ours][:5])
+        tell(f"{where}: its classes are left out, because the reference has no {others}; it has {', '.join(ours[:5])}")
+        return None
+    labels: Labels = np.array(places, dtype=np.int64)[np.asarray(images.labels)]
+    return labels
+
+
+def _shape(facts: Facts) -> str:
+    kind = {1: "grey", 3: "RGB"}.get(facts.channels, f"{facts.channels}-channel")
+    return f"{kind} images of {facts.resolution}x{facts.resolution}"
+
+
+def _write_array(where: str, path: Path, prepared: Path, tell: Tell) -> None:
+    array = read_array(where, path)
+    for line in array.understood:
+        tell(line)
+    facts = Facts(array.images.shape[2], array.images.shape[1], len(array.classes))
+    with workplace(prepared) as place:
+        writer = SplitWriter(place.data, "train", facts, 2**28)
+        writer.add(array.images, np.zeros(len(array.images), np.int64) if array.labels is None else array.labels)
+        write_manifest(place.data, facts, list(array.classes), {"train": writer.close()}, {"name": "array"})

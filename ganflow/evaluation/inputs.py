@@ -1,0 +1,126 @@
+"""What a metric may ask for: the name of a parameter of its ``__call__`` is the name of a property here."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from ganflow.config import components
+from ganflow.distributed import collectives
+from ganflow.evaluation.extractors.classifier import ClassifierChoice, accuracy_of
+from ganflow.evaluation.metrics import memorisation
+from ganflow.evaluation.metrics.features import Features
+from ganflow.evaluation.samples import Samples
+from ganflow.methods.generator import Generator
+
+if TYPE_CHECKING:
+    from ganflow.evaluation.evaluator import Evaluator
+
+TOGETHER = ("fake", "real", "train", "test", "neighbours")  # all ranks make these together, so in one order
+
+
+class Evidence:
+    """Samples and what they are held against; each is made when it is first asked for."""
+
+    def __init__(self, evaluator: "Evaluator", samples: Samples) -> None:
+        self.evaluator, self.samples = evaluator, samples
+
+    @cached_property
+    def fake(self) -> Features:
+        """Features of the samples, labelled with the classes asked for."""
+        return self.evaluator.sample_features(self.samples)
+
+    @cached_property
+    def real(self) -> Features:
+        """Features of the reference split, labelled with the classes of the data."""
+        return self.evaluator.split_features(self.evaluator.config.reference)
+
+    @cached_property
+    def train(self) -> Features:
+        """Features of the split that generators are trained on."""
+        return self.evaluator.split_features("train")
+
+    @cached_property
+    def test(self) -> Features | None:
+        """Features of the split held out from training; None where the data have none."""
+        return self.evaluator.split_features("test") if self.evaluator.splits.test else None
+
+    @cached_property
+    def neighbours(self) -> tuple[Tensor, Tensor]:
+        """How near each sample is to the train split, and to which image; each rank looks for its share."""
+        part = collectives.share(len(self.fake))
+        mine = replace(self.fake, embeddings=self.fake.embeddings[part])
+        ratios, rows = memorisation.nearest(mine, self.train)
+        return collectives.gather_rows(ratios), collectives.gather_rows(rows)
+
+    @property
+    def generator(self) -> Generator | None:
+        """What the samples are drawn from; a metric that asks for it is left out where it is not known."""
+        return self.samples.generator
+
+    @property
+    def extract(self) -> Callable[[Tensor], Features]:
+        """Images (N, C, R, R), 0 to 255, to features."""
+        return self.evaluator.extractor
+
+    @property
+    def accuracy_of(self) -> Callable[..., float] | None:
+        """Test accuracy of a classifier of its own, trained on ``"generated"`` images, ``"real"`` ones or both.
+
+        None where images have no classes, or samples none that they were asked to be.
+        """
+        splits, labels = self.evaluator.splits, self.samples.labels
+        if labels is None or splits.test is None or splits.train.facts.num_classes < 2:
+            return None
+        return self._accuracy_of
+
+    def _accuracy_of(self, *kinds: str) -> float:
+        splits, node = self.evaluator.splits, self.evaluator.config.extractor
+        assert splits.test is not None
+        own = components.build("extractor", node, "evaluation.extractor") if node["name"] == "classifier" else None
+        pool = Pool([self._images(kind) for kind in kinds], splits.train)
+        return accuracy_of(pool, splits.test, own or ClassifierChoice(), self.evaluator.device)
+
+    def _images(self, kind: str) -> tuple[Any, Any]:
+        train = self.evaluator.splits.train
+        if kind == "real":
+            return train.images(np.arange(len(train))), np.asarray(train.labels)
+        assert self.samples.labels is not None
+        return self._generated, self.samples.labels.numpy()
+
+    @cached_property
+    def _generated(self) -> Any:
+        batch, n = self.evaluator.config.batch, len(self.samples)
+        return np.concatenate([self.samples.images(at, min(batch, n - at)).cpu().numpy() for at in range(0, n, batch)])
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """Make what these parameters ask for as far as all ranks have to make it together."""
+        asked = set(names)
+        for name in TOGETHER:
+            if name in asked:
+                getattr(self, name)
+
+
+class Pool:
+    """Labelled images of several origins as one training set."""
+
+    def __init__(self, parts: list[tuple[Any, Any]], like: Any) -> None:
+        self._images = np.concatenate([images for images, _ in parts])
+        self.labels = np.concatenate([labels for _, labels in parts])
+        self.facts, self.digest = like.facts, ""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def images(self, indices: Any) -> Any:
+        """uint8 (B, C, R, R)."""
+        return self._images[indices]
+
+
+def asks_for(metric: Any) -> list[str]:
+    """The names of what a metric is called with."""
+    return [name for name in inspect.signature(type(metric).__call__).parameters if name != "self"]

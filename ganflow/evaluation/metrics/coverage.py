@@ -1,0 +1,68 @@
+"""Class coverage: how many of the data's classes the generator still makes, and how evenly."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ganflow.config.components import component
+from ganflow.errors import require
+from ganflow.evaluation.metrics.base import CLASSES, HIGHER, LOWER, Figure
+from ganflow.evaluation.metrics.features import Features, check_finite
+
+
+@component("metric", "coverage")
+class ClassCoverage:
+    """Which of the reference's classes samples are recognised as, and how often, by the extractor's own recognition.
+
+    ``coverage``: share of the reference's classes whose share among samples is at least ``threshold`` of that in the
+    reference. ``class_reverse_kl``: of the samples' classes from the reference's. Nothing is said of data without
+    classes.
+    """
+
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "coverage": Figure(
+            "Coverage of classes", HIGHER, "Share of the data's classes that are made often enough.", CLASSES
+        ),
+        "class_reverse_kl": Figure(
+            "Reverse KL of classes", LOWER, "How far the mix of classes is from the data's, in nats.", CLASSES
+        ),
+    }
+
+    bounded: ClassVar[str] = "coverage"
+    smooth: ClassVar[bool] = False  # it counts classes
+
+    def __init__(self, threshold: float = 0.25) -> None:
+        require(0 < threshold <= 1, "threshold", threshold, "more than 0, at most 1")
+        self.threshold = threshold
+
+    def __call__(self, fake: Features, real: Features) -> dict[str, float]:
+        check_finite("coverage", fake, real)
+        if not real.classes:
+            return {}
+        found, expected = (torch.bincount(f.recognised, minlength=real.classes).double() for f in (fake, real))
+        covered = self._covered(found[None] / len(fake), expected / len(real))
+        return {"coverage": float(covered), "class_reverse_kl": class_reverse_kl(found, expected)}
+
+    def resampled(self, fake: Features, real: Features, counts: Tensor) -> Tensor:
+        """``coverage`` of every resample, in which sample i counts ``counts[b, i]`` times: (B, N) → (B,)."""
+        expected = torch.bincount(real.recognised, minlength=real.classes).double() / len(real)
+        found = counts.new_zeros(len(counts), real.classes).index_add_(1, fake.recognised.to(counts.device), counts)
+        return self._covered(found / counts.sum(1, keepdim=True), expected.to(counts.device))
+
+    def _covered(self, found: Tensor, expected: Tensor) -> Tensor:
+        """Share of the classes present in ``expected`` (K,) that each row of ``found`` (B, K) covers: (B,)."""
+        present = expected > 0
+        return ((found >= self.threshold * expected) & present).sum(1).double() / present.sum()
+
+
+def class_reverse_kl(found: Tensor, expected: Tensor) -> float:
+    """``KL(p_fake ‖ p_real) = Σ p_k log(p_k / q_k)`` of two counts of K classes (K,), in nats.
+
+    Half a count is added to each of the reference's classes (Krichevsky & Trofimov, 1981), so one that it lacks costs
+    much and not everything.
+    """
+    p = found / found.sum()
+    q = (expected + 0.5) / (expected.sum() + 0.5 * len(expected))
+    return float((torch.special.xlogy(p, p) - torch.special.xlogy(p, q)).sum())

@@ -1,0 +1,52 @@
+"""Pictures that say what no figure does: whether samples are copies, and whether the ways between them make sense."""
+
+import numpy as np
+import torch
+
+from ganflow.errors import require
+from ganflow.generation.image_grid import GAP, GAP_GREY, Images, grid, png, tiles
+from ganflow.methods.generator import Generator, to_uint8
+
+COLUMNS = 16  # pairs beside each other
+BAND_GAP = 8 * GAP  # pixels between one band of pairs and the next
+
+
+def closest_pairs(samples: Images, originals: Images) -> bytes:
+    """Each sample above the training image that it is closest to, as the bytes of a PNG.
+
+    Pairs stand in bands of two rows, ``COLUMNS`` at most beside each other.
+
+    Args:
+        samples: uint8 (n, H, W, C), C being 1 or 3.
+        originals: uint8 (n, H, W, C); row i belongs to sample i.
+
+    Raises:
+        ConfigError: no pairs, different shapes, or another type.
+    """
+    require(samples.shape == originals.shape, "originals", originals.shape, f"must be {samples.shape}, as the samples")
+    columns = min(max(1, len(samples)), COLUMNS)
+    bands: list[Images] = []
+    for first in range(0, max(1, len(samples)), COLUMNS):
+        above, below = (tiles(images[first : first + COLUMNS], columns) for images in (samples, originals))
+        if bands:
+            bands.append(np.full((BAND_GAP, *above.shape[1:]), GAP_GREY, np.uint8))
+        bands += [above, below[GAP:]]  # one gap between the two, not each one's own
+    return png(np.concatenate(bands))
+
+
+def interpolation(generator: Generator, rows: int = 8, steps: int = 9, seed: int = 0) -> bytes | None:
+    """Ways between latents, one per row, as the bytes of a PNG; none of points, on which there is nothing to see.
+
+    Row i goes from sample i to an end of its own in ``steps`` equal steps, has that sample's noise all
+    the way, and is of class i mod num_classes.
+    """
+    if generator.spec.points:
+        return None
+    shares = torch.linspace(0, 1, steps)
+    ways = [generator.path(seed, 0, rows, share.expand(rows)) for share in shares]
+    labels, noise = generator.labels(0, rows, None), generator.noise(seed, 0, rows)
+    drawn = []
+    for i, z in enumerate(torch.stack(ways, 1)):  # (steps, latent_dim): a row at a time, whatever its resolution
+        of_way = [None if each is None else each[i : i + 1].expand(steps, *each.shape[1:]) for each in (labels, noise)]
+        drawn.append(to_uint8(generator.draw(z, of_way[0], noise=of_way[1])).cpu())
+    return grid(torch.cat(drawn).permute(0, 2, 3, 1).numpy(), columns=steps)

@@ -1,0 +1,263 @@
+"""A trained generator as one file: weights as safetensors, and in its header what is needed to build it again.
+
+The header names the network by component group, name and options, never by import path; reading it runs no code.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ganflow.config import components
+from ganflow.distributed import rng
+from ganflow.errors import GanflowError, require
+
+FILE = "generator.safetensors"
+
+MOST, PIXELS = 256, 2**20  # of one batch, unless it is said how large
+LEAST = 8
+
+Samples = npt.NDArray[np.uint8 | np.float32]
+Label = int | Sequence[int] | None  # one class, several in turn, or all in turn
+
+
+@dataclass(frozen=True)
+class GeneratorSpec:
+    """What a generator is, without its weights."""
+
+    network: Mapping[str, Any]  # the choice as in params.yaml: name and options
+    latent_dim: int
+    resolution: int
+    channels: int
+    num_classes: int  # 0: unconditional
+    classes: list[str] = field(default_factory=list)
+    points: bool = False  # it makes points in the plane, which are no pixels
+    centres: list[list[float]] = field(default_factory=list)  # of the modes of points, where they are known
+
+    def build(self) -> nn.Module:
+        """The network with fresh weights: (z (N, latent_dim), labels (N,) or None) → images in [-1, 1]."""
+        facts = {k: v for k, v in asdict(self).items() if k not in ("network", "classes")}
+        network: nn.Module = components.build("generator", self.network, "gan.generator", **facts)
+        return network
+
+
+class Generator:
+    """Samples by index: latent and noise of image i are the same whatever n, the batch or the number of ranks.
+
+    So is the image, but for the rounding of float32: a batch of another size may add in another order.
+    """
+
+    def __init__(self, network: nn.Module, spec: GeneratorSpec) -> None:
+        self.network = network.eval().requires_grad_(False)
+        self.spec = spec
+
+    @property
+    def batch(self) -> int:
+        """How many images are made at once, unless somebody says: fewer of large ones."""
+        return min(MOST, max(LEAST, PIXELS // self.spec.resolution**2))
+
+    @property
+    def has_w(self) -> bool:
+        """Whether z is mapped to an intermediate latent w, whose mean over training is known."""
+        return bool(getattr(self.network, "has_w", False))
+
+    def latents(
+        self, seed: int, first: int, count: int, truncation: float | None = None, stream: str = "sample"
+    ) -> Tensor:
+        """z of samples ``first … first + count - 1``: (count, latent_dim).
+
+        ``truncation`` is BigGAN's (Brock et al., 2019, section 3.1): values beyond ±truncation are drawn again until
+        they are within. A generator with w is truncated there, not here.
+        """
+        if truncation is None or self.has_w:
+            return torch.from_numpy(rng.normal(seed, stream, first, count, self.spec.latent_dim))
+        self.check_truncation(truncation)
+        return torch.from_numpy(
+            rng.truncated_normal(seed, stream, first, count, self.spec.latent_dim, threshold=truncation)
+        )
+
+    @property
+    def noise_size(self) -> int:
+        """Pixels of noise that an image takes beside z; 0 of most networks."""
+        return int(getattr(self.network, "noise_size", 0))
+
+    def noise(self, seed: int, first: int, count: int) -> Tensor | None:
+        """Noise of samples ``first … first + count - 1``: (count, noise_size); None where the network takes none."""
+        if not self.noise_size:
+            return None
+        return torch.from_numpy(rng.normal(seed, "sample-noise", first, count, self.noise_size))
+
+    def check_truncation(self, truncation: float | None) -> None:
+        """Raise :class:`ConfigError` where this generator cannot be truncated so."""
+        if truncation is not None and self.has_w:
+            allowed = "0 to 1 for a generator with w: 0 is the mean w, 1 leaves w as it is"
+            require(0 <= truncation <= 1, "truncation", truncation, allowed)
+        elif truncation is not None:
+            allowed = "more than 0: values of z beyond it are drawn again, as 0.5 for fidelity, 2 for variety"
+            require(truncation > 0, "truncation", truncation, allowed)
+
+    def labels(self, first: int, count: int, label: Label) -> Tensor | None:
+        """Sample i is of class ``label[i mod len(label)]``; without a label, the classes take turns."""
+        classes = self.spec.num_classes
+        if not classes:
+            require(label is None, "label", label, "none: this generator is unconditional")
+            return None
+        turn = range(classes) if label is None else [label] if isinstance(label, int) else label
+        require(len(turn) > 0, "label", turn, f"must be 0 to {classes - 1}")
+        for one in turn:
+            require(0 <= one < classes, "label", one, f"must be 0 to {classes - 1}")
+        return torch.tensor(list(turn))[torch.arange(first, first + count) % len(turn)]
+
+    def path(self, seed: int, first: int, count: int, at: Tensor) -> Tensor:
+        """z on the ways from samples ``first …`` to ends of their own, at shares ``at`` (count,): (count, latent_dim).
+
+        A way is the great circle (Shoemake, 1985): Gaussian z lie near a sphere, which a straight line would leave.
+        """
+        return slerp(self.latents(seed, first, count), self.latents(seed, first, count, stream="path"), at)
+
+    def stops(self, seed: int, count: int, stops: int, truncation: float | None = None) -> Tensor:
+        """z between which walks from samples ``0 … count - 1`` lead, each back to its own: (stops, count, latent_dim).
+
+        The second stop is the end of :meth:`path`.
+        """
+        streams = ["sample", "path", *(f"path/{stop}" for stop in range(2, stops))][:stops]
+        return torch.stack([self.latents(seed, 0, count, truncation, stream) for stream in streams])
+
+    @torch.inference_mode()
+    def draw(
+        self, z: Tensor, labels: Tensor | None, truncation: float | None = None, noise: Tensor | None = None
+    ) -> Tensor:
+        """What the network makes of z, on its device: float (count, C, H, W) in [-1, 1].
+
+        ``truncation`` moves w towards its mean (Karras et al., 2019, appendix B), where there is a w; without ``noise``
+        a network that takes some has the same in all images. On GPUs the same algorithms are taken each time, and no
+        TensorFloat-32, whose images would differ from other machines'.
+
+        Raises:
+            GanflowError: NaN or infinity, of which no picture can be made.
+        """
+        device = next(self.network.parameters()).device
+        z, labels = z.to(device), None if labels is None else labels.to(device)
+        options: dict[str, Any] = {} if noise is None else {"noise": noise.to(device)}
+        if truncation is not None and self.has_w:
+            self.check_truncation(truncation)
+            options["truncation"] = truncation
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+            made: Tensor = self.network(z, labels, **options).float()
+        if not made.isfinite().all():
+            raise GanflowError("the generator makes NaN or infinity; it has diverged")
+        return made
+
+    def images(
+        self, seed: int, first: int, count: int, labels: Tensor | None, truncation: float | None = None
+    ) -> Tensor:
+        """Samples as they would be stored, on the network's device: uint8 (count, C, H, W); points as float32."""
+        z, noise = self.latents(seed, first, count, truncation), self.noise(seed, first, count)
+        return self._pixels(self.draw(z, labels, truncation, noise))
+
+    def sample(
+        self, n: int, seed: int, label: Label = None, batch: int | None = None, truncation: float | None = None
+    ) -> Samples:
+        """``n`` samples as an array: uint8 (n, H, W, C), float32 (n, 2) of points."""
+        require(n > 0, "n", n, "must be at least 1")
+        batch = batch or self.batch
+        parts = []
+        for first in range(0, n, batch):
+            count = min(batch, n - first)
+            z, noise = self.latents(seed, first, count, truncation), self.noise(seed, first, count)
+            parts.append(self.stored(self.draw(z, self.labels(first, count, label), truncation, noise)))
+        return np.concatenate(parts)
+
+    def stored(self, made: Tensor) -> Samples:
+        """What :meth:`draw` gives as an array: uint8 (count, H, W, C), float32 (count, 2) of points."""
+        samples = self._pixels(made).permute(0, 2, 3, 1).cpu()
+        return samples.flatten(1).numpy() if self.spec.points else samples.contiguous().numpy()
+
+    def _pixels(self, made: Tensor) -> Tensor:
+        return made if self.spec.points else to_uint8(made)
+
+    def content(self) -> bytes:
+        """What the file that :func:`save` writes holds."""
+        from safetensors.torch import save as serialise
+
+        return serialise(_tensors(self.network), _metadata(self.spec))
+
+    def digest(self) -> str:
+        """The sha256 of that file; equal ones make the same samples."""
+        return hashlib.sha256(self.content()).hexdigest()
+
+
+def slerp(a: Tensor, b: Tensor, at: Tensor) -> Tensor:
+    """Spherical interpolation (Shoemake, 1985) of rows a and b (N, F), at shares ``at`` (N,): 0 is a, 1 is b."""
+    cosine = nn.functional.cosine_similarity(a, b, dim=1).clamp(-1 + 1e-6, 1 - 1e-6)
+    angle, at = cosine.arccos().unsqueeze(1), at.unsqueeze(1)
+    return (((1 - at) * angle).sin() * a + (at * angle).sin() * b) / angle.sin()
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """[-1, 1] → {0 … 255} by the field's rule for FID: 127.5·x + 128, clamped, truncated."""
+    return (images.float() * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+
+
+def save(path: Path, network: nn.Module, spec: GeneratorSpec) -> None:
+    """Write weights and spec; the same weights and spec give the same bytes."""
+    from safetensors.torch import save_file
+
+    save_file(_tensors(network), path, _metadata(spec))
+    path.chmod(0o644)
+
+
+def load(path: Path, device: str | torch.device = "cpu") -> Generator:
+    """Read a generator that :func:`save` wrote.
+
+    Raises:
+        GanflowError: no such file, no generator of ganflow's, or weights that do not fit the network.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            header = (file.metadata() or {}).get("ganflow")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (OSError, SafetensorError) as error:
+        raise GanflowError(f"{path}: no readable generator: {error}") from None
+    if header is None:
+        raise GanflowError(f"{path}: no generator of ganflow's: its header has no `ganflow` entry")
+    spec, network = _from_header(path, header)
+    network.to(device)
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        name, why = spec.network["name"], " ".join(str(error).split())
+        raise GanflowError(f"{path}: weights do not fit {name}: {why}") from None
+    return Generator(network, spec)
+
+
+def _tensors(network: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+
+
+def _metadata(spec: GeneratorSpec) -> dict[str, str]:
+    """One key only: the header keeps several in an order that differs from run to run."""
+    return {"ganflow": json.dumps(_header(spec), sort_keys=True)}
+
+
+def _header(spec: GeneratorSpec) -> dict[str, Any]:
+    """The spec as plain values; that of images says nothing of points."""
+    return {k: v for k, v in asdict(spec).items() if spec.points or k not in ("points", "centres")}
+
+
+def _from_header(path: Path, header: str) -> tuple[GeneratorSpec, nn.Module]:
+    try:
+        spec = GeneratorSpec(**json.loads(header))
+        return spec, spec.build()
+    # Somebody else's file: torch and the network refuse wrong sizes and types in their own ways.
+    except (GanflowError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise GanflowError(f"{path}: its header describes no generator: {' '.join(str(error).split())}") from None

@@ -1,0 +1,87 @@
+"""What the gate decided about a challenger: for programs as JSON, for people as lines and as a page."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from typing import Any
+
+from ganflow.config.schema import PromotionConfig
+from ganflow.evaluation.gate import Decision
+from ganflow.evaluation.outcome import LEFT_OUT
+from ganflow.evaluation.significance import compare
+from ganflow.report import comparison_table
+from ganflow.report.html import card, document, marked, section, table
+
+MARKS = {True: "holds", False: "FAILS"}
+
+
+@dataclass(frozen=True)
+class Record:
+    """A decision with all that led to it."""
+
+    name: str  # of the registered model
+    challenger: int
+    champion: int | None
+    decision: Decision
+    gate: PromotionConfig
+    measured: Mapping[str, Any]  # of the challenger: figures, protocol
+    against: Mapping[str, Any] | None  # of the champion
+    when: str = ""
+    by: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """The decision in one line."""
+        which = f"{self.name} version {self.challenger}"
+        alias, old = self.gate.alias, "" if self.champion is None else f", in place of version {self.champion}"
+        if self.decision.promoted:
+            return f"promoted: {which} is {alias}{old}"
+        return f"refused: {which} does not become {alias}: {'; '.join(self.decision.reasons)}"
+
+
+def as_json(record: Record) -> str:
+    """All of it."""
+    values = asdict(record)
+    values |= {"decision": "promoted" if record.decision.promoted else "refused", "reasons": record.decision.reasons}
+    return json.dumps(values | {"checks": [asdict(check) for check in record.decision.checks]}, indent=2) + "\n"
+
+
+def lines(record: Record) -> list[str]:
+    """Both models' figures, then the checks."""
+    head = [f"challenger: {record.name} version {record.challenger}"]
+    head.append(f"champion:   {_champion(record)}")
+    width = max((len(check.figure) for check in record.decision.checks), default=0)
+    checks = [f"{MARKS[c.holds]}  {c.figure:{width}s}  {c.why}" for c in record.decision.checks]
+    return [*head, "", *comparison_table.columns(_rows(record)), "", *checks, ""]
+
+
+def page(record: Record) -> str:
+    """A page that stands alone and runs nothing."""
+    title = record.verdict.partition(": ")[2].partition(":")[0]
+    head, *rows = _rows(record)
+    figures = table(_row(head, "th"), "".join(_row(row, "td") for row in rows), "Figures")
+    facts = f'<p class="soft">{escape(", ".join(filter(None, (record.when, record.by))))}</p>'
+    checks = marked((check.holds, check.why) for check in record.decision.checks)
+    return document(title, f"<h1>{escape(title)}</h1>\n{facts}\n{checks}\n{section('Figures', card(figures))}")
+
+
+def _champion(record: Record) -> str:
+    if record.champion is None:
+        return "none yet, so promotion.first says what a first one must reach"
+    return f"{record.name} version {record.champion}"
+
+
+def _rows(record: Record) -> list[Sequence[str]]:
+    """Figures of both, with the difference and its noise; of a challenger alone what it has."""
+    if record.against is None:
+        bounded = {f"{name}{end}" for name in record.measured for end in ("_low", "_high")}
+        names = [name for name in record.measured if name not in bounded | {LEFT_OUT}]
+        return [("", "challenger"), *((name, comparison_table.text(record.measured[name])) for name in names)]
+    return comparison_table.rows(compare(record.measured, record.against), "challenger", "champion")
+
+
+def _row(cells: Sequence[str], tag: str) -> str:
+    first, *others = (escape(cell) for cell in cells)
+    cells_ = "".join(f'<{tag} class="number">{cell}</{tag}>' for cell in others)
+    return f'<tr><th scope="row">{first}</th>{cells_}</tr>'

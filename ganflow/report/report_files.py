@@ -1,0 +1,62 @@
+"""An evaluation as files: figures for programs, pictures and a page for people."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from ganflow.atomic_files import write_whole
+from ganflow.evaluation.evaluation_result import Measured
+from ganflow.report.curves import read_curves
+from ganflow.report.evaluation_page import Picture, Report, html
+
+CAPTIONS = {
+    "samples": ("Samples", "The first ones, not chosen."),
+    "pairs": (
+        "Closest pairs",
+        "Samples that are nearest to a training image, each above that image.",
+    ),
+    "interpolation": ("Ways between latents", "From one sample to another, a row each; jumps are a bad sign."),
+}
+
+
+def write(found: Measured, folder: Path, title: str, summary: Mapping[str, str]) -> None:
+    """Write ``metrics.json``, ``classes.csv``, the pictures below ``evaluation/`` and ``report.html``.
+
+    Args:
+        found: the evaluation.
+        folder: ``reports``; the curves of its ``training.csv`` go into the page.
+        title: the model's name.
+        summary: facts beneath the title: where the model is from.
+    """
+    write_whole(folder / "metrics.json", json.dumps(found.values, indent=2) + "\n")
+    write_whole(folder / "classes.csv", _classes(found))
+    for name, png in found.pictures.items():
+        write_whole(folder / "evaluation" / f"{name}.png", png)
+    write_whole(folder / "report.html", page(found, folder / "training.csv", title, summary))
+
+
+def page(found: Measured, training: Path | None, title: str, summary: Mapping[str, str]) -> str:
+    """The page of an evaluation, with the curves of a ``training.csv`` if there is one."""
+    return html(
+        Report(
+            title,
+            summary,
+            found.figures,
+            found.protocol,
+            read_curves(training.read_text(encoding="utf-8")) if training and training.is_file() else (),
+            found.classes,
+            [Picture(*CAPTIONS[name], png) for name, png in found.pictures.items()],
+            found.left_out,
+        )
+    )
+
+
+def _classes(found: Measured) -> str:
+    stream = io.StringIO()
+    table = csv.writer(stream, lineterminator="\n")
+    table.writerow(["class", "generated", "reference", "fid"])
+    for c in found.classes:
+        table.writerow([c.name, f"{c.generated:.4f}", f"{c.reference:.4f}", "" if c.fid is None else f"{c.fid:.4g}"])
+    return stream.getvalue()

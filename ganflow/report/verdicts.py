@@ -1,0 +1,41 @@
+"""What is known of each figure: what it says in plain words, which way is better, and what follows from some."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ganflow.evaluation.metrics.base import HIGHER, LOWER
+from ganflow.report.charts import number
+
+SPREAD = ("_low", "_high", "_std")  # what these end belongs to the figure before
+DOUBTFUL = 0.01  # a p-value below is a sign
+
+
+WORDS = {LOWER: "↓ lower is better", HIGHER: "↑ higher is better", "": ""}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be told without an expert."""
+
+    good: bool
+    text: str
+
+
+def verdicts(figures: Mapping[str, Any], classes: int) -> list[Verdict]:
+    """What follows from the figures in plain words; ``classes`` of the reference, 0 where unknown."""
+    told = []
+    p, covered, modes = (_finite(figures.get(name)) for name in ("memorisation_p", "coverage", "modes"))
+    if p is not None:
+        copied = "Samples lie closer to training images than held-out images do"
+        said = copied if p < DOUBTFUL else "Memorisation: no sign"
+        told.append(Verdict(p >= DOUBTFUL, f"{said} (p = {number(p, 2)})"))
+    made = modes if covered is None else covered * classes
+    if classes and made is not None:
+        told.append(Verdict(round(made) >= classes, f"Classes made: {round(made)} of {classes}"))
+    return told
+
+
+def _finite(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None

@@ -1,0 +1,53 @@
+"""Several requests drawn as one batch: a network call costs nearly the same for one sample as for a few."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganflow.methods.generator import Generator, Samples
+from ganflow.serving.answer import encode
+from ganflow.serving.request import Asked
+
+
+def draw(jobs: Sequence[tuple[Generator, Asked]]) -> list[Samples]:
+    """The samples of every request: uint8 (n, H, W, C) each, float32 (n, 2) of points.
+
+    Requests share a call if the same generator draws them, and with a w the same truncation. What a request gets does
+    not depend on its company, but for float32's rounding.
+    """
+    together: dict[tuple[int, float | None], list[int]] = {}
+    for index, (generator, asked) in enumerate(jobs):
+        together.setdefault((id(generator), asked.truncation if generator.has_w else None), []).append(index)
+    made: dict[int, Samples] = {}
+    for members in together.values():
+        generator = jobs[members[0]][0]
+        made.update(zip(members, _at_once(generator, [jobs[index][1] for index in members]), strict=True))
+    return [made[index] for index in range(len(jobs))]
+
+
+def _at_once(generator: Generator, several: Sequence[Asked]) -> list[Samples]:
+    z = torch.cat([asked.latents(generator) for asked in several])
+    labels = _together([asked.labels(generator) for asked in several])
+    noise = _together([asked.noise(generator) for asked in several])
+    truncation = several[0].truncation
+    parts = []
+    for first in range(0, len(z), generator.batch):
+        rows = slice(first, first + generator.batch)
+        mine = [None if each is None else each[rows] for each in (labels, noise)]
+        parts.append(generator.stored(generator.draw(z[rows], mine[0], truncation, mine[1])))
+    ends = np.cumsum([asked.n for asked in several])[:-1]
+    return np.split(np.concatenate(parts), ends)
+
+
+def _together(several: Sequence[Tensor | None]) -> Tensor | None:
+    """One after the other; None where the generator takes none."""
+    rows = [each for each in several if each is not None]
+    return torch.cat(rows) if rows else None
+
+
+def answer(generator: Generator, asked: Asked, samples: Samples) -> bytes:
+    """What goes back for a request."""
+    labels = asked.labels(generator)
+    return encode(asked.format, samples, None if labels is None else labels.tolist(), generator.spec)

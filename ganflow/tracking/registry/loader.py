@@ -1,0 +1,149 @@
+"""A generator from wherever it is: the registry, a run, a file. Only the weights are fetched; no code, no pickle."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ganflow.config.schema import TrackingConfig
+from ganflow.errors import GanflowError
+from ganflow.methods import generator
+from ganflow.terminal.redaction import redact
+from ganflow.tracking import mlflow_client
+from ganflow.tracking.registry import checkout, logged_model, model_package, registration
+from ganflow.tracking.runs import run_record
+
+FORMS = "models:/NAME@ALIAS, models:/NAME/3, models:/m-ID, runs:/RUN_ID, or a file"
+
+
+def load_generator(uri: str, config: TrackingConfig, device: str = "cpu") -> generator.Generator:
+    """A generator, ready to sample.
+
+    Args:
+        uri: ``models:/name@alias``, ``models:/name/3``, ``models:/m-id``, ``runs:/id`` (the model that this run
+            logged), a safetensors file or a folder with one.
+        config: where MLflow is; not asked for a local file.
+        device: where the network goes.
+
+    Raises:
+        GanflowError: no such model, version, alias, run or file; no answer; weights that are not those registered.
+    """
+    scheme, _, rest = uri.partition(":/")
+    if scheme not in ("models", "runs"):
+        return generator.load(_local(uri), device)
+    client = mlflow_client.connect(config, create=False)
+    with mlflow_client.telling(mlflow_client.uri_of(config)):
+        model = _named(client, uri, rest.strip("/"), mlflow_client.uri_of(config), in_run=scheme == "runs")
+        with tempfile.TemporaryDirectory() as folder:
+            return generator.load(_fetch(uri, model, mlflow_client.uri_of(config), Path(folder)), device)
+
+
+def fixed(uri: str, config: TrackingConfig) -> str:
+    """An address that never means another model: the version behind an alias; anything else as it is.
+
+    Raises:
+        GanflowError: no such model or alias, or no answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    scheme, _, rest = uri.partition(":/")
+    rest = rest.strip("/")
+    if scheme != "models" or "@" not in rest:
+        return uri
+    client = mlflow_client.connect(config, create=False)
+    with mlflow_client.telling(mlflow_client.uri_of(config)):
+        try:
+            version = version_of(client, rest)
+        except MlflowException as error:
+            raise absent(client, uri, rest, mlflow_client.uri_of(config), error) from None
+    assert version is not None
+    return f"models:/{version.name}/{version.version}"
+
+
+def _local(uri: str) -> Path:
+    path = Path(uri)
+    if path.is_dir():
+        path /= generator.FILE
+    if not path.is_file():
+        raise GanflowError(f"no generator at {uri}; give {FORMS}")
+    return path
+
+
+def _named(client: Any, uri: str, rest: str, store: str, *, in_run: bool) -> Any:
+    """MLflow's logged model of ``uri``."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return _of_run(client, rest) if in_run else client.get_logged_model(_model_id(client, uri, rest))
+    except MlflowException as error:
+        raise absent(client, uri, rest, store, error) from None
+
+
+def absent(client: Any, uri: str, rest: str, store: str, error: Any) -> Exception:
+    """What to raise when MLflow does not have what ``uri`` names: with what may have been meant, if that is it."""
+    if error.error_code not in (*mlflow_client.ABSENT, "INVALID_PARAMETER_VALUE"):
+        return error  # type: ignore[no-any-return]
+    why = f"{mlflow_client.reason(error)}{_offer(client, rest)}{mlflow_client.way_there()}"
+    return GanflowError(f"{uri} is not on {redact(store)}: {why}")
+
+
+def version_of(client: Any, rest: str) -> Any | None:
+    """MLflow's registered version of ``NAME@ALIAS`` or ``NAME/3``; None for what has another form."""
+    name, at, alias = rest.partition("@")
+    if at:
+        return client.get_model_version_by_alias(name, alias)
+    name, slash, number = rest.partition("/")
+    return client.get_model_version(name, number) if slash and number.isdecimal() else None
+
+
+def _model_id(client: Any, uri: str, rest: str) -> str:
+    version = version_of(client, rest)
+    if version is not None:
+        name, _, alias = rest.partition("@")
+        checkout.tell_if_other(name, alias, version)
+        return _id_of(version, uri)
+    if "/" not in rest and rest.startswith("m-"):
+        return rest
+    raise GanflowError(f"{uri}: no form of a model's address; give {FORMS}")
+
+
+def _id_of(version: Any, uri: str) -> str:
+    model_id = logged_model.model_id(version)
+    if not model_id:
+        raise GanflowError(f"{uri} was not registered by ganflow: its version has no logged model")
+    return model_id
+
+
+def _of_run(client: Any, rest: str) -> Any:
+    run = client.get_run(rest.partition("/")[0])
+    models = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+    ready = [model for model in models if model.status.value == "READY"]
+    if not ready:
+        raise GanflowError(f"runs:/{rest}: this run has logged no model; `dvc repro register` does")
+    return max(ready, key=lambda model: model.creation_timestamp)
+
+
+def _offer(client: Any, rest: str) -> str:
+    """What a mistyped address may have meant."""
+    name = rest.partition("@")[0].partition("/")[0]
+    models = client.search_registered_models(max_results=10)
+    for model in models:
+        if model.name == name:
+            aliases = [f"@{alias}" for alias in model.aliases]
+            versions = [v.version for v in client.search_model_versions(f"name = '{name}'", max_results=10)]
+            return f"; {name} has {', '.join([*aliases, *map(str, sorted(versions, key=int))])}"
+    return f"; registered are {', '.join(model.name for model in models) or 'no models yet'}"
+
+
+def _fetch(uri: str, model: Any, store: str, folder: Path) -> Path:
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    try:
+        address = f"{model.artifact_location.rstrip('/')}/{model_package.WEIGHTS}"
+        path = Path(download_artifacts(artifact_uri=address, dst_path=str(folder), tracking_uri=store))
+    except (MlflowException, OSError) as error:
+        raise GanflowError(f"{uri}: its weights cannot be fetched: {mlflow_client.reason(error)}") from None
+    expected = model.tags.get(registration.DIGEST)
+    if expected and run_record.file_digest(path) != expected:
+        raise GanflowError(f"{uri}: its weights are not those that were registered ({registration.DIGEST} differs)")
+    return path

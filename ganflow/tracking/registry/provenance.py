@@ -1,0 +1,73 @@
+"""What a version was made from, kept with its run as text: enough to make it again in another checkout."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ganflow.config import params_file
+from ganflow.config.schema import Config
+from ganflow.errors import GanflowError
+from ganflow.terminal.redaction import hidden
+from ganflow.tracking import mlflow_client
+
+FOLDER = "origin"  # among the run's artifacts
+PARAMS, LOCK, BEST = "params.yaml", "dvc.lock", "best.yaml"
+TUNE = Path("reports/tune")
+COMPUTES = ("workers", "cpus_per_worker", "gpu")  # of ``cluster``; the rest says where work runs
+
+
+def texts(params: Config) -> dict[str, str]:
+    """``params.yaml``, DVC's record of what the stages read and wrote, and what the search found, by their path.
+
+    Without secrets, and without what says where work runs and is tracked.
+    """
+    node = yaml.safe_load(params_file.dump(params))
+    del node["tracking"]
+    node["cluster"] = {key: node["cluster"][key] for key in COMPUTES}
+    kept = {PARAMS: node, LOCK: _read(Path(LOCK)), BEST: _read(TUNE / BEST)}
+    return {
+        f"{FOLDER}/{name}": yaml.safe_dump(hidden(content), sort_keys=False)
+        for name, content in kept.items()
+        if content is not None
+    }
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What :func:`texts` kept. None: the version has none of it."""
+
+    params: dict[str, Any] | None
+    lock: dict[str, Any] | None
+    best: dict[str, Any] | None
+
+
+def fetch(client: Any, run_id: str, store: str) -> Origin:
+    """Read back what a run keeps.
+
+    Raises:
+        GanflowError: a file that is no YAML mapping.
+    """
+    there = {Path(item.path).name for item in client.list_artifacts(run_id, FOLDER)}
+    with tempfile.TemporaryDirectory() as folder, mlflow_client.telling(store):
+
+        def one(name: str) -> dict[str, Any] | None:
+            if name not in there:
+                return None
+            return _read(Path(client.download_artifacts(run_id, f"{FOLDER}/{name}", folder)))
+
+        return Origin(one(PARAMS), one(LOCK), one(BEST))
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        node = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except yaml.YAMLError as error:
+        raise GanflowError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(node, dict):
+        raise GanflowError(f"{path} is no mapping")
+    return node

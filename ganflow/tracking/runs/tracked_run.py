@@ -1,0 +1,236 @@
+"""One MLflow run per training. Only the driver talks to MLflow; workers hand it their events."""
+
+import contextlib
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ganflow.config.schema import TrackingConfig
+from ganflow.errors import GanflowError, StoppedError
+from ganflow.terminal.console import tell
+from ganflow.terminal.redaction import redact
+from ganflow.tracking import mlflow_client
+from ganflow.tracking.runs import leftovers
+from ganflow.tracking.runs.flat_params import clean_key, loggable
+from ganflow.tracking.runs.run_events import Artifact, Point
+from ganflow.tracking.runs.spool import About, Spool
+from ganflow.tracking.runs.system_metrics import SystemSampler
+from ganflow.tracking.runs.upload_queue import Outbox
+from ganflow.tracking.runs.uploader import Delivery
+
+FINGERPRINT = "ganflow.fingerprint"
+SAMPLES = "samples"  # where a run's grids are
+_FAILED_LIMIT_S = 5.0  # someone waits for a traceback
+_TAKE_S = 20.0  # another process may be delivering what an earlier driver left
+_PARAMS_PER_REQUEST = 100
+_DIGEST_SIZE = 36
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The data that a run was trained on, as MLflow lists it among the run's inputs."""
+
+    name: str
+    digest: str
+    source: str  # path or URI of the prepared data
+    profile: Mapping[str, Any] = field(default_factory=dict)  # resolution, channels, classes, counts
+
+
+class TrackedRun:
+    """An MLflow run that takes curves and files without making the caller wait.
+
+    As a context manager it finishes the run: FINISHED, FAILED on an exception, KILLED on an interrupt or a stop.
+    """
+
+    def __init__(self, spool: Spool, delivery: Delivery, patience_s: float, insist: bool) -> None:
+        self.run_id = spool.about.run_id
+        self._spool, self._delivery, self._patience_s, self._insist = spool, delivery, patience_s, insist
+        self._outbox = Outbox(spool, delivery, delivery.describe)
+        self._sampler = SystemSampler(spool.about.started_ms, self.metrics)
+        self._finished = False
+
+    @classmethod
+    def open(
+        cls,
+        config: TrackingConfig,
+        outbox: Path,
+        fingerprint: str,
+        name: str,
+        params: Mapping[str, Any],
+        tags: Mapping[str, str | None],
+        dataset: DataSet | None = None,
+        insist: bool = True,
+    ) -> "TrackedRun":
+        """Continue the unfinished run of this fingerprint, or begin one.
+
+        A run that an earlier driver began here goes on without the server, and is delivered once that is back.
+
+        Args:
+            config: where MLflow is, the experiment, and how long to wait for MLflow at the end.
+            outbox: a folder on this machine for what MLflow does not have yet.
+            fingerprint: equal for equal configuration, data and code.
+            name: the run's name in MLflow.
+            params: flat, dotted keys; secrets in URIs are taken out.
+            tags: as ``params``; None is left out.
+            dataset: logged as the run's input.
+            insist: whether it is an error when MLflow does not have everything at the end; if not, a later run that
+                is opened with this outbox delivers the rest.
+
+        Raises:
+            GanflowError: MLflow does not answer, or another process writes this run.
+        """
+        try:
+            client = mlflow_client.connect(config)
+            leftovers.settle_ended(outbox, config, fingerprint, client)
+            run = _begin(client, config, fingerprint, name, params, tags, dataset)
+        except GanflowError as error:
+            spool = leftovers.continued(outbox, config, fingerprint)
+            if spool is None:
+                raise
+            tell(f"{error}; run {spool.about.run_id} goes on without it")
+            delivery = Delivery(config, spool.about.run_id, resume=True)
+        else:
+            where = mlflow_client.name_of(config)
+            spool = Spool(outbox / run.info.run_id, About(run.info.run_id, fingerprint, where, run.info.start_time))
+            delivery = Delivery(config, run.info.run_id, client, run)
+            leftovers.settle_others(outbox, config, run.info.run_id, client)
+        _take(spool)
+        return cls(spool, delivery, config.patience_s, insist)
+
+    def metrics(self, values: Mapping[str, float], step: int) -> None:
+        """Points of curves at ``step`` images seen; a step that a curve already has is not logged again."""
+        now = int(time.time() * 1000)
+        self._outbox.put([Point(clean_key(key), float(value), step, now) for key, value in values.items()])
+
+    def image(self, png: bytes, name: str) -> None:
+        """A sample grid, as ``samples/<name>``."""
+        self.artifact(png, f"{SAMPLES}/{name}")
+
+    def text(self, content: str, path: str) -> None:
+        """A text file of the run."""
+        self.artifact(content.encode(), path)
+
+    def artifact(self, content: bytes, path: str) -> None:
+        """A file of the run, at ``path`` below its artifacts."""
+        self._outbox.put([Artifact(path, content)])
+
+    def finish(self, status: str = "FINISHED") -> None:
+        """Deliver what is left and end the run; FINISHED, FAILED or KILLED.
+
+        Raises:
+            GanflowError: a FINISHED run's curves or files could not be delivered. Its run stays open on the server.
+        """
+        if self._finished:
+            return
+        self._finished = True
+        self._sampler.stop()
+        complete = status == "FINISHED"
+        if complete and not self._insist:
+            with contextlib.suppress(OSError):
+                self._spool.end(status)
+        limit_s = math.inf if complete else _FAILED_LIMIT_S
+        lost = self._outbox.close(self._patience_s, limit_s, last=lambda: self._delivery.end(status))
+        if complete and lost is None:
+            self._spool.remove()
+            return
+        self._spool.close()
+        if lost is None:
+            return
+        told = f"run {self.run_id}: {lost}"
+        if complete and self._insist:
+            raise GanflowError(f"{told}; the same command delivers it, and does not train again")
+        tell(f"{told}; {'the next run' if complete else 'the same command'} delivers it")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            failed = issubclass(kind, Exception) and not issubclass(kind, StoppedError)
+            self.finish("FAILED" if failed else "KILLED")
+
+
+def _begin(
+    client: Any,
+    config: TrackingConfig,
+    fingerprint: str,
+    name: str,
+    params: Mapping[str, Any],
+    tags: Mapping[str, str | None],
+    dataset: DataSet | None,
+) -> Any:
+    experiment_id = mlflow_client.experiment(client, config)
+    with mlflow_client.telling(mlflow_client.uri_of(config)):
+        run = _unfinished(client, experiment_id, fingerprint)
+        if run is None:
+            run = create(client, experiment_id, name, {**tags, FINGERPRINT: fingerprint})
+        else:
+            client.update_run(run.info.run_id, status="RUNNING")
+        log_params(client, run, loggable(params))
+        if dataset is not None:
+            log_data(client, run.info.run_id, dataset)
+    return run
+
+
+def _take(spool: Spool) -> None:
+    """Open a spool now, for what it holds goes first; a disk that refuses is told at the first event."""
+    end = time.monotonic() + _TAKE_S
+    while True:
+        try:
+            return spool.open()
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise GanflowError(
+                    f"MLflow run {spool.about.run_id} is under way in another process, which locks {spool.folder}; "
+                    "wait for that process or end it"
+                ) from None
+            time.sleep(0.2)
+        except OSError:
+            return
+
+
+def _unfinished(client: Any, experiment_id: str, fingerprint: str) -> Any | None:
+    runs = client.search_runs(
+        [experiment_id],
+        f"tags.`{FINGERPRINT}` = '{fingerprint}' AND attributes.status != 'FINISHED'",
+        max_results=1,
+        order_by=["attributes.start_time DESC"],
+    )
+    return runs[0] if runs else None
+
+
+def create(client: Any, experiment_id: str, name: str, tags: Mapping[str, str | None]) -> Any:
+    """A new run, with who began it and how."""
+    from mlflow.tracking.context.registry import resolve_tags
+
+    return client.create_run(experiment_id, tags=resolve_tags(loggable(tags)), run_name=name)
+
+
+def log_params(client: Any, run: Any, params: Mapping[str, str]) -> None:
+    """Log what the run does not have yet: where a continued run computes may have changed, and MLflow refuses that."""
+    from mlflow.entities import Param
+
+    new = [Param(key, value) for key, value in params.items() if key not in run.data.params]
+    for first in range(0, len(new), _PARAMS_PER_REQUEST):
+        client.log_batch(run.info.run_id, params=new[first : first + _PARAMS_PER_REQUEST])
+
+
+def log_data(client: Any, run_id: str, dataset: DataSet) -> None:
+    """Name the data among the run's inputs; again does no harm."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    entity = Dataset(
+        name=dataset.name,
+        digest=dataset.digest[:_DIGEST_SIZE],
+        source_type="local",
+        source=json.dumps({"uri": redact(dataset.source)}),
+        profile=json.dumps({"digest": dataset.digest, **dataset.profile}),
+    )
+    client.log_inputs(run_id, [DatasetInput(entity, [InputTag("mlflow.data.context", "training")])])

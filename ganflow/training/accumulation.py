@@ -1,0 +1,80 @@
+"""How a rank plays a turn: its parts of the batch one after the other, each as if it were the only one.
+
+The batch is cut into ``state.slots`` equal parts. What a part computes does not depend on how many ranks there are, and
+the memory that a rank needs does not grow when there are fewer. With as many slots as ranks each rank plays one.
+"""
+
+import contextlib
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ganflow.distributed import collectives, rng
+from ganflow.distributed.rng import Draw
+from ganflow.methods.base import Batch, Terms, Turn
+from ganflow.training.batches import Feed
+from ganflow.training.player import Player
+from ganflow.training.state import TrainState
+
+
+@dataclass
+class Turns:
+    """Makes the gradients of turns from ``state.nimg`` images on; ``size`` counts the rows of a batch."""
+
+    state: TrainState
+    feed: Feed
+    size: int
+    seed: int
+    device: torch.device
+    bf16: bool
+    _real: dict[int, tuple[Tensor, Tensor | None]] = field(default_factory=dict)  # of each part's last fresh turn
+    _torch: dict[int, Tensor] = field(default_factory=dict)  # the generator's state after each part's last turn
+
+    def play(self, turn: Turn) -> Terms:
+        """The gradients of this rank's parts, averaged over all ranks; the mean of its parts' terms."""
+        player = self.state.players[turn.player]
+        if turn.fresh:
+            self.state.nimg += self.size
+        parts = self.state.parts
+        if len(parts) == 1:
+            return self._play_part(turn, player, parts[0], 1.0)
+        several = []
+        for place, index in enumerate(parts):
+            with self.state.part(place), player.apart() if index != parts[-1] else contextlib.nullcontext():
+                several.append(self._play_part(turn, player, index, 1 / len(parts)))
+            self._torch[index] = self._generator.get_state()
+        return {k: torch.stack([terms[k].detach() for terms in several]).double().mean() for k in several[0]}
+
+    def _play_part(self, turn: Turn, player: Player, index: int, share: float) -> Terms:
+        batch = self.batch(turn, index)
+        with torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext():
+            terms = turn.terms(batch)
+        player.backward(terms, share)
+        return terms
+
+    def batch(self, turn: Turn, index: int) -> Batch:
+        """A part's rows of the newest images, of which those of a turn that is not fresh are the last ones again.
+
+        A player's own real images follow one another from turn to turn, whatever those of the other turns are.
+        """
+        part = collectives.part(self.size, index, self.state.slots)
+        nimg = self.state.nimg - self.size
+        first, count = nimg + part.start, part.stop - part.start
+        if turn.fresh:
+            # Dropout and the like draw from torch's generator: seeded here, it needs no place in a checkpoint.
+            self._generator.manual_seed(rng.derive(self.seed, "torch", first))
+            self._real[index] = self.feed.real(first, count)
+        elif index in self._torch:
+            self._generator.set_state(self._torch[index])  # as if no other part had been played in between
+        z, z_labels = self.feed.latents[turn.player](first, count)
+        draw = Draw(self.seed, turn.player, first, count, self.device)
+        number = nimg // self.feed.strides[turn.player]
+        real = self.feed.own(turn.player, number * self.size + part.start, count) if turn.own else self._real[index]
+        return Batch(*real, z, z_labels, size=self.size, turn=number, nimg=nimg, draw=draw)
+
+    @property
+    def _generator(self) -> torch.Generator:
+        """The device's own: torch.manual_seed asks every backend, which takes longer than a small layer."""
+        index = self.device.index or 0
+        return torch.cuda.default_generators[index] if self.device.type == "cuda" else torch.default_generator

@@ -1,0 +1,35 @@
+"""A run's name says what it computes, so that the same command resumes it and any other starts anew."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+import torch
+
+import ganflow
+from ganflow.config.schema import Config
+
+PARTS = ("seed", "method", "gan", "vae", "optimizers", "training")
+SOURCES = ("distributed", "methods", "training")  # as the stage train of dvc.yaml
+
+
+def fingerprint(config: Config, data_digest: str) -> str:
+    """12 hex digits over what the weights depend on: configuration, data, code and torch's version.
+
+    The cluster is left out: the number of workers may change during a run.
+    """
+    whole = asdict(config)
+    what = {part: whole[part] for part in PARTS} | {"data": data_digest, "code": _code(), "torch": torch.__version__}
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
+
+
+@cache
+def _code() -> str:
+    root = Path(ganflow.__file__).parent
+    sha = hashlib.sha256()
+    for source in SOURCES:
+        for file in sorted((root / source).rglob("*.py")):
+            sha.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+    return sha.hexdigest()

@@ -1,0 +1,133 @@
+"""What is done when training breaks down: updates that are left out, returns to a healthy checkpoint, an end.
+
+All ranks decide alike: by gradients, which are averaged over them, and by figures that are reduced.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ganflow.config.schema import GuardConfig
+from ganflow.distributed import collectives
+from ganflow.errors import GanflowError
+from ganflow.storage.base import MissingError, Storage
+from ganflow.training.player import Player
+from ganflow.training.state import TrainState
+
+Warn = Callable[[str], None]
+RECORD = "guard.json"
+
+
+class UnhealthyError(Exception):
+    """Training cannot go on from here; the last healthy checkpoint may help. Says why, without an end."""
+
+
+class Guard:
+    """Counts what went wrong, and decides what follows.
+
+    How often the run went back outlives the process in ``guard.json``: a checkpoint from before the return cannot know.
+
+    Args:
+        storage: where the run's checkpoints are; None keeps none.
+        device: of the gradients.
+    """
+
+    def __init__(self, config: GuardConfig, storage: Storage | None, device: torch.device) -> None:
+        self.config, self.storage, self.rollbacks = config, storage, 0
+        self._in_a_row: Counter[str] = Counter()  # turns left out, by player
+        self._in_all: Counter[str] = Counter()
+        self._found = torch.zeros((), device=device, dtype=torch.float32)
+        self._one = torch.ones_like(self._found)
+
+    @property
+    def rate(self) -> float:
+        """The factor of all learning rates."""
+        return self.config.slow_down**self.rollbacks
+
+    def recall(self) -> None:
+        """Know of the returns before this process. Rank 0 reads, all ranks know."""
+        self.rollbacks = collectives.from_rank_0(self._recorded)
+
+    def _recorded(self) -> int:
+        try:
+            return int(json.loads(self.storage.read(RECORD))["rollbacks"]) if self.storage else 0
+        except MissingError:
+            return 0
+
+    def passes(self, name: str, player: Player, terms: Mapping[str, Tensor], warn: Warn) -> bool:
+        """Whether the gradients of a turn are finite; if not, its update must be left out.
+
+        Raises:
+            UnhealthyError: this player's updates were left out ``patience`` times in a row.
+        """
+        if self._finite([player.total, *(p.grad for p in player.parameters if p.grad is not None)]):
+            self._in_a_row[name] = 0
+            return True
+        self._in_a_row[name] += 1
+        self._in_all[name] += 1
+        why, times, in_all = fault(name, terms, player.network), self._in_a_row[name], self._in_all[name]
+        if times >= self.config.patience:
+            raise UnhealthyError(f"{why}, {times} times in a row")
+        if in_all & (in_all - 1) == 0:  # the 1st, 2nd, 4th, 8th, …: a fault that comes and goes fills no screen
+            warn(f"{why}: the update is left out ({in_all} of {name} so far)")
+        return False
+
+    def _finite(self, gradients: list[Tensor]) -> bool:
+        # GradScaler's kernel: one pass over all of them, a tenth of what norms take, and times 1 changes no bit.
+        self._found.zero_()
+        torch._amp_foreach_non_finite_check_and_unscale_(gradients, self._found, self._one)
+        return self._found.item() == 0
+
+    def watch(self, diversity: float, state: TrainState, warn: Warn) -> None:
+        """Act on mode collapse: a sample diversity below ``min_diversity`` for ``patience`` reports in a row.
+
+        Raises:
+            UnhealthyError: with ``on_collapse=rollback``.
+            GanflowError: with ``on_collapse=stop``.
+        """
+        c = self.config
+        state.low_reports = state.low_reports + 1 if diversity < c.min_diversity else 0
+        if state.low_reports != c.patience:
+            return
+        limit = f"below training.guard.min_diversity={c.min_diversity:g} in {c.patience} reports in a row"
+        why = f"the generator has collapsed: sample diversity {diversity:.2g}, {limit}"
+        if c.on_collapse == "stop":
+            raise GanflowError(f"{why}; training.guard.on_collapse=warn would go on")
+        if c.on_collapse == "rollback":
+            raise UnhealthyError(why)
+        warn(why)
+
+    def trusts(self, state: TrainState) -> bool:
+        """Whether a checkpoint would be one to go back to."""
+        collapsing = self.config.on_collapse == "rollback" and state.low_reports > 0
+        return not collapsing and not any(self._in_a_row.values())
+
+    def go_back(self, why: str, possible: bool) -> None:
+        """Count a return to the last checkpoint, safely before it happens.
+
+        Raises:
+            GanflowError: there is none, or the run went back often enough.
+        """
+        way_out = "smaller learning rates may help (optimizers.generator.lr, optimizers.discriminator.lr)"
+        if not possible:
+            raise GanflowError(f"{why}; there is no checkpoint to go back to; {way_out}")
+        if self.rollbacks >= self.config.rollbacks:
+            raise GanflowError(f"{why}; training went back to a checkpoint {self.rollbacks} times already; {way_out}")
+        self.rollbacks += 1
+        self._in_a_row.clear()
+        if self.storage and collectives.rank() == 0:
+            self.storage.write(RECORD, json.dumps({"rollbacks": self.rollbacks}).encode())
+
+
+def fault(name: str, terms: Mapping[str, Tensor], network: nn.Module) -> str:
+    """Which terms of a turn are not finite on any rank, and the first layers whose gradient is not."""
+    flags = torch.stack([(~term.detach().isfinite()).double() for term in terms.values()])
+    collectives.mean_([flags])
+    bad = [f"{name}/{term}" for term, flag in zip(terms, flags.tolist(), strict=True) if flag]
+    layers = [k for k, p in network.named_parameters() if p.grad is not None and not bool(p.grad.isfinite().all())]
+    shown = ", ".join(layers[:2]) + (f" and {len(layers) - 2} more" if len(layers) > 2 else "")
+    what = f"{' and '.join(bad)} not finite" if bad else f"{name}'s terms are finite"
+    return f"{what}, the gradient not finite in {shown}" if bad else f"{what} but not the gradient in {shown}"

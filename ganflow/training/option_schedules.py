@@ -1,0 +1,99 @@
+"""Options that move with the schedule: ``training.schedule.to`` names them and what they become."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from ganflow.config import components
+from ganflow.config.params_file import at_the_end
+from ganflow.config.scheduled_options import moving, value_at
+from ganflow.config.schema import Config
+from ganflow.training.ema import EMA
+from ganflow.training.player import Player
+
+PLAYERS = {"optimizers.generator": "G", "optimizers.discriminator": "D"}
+Put = Callable[[Sequence[float]], None]
+
+
+class Ramp:
+    """One option, from its value at the start to its value at the end of the schedule's decay.
+
+    Args:
+        key: of the option in ``params.yaml``.
+        start: its numbers at first, one or more.
+        end: and at last.
+        put: hands them to what they steer.
+    """
+
+    def __init__(self, key: str, start: Sequence[float], end: Sequence[float], put: Put) -> None:
+        self.key, self.start, self.end, self.now = key, list(start), list(end), list(start)
+        self._put = put
+
+    def move(self, left: float) -> None:
+        """Go to where this share of the way is still to come."""
+        self.now = [left * a + (1 - left) * b for a, b in zip(self.start, self.end, strict=True)]
+        self._put(self.now)
+
+    def figures(self) -> dict[str, float]:
+        """The numbers that move, as they are now."""
+        name = f"schedule/{self.key}"
+        if len(self.now) == 1:
+            return {name: self.now[0]}
+        return {f"{name}.{i}": now for i, now in enumerate(self.now) if self.start[i] != self.end[i]}
+
+
+def build_ramps(config: Config, steered: Mapping[str, object], players: Mapping[str, Player], ema: EMA) -> list[Ramp]:
+    """What ``training.schedule.to`` moves, of a training that has just been built.
+
+    Args:
+        config: a checked configuration.
+        steered: :attr:`ganflow.methods.base.Method.steered`.
+        players: the method's.
+        ema: the average.
+    """
+    last = at_the_end(config)
+    ramps = []
+    for key in moving(config):
+        place, _, option = key.rpartition(".")
+        if place in PLAYERS:
+            ramps.append(_of_optimizer(key, players[PLAYERS[place]], value_at(last, place)))
+            continue
+        put = _half_life(ema) if place == "training" else _attribute(steered[place], option)
+        ramps.append(Ramp(key, [value_at(config, key)], [value_at(last, key)], put))
+    return ramps
+
+
+def _attribute(owner: object, option: str) -> Put:
+    assert hasattr(owner, option), f"{type(owner).__name__} keeps no {option}"
+
+    def put(values: Sequence[float]) -> None:
+        now = getattr(owner, option)
+        if isinstance(now, Tensor) and isinstance(owner, nn.Module):
+            now.fill_(values[0])
+        else:
+            setattr(owner, option, values[0])
+
+    return put
+
+
+def _half_life(ema: EMA) -> Put:
+    def put(values: Sequence[float]) -> None:
+        ema.half_life = values[0] * 1000
+
+    return put
+
+
+def _of_optimizer(key: str, player: Player, choice: dict[str, Any]) -> Ramp:
+    """From what an optimizer has to what one of the last values has."""
+    place, _, option = key.rpartition(".")
+    first = player.optimizer.param_groups[0][option]
+    make = components.build("optimizer", choice, place)
+    last = make(player.parameters).param_groups[0][option]
+    several = isinstance(last, tuple)
+
+    def put(values: Sequence[float]) -> None:
+        for group in player.optimizer.param_groups:  # others after a resume
+            group[option] = tuple(values) if several else values[0]
+
+    return Ramp(key, first if several else [first], last if several else [last], put)

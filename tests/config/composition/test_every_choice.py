@@ -1,0 +1,110 @@
+"""Every choice of every group, and every recipe, composes, is built and trains for a step, at its smallest size."""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganflow.config import components, composition
+from ganflow.config.composition import hydra_store
+from ganflow.config.schema import Config
+from ganflow.config.validation import figures_of
+from ganflow.data.prepare import prepare
+from ganflow.data.prepared.dataset import Dataset
+from ganflow.training.build import build_trainer
+from tests.methods.networks.test_every_network import SMALL, sides
+
+SOURCE_OPTIONS = {
+    "idx": ["data.path=mnist"],
+    "image_folder": ["data.path=images"],
+    "stacked_mnist": ["data.path=mnist"],
+}
+POINTS = {"ring8", "grid25"}
+BRIEF = ("training.batch=8", "training.kimg=0.032", "tune.trials=0")
+
+
+def small(slot: str, name: str) -> list[str]:
+    """Overrides that make a network as small as it goes."""
+    return [f"{slot.replace('/', '.')}.{key}={value}" for key, value in SMALL[slot.split("/")[1]].get(name, {}).items()]
+
+
+def networks(generator: str = "mlp", discriminator: str = "mlp") -> list[str]:
+    pair = (("gan/generator", generator), ("gan/discriminator", discriminator))
+    return [part for slot, name in pair for part in (f"{slot}={name}", *small(slot, name))]
+
+
+def overrides(group: str, name: str) -> list[str]:
+    """What takes this choice, and makes everything else small."""
+    if group in ("generator", "discriminator"):
+        return networks(**{group: name})
+    if group == "regularizer":
+        return [*networks("stylegan2" if name == "path_length" else "mlp"), f"gan/regularizers=[{name}]"]
+    slots = components.GROUPS[group].slots
+    return [*networks(), *(f"{slot}={name}" for slot in slots), *(["method=vae"] if group == "encoder" else [])]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Data sets by their side: digits, and points of side 1."""
+    root = tmp_path_factory.mktemp("data")
+    nodes = {8: {"name": "digits"}, 32: {"name": "digits", "resize": 32}, 1: {"name": "ring8"}}
+    for side, node in nodes.items():
+        prepare(components.build("source", node, "data"), root / str(side))
+    return {side: root / str(side) for side in nodes}
+
+
+def trains(config: Config, data: Path) -> None:
+    torch.manual_seed(0)
+    made = build_trainer(config, Dataset.open(data), torch.device("cpu"))
+    before = {name: [p.clone() for p in player.parameters] for name, player in made.state.players.items()}
+    made.step()
+    for name, player in made.state.players.items():
+        assert all(p.isfinite().all() for p in player.parameters)
+        assert any(not torch.equal(p, q) for p, q in zip(player.parameters, before[name], strict=True)), name
+    assert all(term == term for term in made.state.means.pop().values())
+
+
+@cache
+def trained_groups() -> list[tuple[str, str]]:
+    return [(g, n) for g in components.GROUPS if g not in ("source", "metric") for n in components.choices(g)]
+
+
+@pytest.mark.parametrize(("group", "name"), trained_groups())
+def test_a_choice_alone_trains(group: str, name: str, data: dict[int, Path]) -> None:
+    side = 8 if group not in ("generator", "discriminator") or 8 in sides(name) else 32
+    trains(composition.compose([*overrides(group, name), *BRIEF]), data[side])
+
+
+@pytest.mark.parametrize("name", components.choices("source"))
+def test_a_source_is_built(name: str) -> None:
+    config = composition.compose([f"data={name}", *SOURCE_OPTIONS.get(name, [])])
+    built = components.build("source", config.data, "data")
+    assert type(built) is components.choices("source")[name]
+
+
+@pytest.mark.parametrize("name", components.choices("metric"))
+def test_a_metric_is_built(name: str) -> None:
+    figure = next(iter(figures_of([name])))
+    config = composition.compose(
+        [f"evaluation/metrics=[{name}]", f"evaluation.snapshot_metrics=[{name}]", f"tune.metric={figure}"]
+    )
+    built = components.build("metric", config.evaluation.metrics[name], "metric")
+    assert type(built) is components.choices("metric")[name]
+
+
+@pytest.mark.parametrize("recipe", hydra_store.recipes())
+def test_a_recipe_trains(recipe: str, data: dict[int, Path]) -> None:
+    whole = composition.compose([f"experiment={recipe}", *path_of(recipe)])
+    assert whole.recipe == recipe
+    pair = {slot: getattr(whole.gan, slot.split("/")[1])["name"] for slot in ("gan/generator", "gan/discriminator")}
+    smaller = [part for slot, name in pair.items() for part in small(slot, name)]
+    config = composition.compose(
+        [f"experiment={recipe}", *path_of(recipe), *smaller, *BRIEF, "training.schedule.warmup_kimg=0"]
+    )
+    side = 1 if recipe in POINTS else next(s for s in (8, 32) if all(s in sides(name) for name in pair.values()))
+    trains(config, data[side])
+
+
+def path_of(recipe: str) -> list[str]:
+    return ["data.path=somewhere"] if recipe in ("mnist", "cifar10", "stacked_mnist") else []

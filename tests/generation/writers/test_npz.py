@@ -1,0 +1,98 @@
+import json
+import os
+import shutil
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganflow.errors import GanflowError
+from ganflow.generation.sampling import Sampling
+from ganflow.generation.writers import npz
+from ganflow.methods.generator import Generator, GeneratorSpec
+from tests.generation.writers.made import PLAIN, POINTS, SPEC, below, die_at, model, write
+
+SAMPLING = Sampling(model(replace(SPEC, resolution=16)), 400, 7, batch=12)  # a batch fills the file's buffer
+
+
+@pytest.mark.parametrize(("spec", "name"), [(SPEC, "images"), (PLAIN, "images"), (POINTS, "points")])
+def test_numpy_reads_what_was_drawn(spec: GeneratorSpec, name: str, tmp_path: Path) -> None:
+    sampling = Sampling(model(spec), 37, 5, batch=10)
+    write(f"{tmp_path}/x.npz", sampling)
+    expected = sampling.generator.sample(37, 5, batch=10)
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as found:
+        assert list(found) == ([name, "labels"] if spec.num_classes else [name])
+        assert found[name].dtype == expected.dtype
+        np.testing.assert_array_equal(found[name], expected)
+        if spec.num_classes:
+            assert found["labels"].tolist() == [i % 3 for i in range(37)]
+    assert zipfile.ZipFile(tmp_path / "x.npz").testzip() is None
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "call"),
+    [(Generator, "draw", 0), (Generator, "draw", 20), (Generator, "labels", 60), (os, "fsync", 3)],
+)
+def test_killed_and_run_again_is_as_if_it_had_not_been(
+    owner: object, name: str, call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(f"{tmp_path}/whole.npz", SAMPLING)
+    cut = f"{tmp_path}/cut.npz"
+    die_at(call, owner, name, lambda: write(cut, SAMPLING))
+    grown = tmp_path / ".cut.npz.partial" / npz.ARRAYS
+    assert grown.is_file()
+    assert not Path(cut).exists()
+    drawn: list[int] = []
+    draw = Sampling.draw
+    monkeypatch.setattr(Sampling, "draw", lambda self, first: drawn.append(first) or draw(self, first))
+    write(cut, SAMPLING)
+    assert Path(cut).read_bytes() == Path(tmp_path, "whole.npz").read_bytes()
+    assert sorted(below(tmp_path)) == ["cut.npz", "whole.npz"]
+    kept = {0: 0, 20: 192, 60: 384, 3: 192}[call]
+    assert drawn == list(range(kept, 400, 12)), "what was put on disk is not drawn again"
+
+
+@pytest.mark.parametrize("size", [0, 1, 50, 200_000, 307_400, 309_000])
+def test_it_goes_on_from_a_file_of_any_length(size: int, tmp_path: Path) -> None:
+    """As a machine that lost its power may leave it."""
+    write(f"{tmp_path}/whole.npz", SAMPLING)
+    whole = Path(tmp_path, "whole.npz").read_bytes()
+    grown = tmp_path / ".x.npz.partial"
+    die_at(20, Generator, "draw", lambda: write(f"{tmp_path}/x.npz", SAMPLING))
+    (grown / npz.ARRAYS).write_bytes(whole[:size])
+    write(f"{tmp_path}/x.npz", SAMPLING)
+    assert Path(tmp_path, "x.npz").read_bytes() == whole
+
+
+def test_other_samples_do_not_go_on(tmp_path: Path) -> None:
+    cut = f"{tmp_path}/cut.npz"
+    die_at(20, Generator, "draw", lambda: write(cut, SAMPLING))
+    before = below(tmp_path)
+    with pytest.raises(GanflowError) as refused:
+        write(cut, replace(SAMPLING, seed=8))
+    assert str(refused.value) == (
+        f"out={tmp_path}/.cut.npz.partial: samples with seed=7 were begun there, not 8; "
+        "name another place, or remove what is there"
+    )
+    assert below(tmp_path) == before
+    shutil.rmtree(tmp_path / ".cut.npz.partial")
+    write(cut, replace(SAMPLING, seed=8))
+    assert json.dumps(np.load(cut)["labels"].tolist()) == json.dumps([i % 3 for i in range(400)])
+
+
+def test_a_file_that_is_there_is_replaced_when_the_new_one_is_whole(tmp_path: Path) -> None:
+    out = tmp_path / "x.npz"
+    out.write_bytes(b"old")
+    die_at(20, Generator, "draw", lambda: write(str(out), SAMPLING))
+    assert out.read_bytes() == b"old"
+    write(str(out), SAMPLING)
+    np.testing.assert_array_equal(np.load(out)["images"], SAMPLING.generator.sample(400, 7, batch=12))
+
+
+def test_a_place_that_cannot_be_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(GanflowError, match=r"^cannot write .*/file/\.x\.npz\.partial: Not a directory$"):
+        write(f"{tmp_path}/file/x.npz", SAMPLING)

@@ -1,0 +1,46 @@
+import pytest
+import torch
+from torch import nn
+
+from ganflow.methods.networks.layers.equalised import EqualConv2d, EqualLinear, leaky_relu
+
+
+def test_a_linear_layer_scales_its_weights_by_the_root_of_its_inputs() -> None:
+    layer, x = EqualLinear(9, 4, bias=2.0, rate=0.01).double(), torch.randn(5, 9, dtype=torch.float64)
+    expected = x @ layer.weight.T * 0.01 / 3 + 2.0
+    torch.testing.assert_close(layer(x), expected)
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 1), (2, 0)])
+def test_a_convolution_scales_its_weights_by_the_root_of_its_inputs(stride: int, padding: int) -> None:
+    layer, x = EqualConv2d(4, 5, 3, stride).double(), torch.randn(2, 4, 7, 7, dtype=torch.float64)
+    nn.init.normal_(layer.bias)
+    expected = nn.functional.conv2d(x, layer.weight / 6, layer.bias, stride, padding)
+    torch.testing.assert_close(layer(x), expected)
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.01])
+def test_whatever_the_rate_outputs_start_with_the_inputs_spread(rate: float) -> None:
+    torch.manual_seed(0)
+    layer = EqualLinear(256, 256, rate=rate)
+    assert float(layer.weight.detach().std()) == pytest.approx(1 / rate, rel=0.02)
+    assert float(layer(torch.randn(512, 256)).detach().std()) == pytest.approx(1, rel=0.02)
+    assert float(EqualConv2d(64, 64, 3)(torch.randn(8, 64, 16, 16))[..., 1:-1, 1:-1].detach().std()) == pytest.approx(
+        1, rel=0.05
+    )
+
+
+@pytest.mark.parametrize(("inputs", "rate"), [(4, 1.0), (400, 1.0), (4, 0.01)])
+def test_adam_moves_what_is_used_by_the_same_share_of_its_spread(inputs: int, rate: float) -> None:
+    layer = EqualLinear(inputs, 3, rate=rate)
+    before = (layer.weight * layer.scale).detach().clone()
+    optimizer = torch.optim.Adam(layer.parameters(), lr=0.1)
+    layer(torch.randn(8, inputs)).square().sum().backward()
+    optimizer.step()
+    moved = (layer.weight * layer.scale - before).abs() * inputs**0.5  # in units of the spread, 1/√inputs
+    torch.testing.assert_close(moved, torch.full_like(moved, 0.1 * rate), rtol=1e-2, atol=0)
+
+
+def test_the_activation_keeps_the_second_moment_within_a_few_percent() -> None:
+    torch.manual_seed(0)
+    assert float(leaky_relu(torch.randn(100_000)).square().mean()) == pytest.approx(1.04, rel=0.02)  # 2·(1 + 0.2²)/2

@@ -1,0 +1,17 @@
+import pytest
+
+from ganflow.config import composition
+from ganflow.methods import build
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [("ring8", (1, 2, 8, "points")), ("grid25", (1, 2, 25, "points")), ("stacked_mnist", (28, 3, 1000, "stacked"))],
+)
+def test_a_recipe_of_a_toy_set_fits_its_data(name: str, facts: tuple[int, int, int, str]) -> None:
+    path = ["data.path=somewhere"] if name == "stacked_mnist" else []
+    recipe = composition.compose([f"experiment={name}", *path])
+    assert (recipe.recipe, recipe.data["name"], recipe.tune.trials) == (name, name, 0)
+    assert recipe.evaluation.samples == (26_000 if facts[3] == "stacked" else 2500)
+    assert recipe.gan.conditioning == "none"
+    build.check_fits(recipe, *facts)
