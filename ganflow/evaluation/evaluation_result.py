@@ -10,7 +10,7 @@ from ganflow.distributed import collectives
 from ganflow.errors import GanflowError
 from ganflow.evaluation import pictures
 from ganflow.evaluation.evaluator import Evaluator
-from ganflow.evaluation.inputs import Evidence
+from ganflow.evaluation.inputs import MetricInputs
 from ganflow.evaluation.metrics import intra_fid
 from ganflow.evaluation.outcome import LEFT_OUT
 from ganflow.evaluation.samples import Samples
@@ -63,20 +63,18 @@ def evaluate(evaluator: Evaluator, samples: Samples, resamples: int) -> Measured
     """
     if samples.generator is not None:  # there are as many as is asked for, so it is known before the work
         evaluator.check_enough(len(samples), list(evaluator.config.metrics), "evaluation.samples")
-    evidence = Evidence(evaluator, samples)
-    found = evaluator.outcome(evidence, resamples=resamples)
+    inputs = evaluator.inputs(samples)
+    found = evaluator.outcome(inputs, resamples=resamples)
     if not found.figures:
         reasons = "; ".join(f"{name}: {why}" for name, why in found.left_out.items())
         raise GanflowError(f"nothing can be measured: {reasons}")
     # Rank 0 alone goes on below, so what all make together is made before, whatever the metrics asked for.
-    evidence.prepare(["fake", "real", *(["neighbours"] if _pairs_wanted(evaluator) else [])])
+    inputs.prepare(["fake", "real", *(["neighbours"] if _pairs_wanted(inputs) else [])])
     if collectives.rank() > 0:
         return None
-    protocol = evaluator.protocol(len(samples)) | {
-        "reference_repeats": len(evidence.real) - len(evidence.real.distinct)
-    }
-    left_out = found.left_out | _single_classes(evidence)
-    return Measured(found.figures, protocol, class_shares(evidence), _pictures(evidence), left_out)
+    protocol = evaluator.protocol(len(samples)) | {"reference_repeats": len(inputs.real) - len(inputs.real.distinct)}
+    left_out = found.left_out | _single_classes(inputs)
+    return Measured(found.figures, protocol, class_shares(inputs), _pictures(inputs), left_out)
 
 
 def alone(evaluator: Evaluator, samples: Samples) -> Measured:
@@ -86,51 +84,51 @@ def alone(evaluator: Evaluator, samples: Samples) -> Measured:
     return found
 
 
-def _pairs_wanted(evaluator: Evaluator) -> bool:
+def _pairs_wanted(inputs: MetricInputs) -> bool:
     """Points make no pictures, and features of the train split may be costly where nothing else asks for them."""
-    known = evaluator.config.reference == "train" or "memorisation" in evaluator.config.metrics
-    return known and evaluator.splits.train.facts.kind != POINTS
+    known = inputs.config.reference == "train" or "memorisation" in inputs.config.metrics
+    return known and inputs.features.splits.train.facts.kind != POINTS
 
 
-def _single_classes(evidence: Evidence) -> dict[str, str]:
+def _single_classes(inputs: MetricInputs) -> dict[str, str]:
     """The classes that have no FID of their own for want of a second reference image; they are not in the mean."""
-    if "intra_fid" not in evidence.evaluator.config.metrics or evidence.fake.labels is None:
+    if "intra_fid" not in inputs.config.metrics or inputs.fake.labels is None:
         return {}
-    names = evidence.evaluator.reference.classes
+    names = inputs.classes
     return {
         f"intra_fid of class {names[label]}": "the reference has one image of it and not 2; the mean is without it"
-        for label in intra_fid.single(evidence.real)
+        for label in intra_fid.single(inputs.real)
     }
 
 
-def class_shares(evidence: Evidence) -> list[ClassRow]:
+def class_shares(inputs: MetricInputs) -> list[ClassRow]:
     """How often samples and reference are recognised as each class; empty where the extractor knows none.
 
     A class has no FID where samples or reference have fewer than two images of it.
     """
-    fake, real = evidence.fake, evidence.real
+    fake, real = inputs.fake, inputs.real
     if not fake.classes:
         return []
     shares = [(f.recognised.bincount(minlength=fake.classes) / len(f)).tolist() for f in (fake, real)]
-    within = intra_fid.by_class(fake, real) if "intra_fid" in evidence.evaluator.config.metrics else {}
-    names = evidence.evaluator.reference.classes
+    within = intra_fid.by_class(fake, real) if "intra_fid" in inputs.config.metrics else {}
+    names = inputs.classes
     return [
         ClassRow(name, generated, reference, within.get(label))
         for label, (name, generated, reference) in enumerate(zip(names, *shares, strict=True))
     ]
 
 
-def _pictures(evidence: Evidence) -> dict[str, bytes]:
-    train, samples = evidence.evaluator.splits.train, evidence.samples
+def _pictures(inputs: MetricInputs) -> dict[str, bytes]:
+    train, samples = inputs.features.splits.train, inputs.samples
     points = train.facts.kind == POINTS
     some = samples.images(0, min(SHOWN_POINTS if points else SHOWN, len(samples))).permute(0, 2, 3, 1).cpu().numpy()
     centres = train.facts.mixture.centres if train.facts.mixture else ()
     drawn = {"samples": picture(some[:, 0, 0] if points else some, centres)}
-    if _pairs_wanted(evidence.evaluator):
-        ratios, neighbours = evidence.neighbours
+    if _pairs_wanted(inputs):
+        ratios, neighbours = inputs.neighbours
         closest = ratios.argsort()[:PAIRS].tolist()
         images = torch.cat([samples.images(i, 1) for i in closest]).permute(0, 2, 3, 1).cpu().numpy()
         originals = torch.from_numpy(train.images(neighbours[closest].cpu().numpy())).permute(0, 2, 3, 1).numpy()
         drawn["pairs"] = pictures.closest_pairs(images, originals)
-    ways = pictures.interpolation(evidence.generator) if evidence.generator is not None else None
+    ways = pictures.interpolation(inputs.generator) if inputs.generator is not None else None
     return drawn if ways is None else drawn | {"interpolation": ways}

@@ -14,10 +14,9 @@ from ganflow.config.schema import EvaluationConfig
 from ganflow.data.prepared.dataset import Dataset
 from ganflow.distributed import collectives, rng
 from ganflow.errors import ConfigError, GanflowError
-from ganflow.evaluation import feature_store
 from ganflow.evaluation.extractors.base import Extractor, Splits
-from ganflow.evaluation.inputs import Evidence, asks_for
-from ganflow.evaluation.metrics.features import Features
+from ganflow.evaluation.feature_store import FeatureStore
+from ganflow.evaluation.inputs import MetricInputs, asks_for
 from ganflow.evaluation.outcome import Outcome, lacking, outcome_of
 from ganflow.evaluation.samples import Drawn, Samples
 from ganflow.methods.generator import Generator
@@ -40,15 +39,21 @@ class Evaluator:
     cache: Path  # where the reference's features are kept
     device: torch.device
     listener: Callable[[Advanced], None] = unheard
-    _splits: dict[str, Features] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)  # figures that were said to be left out
+
+    def __post_init__(self) -> None:
+        self.features = FeatureStore(
+            self.splits, self.extractor, self.cache, self.config.batch, self.device, self.listener
+        )
+
+    def inputs(self, samples: Samples) -> MetricInputs:
+        """What metrics may ask for, of these samples."""
+        return MetricInputs(self.config, self.features, samples)
 
     @property
     def reference(self) -> Dataset:
         """The split that samples are held against."""
-        split = self.splits.train if self.config.reference == "train" else self.splits.test
-        assert split is not None
-        return split
+        return self.features.dataset(self.config.reference)
 
     def measure(
         self,
@@ -61,7 +66,7 @@ class Evaluator:
 
         The first time that a figure cannot be measured, rank 0 tells why.
         """
-        found = self.outcome(Evidence(self, self.drawn(generator, samples)), names)
+        found = self.outcome(self.inputs(self.drawn(generator, samples)), names)
         for figure in [one for one in found.left_out if one not in self._told]:
             self._told.add(figure)
             if collectives.rank() == 0:
@@ -74,7 +79,7 @@ class Evaluator:
         Raises:
             GanflowError: it cannot be measured, with the reason.
         """
-        found = self.outcome(Evidence(self, self.drawn(generator, samples)), [name])
+        found = self.outcome(self.inputs(self.drawn(generator, samples)), [name])
         if figure not in found.figures:
             raise GanflowError(f"{figure} cannot be measured: {found.left_out[figure]}")
         return found.figures
@@ -94,31 +99,31 @@ class Evaluator:
             )
         return Drawn(generator, SEED, samples, self._labels(generator, samples))
 
-    def figures(self, evidence: Evidence, names: Sequence[str] | None = None, resamples: int = 0) -> dict[str, float]:
+    def figures(self, inputs: MetricInputs, names: Sequence[str] | None = None, resamples: int = 0) -> dict[str, float]:
         """Figures of :meth:`outcome` alone."""
-        return self.outcome(evidence, names, resamples).figures
+        return self.outcome(inputs, names, resamples).figures
 
-    def outcome(self, evidence: Evidence, names: Sequence[str] | None = None, resamples: int = 0) -> Outcome:
+    def outcome(self, inputs: MetricInputs, names: Sequence[str] | None = None, resamples: int = 0) -> Outcome:
         """Figures of the chosen metrics, and why others are left out; each metric is computed by one rank.
 
         Args:
-            evidence: the samples and what they are held against.
+            inputs: the samples and what they are held against.
             names: of metrics; all of the configuration's by default.
             resamples: of the bootstrap, for the bounds of 95 % intervals; 0 gives none.
 
         Raises:
             GanflowError: images that cannot be read.
         """
-        metrics, lacks = self._metrics(names), lacking(evidence)
+        metrics, lacks = self._metrics(names), lacking(inputs)
         asked = [asks_for(metric) for metric in metrics.values()]
-        evidence.prepare(one for ones in asked if not lacks & {*ones} for one in ones)
+        inputs.prepare(one for ones in asked if not lacks & {*ones} for one in ones)
         mine = list(metrics)[collectives.rank() :: collectives.world_size()]
         outcomes: dict[str, Outcome] = {}
         refused = None
         try:
             for name in mine:
                 self.listener(Advanced("measure", 0, len(metrics), "metrics", name))
-                outcomes[name] = outcome_of(name, metrics[name], evidence, resamples)
+                outcomes[name] = outcome_of(name, metrics[name], inputs, resamples)
                 self.listener(Advanced("measure", 1, len(metrics), "metrics", ""))
         except GanflowError as error:
             refused = str(error)
@@ -152,30 +157,6 @@ class Evaluator:
             "extractor_accuracy": self.extractor.accuracy,
             "seed": SEED,
         }
-
-    def sample_features(self, samples: Samples) -> Features:
-        """Features of all samples on every rank; each draws its share."""
-        part, size = collectives.share(len(samples)), self.config.batch
-        batches = []
-        # A rank without a sample of its own still has to say what shape nothing has.
-        for first in range(part.start, part.stop, size) or [part.start]:
-            count = min(size, part.stop - first)
-            batches.append(self.extractor(samples.images(first, count).to(self.device)))
-            self.listener(Advanced("samples", count, len(samples)))
-        return feature_store.gathered(batches, samples.labels)
-
-    def split_features(self, split: str) -> Features:
-        """Features of a whole split, once; of an earlier evaluation where they were kept."""
-        if split not in self._splits:
-            data = self.splits.train if split == "train" else self.splits.test
-            assert data is not None
-
-            def advance(count: int) -> None:
-                self.listener(Advanced(f"{split} images", count, len(data)))
-
-            found = feature_store.split_features(data, self.extractor, self.config.batch, self.cache, advance)
-            self._splits[split] = found.to(self.device)
-        return self._splits[split]
 
     def _metrics(self, names: Sequence[str] | None) -> dict[str, Any]:
         return {

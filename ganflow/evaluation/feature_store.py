@@ -1,8 +1,8 @@
-"""Features of a split: the images pass the extractor once, then they are kept for every later evaluation."""
+"""Features of samples and of splits; those of a split are kept for every later evaluation."""
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,54 @@ from torch import Tensor
 from ganflow.atomic_files import write_whole
 from ganflow.data.prepared.dataset import Dataset
 from ganflow.distributed import collectives
-from ganflow.evaluation.extractors.base import Extractor
+from ganflow.evaluation.extractors.base import Extractor, Splits
 from ganflow.evaluation.metrics.features import Features
+from ganflow.evaluation.samples import Samples
+from ganflow.terminal.progress import Advanced, unheard
 
 FORMAT = 1  # of the kept files
+
+
+@dataclass
+class FeatureStore:
+    """What one extractor makes of images. All ranks call it together; each passes its share through the extractor."""
+
+    splits: Splits
+    extractor: Extractor
+    cache: Path  # where the splits' features are kept
+    batch: int
+    device: torch.device
+    listener: Callable[[Advanced], None] = unheard
+    _splits: dict[str, Features] = field(default_factory=dict)
+
+    def samples(self, samples: Samples) -> Features:
+        """Features of all samples on every rank; each draws its share."""
+        part, size = collectives.share(len(samples)), self.batch
+        batches = []
+        # A rank without a sample of its own still has to say what shape nothing has.
+        for first in range(part.start, part.stop, size) or [part.start]:
+            count = min(size, part.stop - first)
+            batches.append(self.extractor(samples.images(first, count).to(self.device)))
+            self.listener(Advanced("samples", count, len(samples)))
+        return gathered(batches, samples.labels)
+
+    def dataset(self, split: str) -> Dataset:
+        """The images of a split, ``train`` or ``test``, which the data must have."""
+        data = self.splits.train if split == "train" else self.splits.test
+        assert data is not None
+        return data
+
+    def split(self, split: str) -> Features:
+        """Features of a whole split, once; of an earlier evaluation where they were kept."""
+        if split not in self._splits:
+            data = self.dataset(split)
+
+            def advance(count: int) -> None:
+                self.listener(Advanced(f"{split} images", count, len(data)))
+
+            features = split_features(data, self.extractor, self.batch, self.cache, advance)
+            self._splits[split] = features.to(self.device)
+        return self._splits[split]
 
 
 def split_features(

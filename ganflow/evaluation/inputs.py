@@ -4,50 +4,49 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from ganflow.config import components
+from ganflow.config.schema import EvaluationConfig
 from ganflow.distributed import collectives
 from ganflow.evaluation.extractors.classifier import ClassifierChoice, accuracy_of
+from ganflow.evaluation.feature_store import FeatureStore
 from ganflow.evaluation.metrics import memorisation
 from ganflow.evaluation.metrics.features import Features
 from ganflow.evaluation.samples import Samples
 from ganflow.methods.generator import Generator
 
-if TYPE_CHECKING:
-    from ganflow.evaluation.evaluator import Evaluator
-
-TOGETHER = ("fake", "real", "train", "test", "neighbours")  # all ranks make these together, so in one order
+COLLECTIVE = ("fake", "real", "train", "test", "neighbours")  # all ranks make these together, so in one order
 
 
-class Evidence:
+class MetricInputs:
     """Samples and what they are held against; each is made when it is first asked for."""
 
-    def __init__(self, evaluator: "Evaluator", samples: Samples) -> None:
-        self.evaluator, self.samples = evaluator, samples
+    def __init__(self, config: EvaluationConfig, features: FeatureStore, samples: Samples) -> None:
+        self.config, self.features, self.samples = config, features, samples
 
     @cached_property
     def fake(self) -> Features:
         """Features of the samples, labelled with the classes asked for."""
-        return self.evaluator.sample_features(self.samples)
+        return self.features.samples(self.samples)
 
     @cached_property
     def real(self) -> Features:
         """Features of the reference split, labelled with the classes of the data."""
-        return self.evaluator.split_features(self.evaluator.config.reference)
+        return self.features.split(self.config.reference)
 
     @cached_property
     def train(self) -> Features:
         """Features of the split that generators are trained on."""
-        return self.evaluator.split_features("train")
+        return self.features.split("train")
 
     @cached_property
     def test(self) -> Features | None:
         """Features of the split held out from training; None where the data have none."""
-        return self.evaluator.split_features("test") if self.evaluator.splits.test else None
+        return self.features.split("test") if self.features.splits.test else None
 
     @cached_property
     def neighbours(self) -> tuple[Tensor, Tensor]:
@@ -58,6 +57,11 @@ class Evidence:
         return collectives.gather_rows(ratios), collectives.gather_rows(rows)
 
     @property
+    def classes(self) -> list[str]:
+        """Names of the reference's classes."""
+        return self.features.dataset(self.config.reference).classes
+
+    @property
     def generator(self) -> Generator | None:
         """What the samples are drawn from; a metric that asks for it is left out where it is not known."""
         return self.samples.generator
@@ -65,7 +69,7 @@ class Evidence:
     @property
     def extract(self) -> Callable[[Tensor], Features]:
         """Images (N, C, R, R), 0 to 255, to features."""
-        return self.evaluator.extractor
+        return self.features.extractor
 
     @property
     def accuracy_of(self) -> Callable[..., float] | None:
@@ -73,20 +77,20 @@ class Evidence:
 
         None where images have no classes, or samples none that they were asked to be.
         """
-        splits, labels = self.evaluator.splits, self.samples.labels
+        splits, labels = self.features.splits, self.samples.labels
         if labels is None or splits.test is None or splits.train.facts.num_classes < 2:
             return None
         return self._accuracy_of
 
     def _accuracy_of(self, *kinds: str) -> float:
-        splits, node = self.evaluator.splits, self.evaluator.config.extractor
+        splits, node = self.features.splits, self.config.extractor
         assert splits.test is not None
         own = components.build("extractor", node, "evaluation.extractor") if node["name"] == "classifier" else None
         pool = Pool([self._images(kind) for kind in kinds], splits.train)
-        return accuracy_of(pool, splits.test, own or ClassifierChoice(), self.evaluator.device)
+        return accuracy_of(pool, splits.test, own or ClassifierChoice(), self.features.device)
 
     def _images(self, kind: str) -> tuple[Any, Any]:
-        train = self.evaluator.splits.train
+        train = self.features.splits.train
         if kind == "real":
             return train.images(np.arange(len(train))), np.asarray(train.labels)
         assert self.samples.labels is not None
@@ -94,13 +98,13 @@ class Evidence:
 
     @cached_property
     def _generated(self) -> Any:
-        batch, n = self.evaluator.config.batch, len(self.samples)
+        batch, n = self.config.batch, len(self.samples)
         return np.concatenate([self.samples.images(at, min(batch, n - at)).cpu().numpy() for at in range(0, n, batch)])
 
     def prepare(self, names: Iterable[str]) -> None:
         """Make what these parameters ask for as far as all ranks have to make it together."""
         asked = set(names)
-        for name in TOGETHER:
+        for name in COLLECTIVE:
             if name in asked:
                 getattr(self, name)
 

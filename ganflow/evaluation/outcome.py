@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ganflow.evaluation import bootstrap
-from ganflow.evaluation.inputs import Evidence, asks_for
+from ganflow.evaluation.inputs import MetricInputs, asks_for
 from ganflow.evaluation.metrics.base import UnmeasurableError
 
 LEFT_OUT = "left_out"  # beside the figures in ``metrics.json``: figure → why it is not there
@@ -27,14 +27,14 @@ class Outcome:
         return cls(figures, {name: why for one in several for name, why in one.left_out.items()})
 
 
-def outcome_of(name: str, metric: Any, evidence: Evidence, resamples: int) -> Outcome:
-    """What a metric says of the evidence, with the bounds of its interval unless ``resamples`` is 0."""
+def outcome_of(name: str, metric: Any, inputs: MetricInputs, resamples: int) -> Outcome:
+    """What a metric says of its inputs, with the bounds of its interval unless ``resamples`` is 0."""
     asked = asks_for(metric)
-    if lacking(evidence) & {*asked}:
+    if lacking(inputs) & {*asked}:
         return Outcome({}, _needs(metric, {}))
     try:
-        figures = metric(**{one: getattr(evidence, one) for one in asked})
-        figures |= _bounds(metric, figures, evidence, resamples)
+        figures = metric(**{one: getattr(inputs, one) for one in asked})
+        figures |= _bounds(metric, figures, inputs, resamples)
     except UnmeasurableError as error:
         return Outcome({}, dict.fromkeys(metric.figures, str(error).removeprefix(f"{name}: ")))
     finite = {key: value for key, value in figures.items() if math.isfinite(value)}
@@ -42,9 +42,9 @@ def outcome_of(name: str, metric: Any, evidence: Evidence, resamples: int) -> Ou
     return Outcome(finite, _needs(metric, figures) | broken)
 
 
-def lacking(evidence: Evidence) -> set[str]:
+def lacking(inputs: MetricInputs) -> set[str]:
     """What a metric may ask for and these samples do not have."""
-    return {name for name in ("generator", "accuracy_of") if getattr(evidence, name) is None}
+    return {name for name in ("generator", "accuracy_of") if getattr(inputs, name) is None}
 
 
 def why_missing(figure: str, values: Mapping[str, Any]) -> str | None:
@@ -58,11 +58,11 @@ def _needs(metric: Any, figures: Mapping[str, float]) -> dict[str, str]:
     return {name: f"needs {figure.needs}" for name, figure in metric.figures.items() if name not in figures}
 
 
-def _bounds(metric: Any, figures: Mapping[str, float], evidence: Evidence, resamples: int) -> dict[str, float]:
+def _bounds(metric: Any, figures: Mapping[str, float], inputs: MetricInputs, resamples: int) -> dict[str, float]:
     bounded: str = getattr(metric, "bounded", "")
     if not resamples or bounded not in figures:
         return {}
-    counts = bootstrap.counts(len(evidence.fake), resamples).to(evidence.fake.embeddings.device)
-    resampled = metric.resampled(evidence.fake, evidence.real, counts)
+    counts = bootstrap.counts(len(inputs.fake), resamples).to(inputs.fake.embeddings.device)
+    resampled = metric.resampled(inputs.fake, inputs.real, counts)
     found = bootstrap.interval(figures[bounded], resampled, metric.smooth)
     return {f"{bounded}_low": found.low, f"{bounded}_high": found.high}

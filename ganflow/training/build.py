@@ -19,8 +19,8 @@ from ganflow.training.checkpoints.checkpoint import CheckpointStore
 from ganflow.training.divergence import Guard
 from ganflow.training.ema import EMA
 from ganflow.training.metric_means import Means
-from ganflow.training.option_schedules import build_ramps
 from ganflow.training.player import Player
+from ganflow.training.schedules import build_ramps
 from ganflow.training.state import TrainState
 from ganflow.training.trainer import Trainer
 

@@ -19,8 +19,7 @@ from ganflow.training.checkpoints.async_writer import Writer
 from ganflow.training.checkpoints.checkpoint import CheckpointStore, copied, load
 from ganflow.training.divergence import Guard, UnhealthyError
 from ganflow.training.events import Event, Listener, Paused, Report, Saved, Saving, Snapshot, Started, Warned, silent
-from ganflow.training.lr_schedule import factor, left
-from ganflow.training.option_schedules import Ramp
+from ganflow.training.schedules import Ramp, factor, left
 from ganflow.training.state import TrainState
 
 GRID, POINTS = 100, 2500  # samples in a snapshot: images, points

@@ -20,7 +20,6 @@ from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.evaluation_result import Measured, evaluate
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.extractors.base import Splits
-from ganflow.evaluation.inputs import Evidence
 from ganflow.evaluation.samples import Given, Samples
 from ganflow.methods.generator import Generator, GeneratorSpec
 from ganflow.report import report_files
@@ -120,7 +119,7 @@ def test_metrics_that_ask_for_no_features_leave_no_rank_waiting(digits: Path, ca
 def left_out_on_a_rank(data: Path, cache: Path) -> tuple[dict[str, float], dict[str, str]]:
     by = evaluator(data, cache)
     test = Dataset.open(data, "test")
-    found = by.outcome(Evidence(by, Given(test, np.where(test.labels == 3, 4, test.labels))))
+    found = by.outcome(by.inputs(Given(test, np.where(test.labels == 3, 4, test.labels))))
     return found.figures, found.left_out
 
 

@@ -13,7 +13,6 @@ from ganflow.errors import GanflowError
 from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.evaluation_result import class_shares
 from ganflow.evaluation.evaluator import Evaluator
-from ganflow.evaluation.inputs import Evidence
 from ganflow.methods.generator import Generator, GeneratorSpec
 from tests.support.ranks import on_ranks
 from tests.support.replay import Replay
@@ -47,7 +46,7 @@ def replay(data: Path, without: tuple[int, ...] = ()) -> Replay:
 
 def test_replaying_the_train_set_is_no_distance(digits: Path, cache: Path) -> None:
     measured = evaluator(digits, cache)
-    figures = measured.figures(Evidence(measured, replay(digits)))
+    figures = measured.figures(measured.inputs(replay(digits)))
     assert figures["fid"] == pytest.approx(0.0, abs=1e-9)
     assert figures["coverage"] == 1.0
     assert abs(figures["kid"]) < 3 * figures["kid_std"]
@@ -56,9 +55,9 @@ def test_replaying_the_train_set_is_no_distance(digits: Path, cache: Path) -> No
 def test_dropped_classes_show(digits: Path, cache: Path) -> None:
     measured = evaluator(digits, cache)
     some = replay(digits, without=(2, 5, 7))
-    evidence = Evidence(measured, some)
-    assert measured.figures(evidence, ["coverage"])["coverage"] == 0.7
-    shares = class_shares(evidence)
+    inputs = measured.inputs(some)
+    assert measured.figures(inputs, ["coverage"])["coverage"] == 0.7
+    shares = class_shares(inputs)
     assert [share.name for share in shares] == [str(d) for d in range(10)]
     assert sum(share.generated for share in shares) == pytest.approx(1.0)
     assert sum(share.reference for share in shares) == pytest.approx(1.0)
@@ -89,7 +88,7 @@ def test_only_the_metrics_asked_for_are_computed(digits: Path, cache: Path) -> N
 def test_the_reference_may_be_the_test_split(digits: Path, cache: Path) -> None:
     measured = evaluator(digits, cache, reference="test")
     test = Dataset.open(digits, "test")
-    assert len(Evidence(measured, replay(digits)).real) == len(test)
+    assert len(measured.inputs(replay(digits)).real) == len(test)
     protocol = measured.protocol(50)
     assert (protocol["reference"], protocol["reference_samples"], protocol["samples"]) == ("test", len(test), 50)
     assert protocol["extractor_accuracy"] > 0.9
@@ -102,18 +101,18 @@ def test_a_reference_that_is_not_there_is_refused(unlabelled: Path, cache: Path)
 
 def test_data_without_labels_have_no_classes_to_cover(unlabelled: Path, cache: Path) -> None:
     measured = evaluator(unlabelled, cache)
-    evidence = Evidence(measured, Replay(measured.reference, np.arange(300)))
-    figures = measured.figures(evidence)
+    inputs = measured.inputs(Replay(measured.reference, np.arange(300)))
+    figures = measured.figures(inputs)
     assert figures["fid"] == pytest.approx(0.0, abs=1e-9)
     assert "coverage" not in figures
-    assert class_shares(evidence) == []
+    assert class_shares(inputs) == []
 
 
 def measure_here(data: Path, cache: Path, samples: int) -> tuple[dict[str, float], torch.Tensor, int]:
     measured = evaluator(data, cache)
     part = collectives.share(samples)
-    evidence = Evidence(measured, measured.drawn(generator(), samples))
-    return measured.figures(evidence), evidence.fake.embeddings, part.stop - part.start
+    inputs = measured.inputs(measured.drawn(generator(), samples))
+    return measured.figures(inputs), inputs.fake.embeddings, part.stop - part.start
 
 
 def test_figures_are_the_same_on_every_number_of_ranks(digits: Path, cache: Path) -> None:
@@ -128,7 +127,7 @@ def test_figures_are_the_same_on_every_number_of_ranks(digits: Path, cache: Path
 
 def features_here(data: Path, cache: Path, samples: int) -> int:
     measured = evaluator(data, cache)
-    return len(Evidence(measured, measured.drawn(generator(), samples)).fake)
+    return len(measured.inputs(measured.drawn(generator(), samples)).fake)
 
 
 def test_a_rank_without_a_sample_takes_part(digits: Path, cache: Path) -> None:

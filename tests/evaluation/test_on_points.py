@@ -15,7 +15,6 @@ from ganflow.errors import ConfigError
 from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.evaluation_result import class_shares
 from ganflow.evaluation.evaluator import Evaluator
-from ganflow.evaluation.inputs import Evidence
 from ganflow.methods import build
 from ganflow.methods.generator import Generator, GeneratorSpec
 from tests.support.ranks import on_ranks
@@ -43,7 +42,7 @@ def replay(data: Path, modes: tuple[int, ...] = tuple(range(8))) -> Replay:
 
 def test_replaying_the_data_captures_every_mode(ring: Path, tmp_path: Path) -> None:
     measured = evaluator(ring, tmp_path)
-    figures = measured.figures(Evidence(measured, replay(ring)))
+    figures = measured.figures(measured.inputs(replay(ring)))
     data = Dataset.open(ring)
     points, labels = data.images(np.arange(4000))[:, :, 0, 0], np.asarray(data.labels)
     angle = labels * np.pi / 4
@@ -58,11 +57,11 @@ def test_replaying_the_data_captures_every_mode(ring: Path, tmp_path: Path) -> N
 
 def test_dropped_modes_show(ring: Path, tmp_path: Path) -> None:
     measured = evaluator(ring, tmp_path)
-    evidence = Evidence(measured, replay(ring, (0, 5)))
-    figures = measured.figures(evidence)
+    inputs = measured.inputs(replay(ring, (0, 5)))
+    figures = measured.figures(inputs)
     assert figures["modes"] == 2
     assert figures["reverse_kl"] == pytest.approx(np.log(4), abs=0.01)
-    shares = {share.name: share for share in class_shares(evidence)}
+    shares = {share.name: share for share in class_shares(inputs)}
     assert shares["1 0"].generated + shares["-0.707 -0.707"].generated == pytest.approx(1.0)
     assert shares["0 1"].generated == 0
     assert all(share.reference == pytest.approx(1 / 8, abs=0.03) for share in shares.values())

@@ -15,8 +15,8 @@ from ganflow.methods.networks.biggan import SelfAttention
 from ganflow.methods.networks.layers.residual import DownBlock, UpBlock
 from ganflow.methods.networks.mlp import Maxout, Sigmoid
 from ganflow.methods.vae import VAE
-from ganflow.training.lr_schedule import factor
 from ganflow.training.player import Player
+from ganflow.training.schedules import factor
 from ganflow.training.trainer import Trainer
 
 NAMED: dict[type[nn.Module], str] = {

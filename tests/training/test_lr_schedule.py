@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from ganflow.training.events import Event, Report
-from ganflow.training.lr_schedule import factor
 from ganflow.training.player import Player
+from ganflow.training.schedules import factor
 from tests.training.small import config, run, same, trainer
 
 

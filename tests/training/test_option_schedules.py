@@ -15,7 +15,7 @@ from ganflow.errors import ConfigError
 from ganflow.methods.build import check_fits
 from ganflow.training.checkpoints.checkpoint import copied
 from ganflow.training.events import Event, Report
-from ganflow.training.option_schedules import Ramp
+from ganflow.training.schedules import Ramp
 from tests.support.ranks import on_ranks
 from tests.training.small import config, run, same, trainer
 

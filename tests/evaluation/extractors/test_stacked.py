@@ -15,7 +15,6 @@ from ganflow.data.prepared.dataset import Dataset, Facts
 from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.evaluation_result import class_shares
 from ganflow.evaluation.extractors.stacked import Channels
-from ganflow.evaluation.inputs import Evidence
 from tests.support.replay import Replay
 from tests.support.small import CLASSIFIER, EXTRACTOR
 
@@ -56,16 +55,16 @@ def test_samples_are_recognised_digit_by_digit(stacked: Path, tmp_path: Path) ->
     assert measured.extractor.accuracy > 0.9
     test = measured.reference
     everything = Replay(test, np.arange(500))
-    evidence = Evidence(measured, everything)
-    fake = evidence.fake
+    inputs = measured.inputs(everything)
+    fake = inputs.fake
     assert fake.logits.shape == (500, 3, 10)
     assert fake.embeddings.shape == (500, 3 * 2 * CLASSIFIER.width)
     agree = (fake.recognised.numpy() == test.labels).mean()
     assert agree > 0.9**3
-    figures = measured.figures(evidence)
+    figures = measured.figures(inputs)
     assert figures["fid"] == pytest.approx(0.0, abs=1e-9)
     counts = np.bincount(fake.recognised, minlength=1000)
     assert figures["modes"] == (counts > 0).sum() > 300
     assert "high_quality" not in figures
-    assert len(class_shares(evidence)) == 1000
+    assert len(class_shares(inputs)) == 1000
     assert measured.extractor.name.endswith(" per channel")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist
 
-from ganflow.evaluation.metrics.repeats import distinct
+from ganflow.evaluation.metrics.features import distinct
 
 
 def by_definition(x: torch.Tensor, tolerance: float) -> list[int]:
