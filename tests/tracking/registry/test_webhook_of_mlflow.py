@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from test_promotion import promote, registered
 
 from ganflow.config.schema import TrackingConfig
 from ganflow.tracking import mlflow_client
 from ganflow.tracking.registry.promotion import Promoter
 from tests.support.webhook import SECRET, Receiver
 from tests.tracking.mlflow_help import MODEL, MlflowServer, config_for
+from tests.tracking.registry.test_promotion import promote, registered
 
 EVENT = "model_version_alias.created"
 

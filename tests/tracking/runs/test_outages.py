@@ -121,7 +121,7 @@ class Driver:
     """A process of its own that logs points when it is told to."""
 
     def __init__(self, uri: str) -> None:
-        path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", ""), *sys.path])
+        path = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", ""), *sys.path])
         self._process = subprocess.Popen(
             [sys.executable, "-c", DRIVER, uri],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path},
