@@ -16,6 +16,7 @@ from ganflow.errors import GanflowError
 from ganflow.storage.base import MissingError, Storage
 from ganflow.training.player import Player
 from ganflow.training.state import TrainState
+from ganflow.training.torch_internals import mark_non_finite
 
 Warn = Callable[[str], None]
 RECORD = "guard.json"
@@ -76,9 +77,8 @@ class Guard:
         return False
 
     def _finite(self, gradients: list[Tensor]) -> bool:
-        # GradScaler's kernel: one pass over all of them, a tenth of what norms take, and times 1 changes no bit.
         self._found.zero_()
-        torch._amp_foreach_non_finite_check_and_unscale_(gradients, self._found, self._one)
+        mark_non_finite(gradients, self._found, self._one)
         return self._found.item() == 0
 
     def watch(self, diversity: float, state: TrainState, warn: Warn) -> None:

@@ -5,6 +5,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from ganflow.training.torch_internals import lerp_all
+
 
 class EMA:
     """Half-life in images: ``β = 0.5^(batch/h)``, ``h = min(half_life, rampup · images seen)`` (StyleGAN2).
@@ -33,7 +35,7 @@ class EMA:
     @torch.no_grad()
     def update(self, nimg: int, batch: int) -> None:
         """Move the average towards the network by one step; buffers are copied at :meth:`copy_buffers`."""
-        torch._foreach_lerp_(self._averages, self._weights, 1.0 - self.beta(nimg, batch))
+        lerp_all(self._averages, self._weights, 1.0 - self.beta(nimg, batch))
 
     @torch.no_grad()
     def copy_buffers(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ganflow.cluster import ray_internals
 from ganflow.cluster.session.raylets import split_address
 from ganflow.errors import GanflowError
 
@@ -29,7 +30,7 @@ class Address:
 
 
 def address_of(configured: str | None) -> Address | None:
-    """The cluster that is named; RAY_ADDRESS wins. None: nobody named one, or ``local``.
+    """The cluster that is named; RAY_ADDRESS wins. None: none is named, or ``local``.
 
     Raises:
         GanflowError: an address of another form than ``host:port``, or ``auto`` with no cluster on this machine.
@@ -48,10 +49,8 @@ def address_of(configured: str | None) -> Address | None:
 
 
 def _running(address: Address) -> str:
-    from ray._private.services import canonicalize_bootstrap_address_or_die
-
     try:
-        return str(canonicalize_bootstrap_address_or_die("auto"))
+        return ray_internals.address_of_this_machine()
     except ConnectionError:
         raise address.refused("no Ray cluster runs on this machine; name the head's host:port") from None
 
@@ -60,7 +59,7 @@ def alive_nodes(address: Address) -> dict[str, Any]:
     """The cluster's living nodes by their id in hex, after its versions were found to be ours.
 
     Raises:
-        GanflowError: nobody answers within seconds, Ray or Python differ, or authentication is refused.
+        GanflowError: no answer within seconds, Ray or Python differ, or authentication is refused.
     """
     from ray.exceptions import AuthenticationError, RayError
 
@@ -72,34 +71,33 @@ def alive_nodes(address: Address) -> dict[str, Any]:
             "the cluster wants its own token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a file that holds it"
         ) from None
     except (TimeoutError, RayError):
-        raise address.refused("what answers there is no Ray cluster's GCS; is the port the head's --port?") from None
+        raise address.refused(
+            "the server at this address is not a Ray head (GCS); is the port the head's --port?"
+        ) from None
 
 
 def _knock(address: Address) -> None:
-    """Whether anybody listens, by a plain connection: that is quick to say no."""
+    """Refuse an address where nothing listens: a plain connection is quick to say no."""
     place = split_address(address.value)
     assert place is not None
     try:
         socket.create_connection(place, timeout=CONTACT_S).close()
     except TimeoutError:
-        raise address.refused(f"nobody answers within {CONTACT_S:.0f} s; is {place[1]} open from here?") from None
+        raise address.refused(f"no answer within {CONTACT_S:.0f} s; is {place[1]} open from here?") from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise address.refused(f"no Ray cluster there ({reason}); start its head, or unset it for a local one") from None
 
 
 def _ask(address: Address) -> dict[str, Any]:
-    from ray._common.usage.usage_lib import get_cluster_metadata
-    from ray._raylet import GcsClient  # type: ignore[attr-defined]
-
-    client = GcsClient(address=address.value)
+    client = ray_internals.gcs_client(address.value)
     try:
-        known = get_cluster_metadata(client)
-    except AttributeError:  # what Ray raises where a head has not said yet what it runs
+        versions = ray_internals.cluster_metadata(client)
+    except AttributeError:
         raise address.refused("its head is still starting; try again in a few seconds") from None
-    _check_versions(address, known or {})
+    _check_versions(address, versions)
     nodes = client.get_all_node_info(timeout=CONTACT_S).values()
-    return {node.node_id.hex(): node for node in nodes if node.state == 0}  # GcsNodeState.ALIVE
+    return {node.node_id.hex(): node for node in nodes if node.state == ray_internals.NODE_ALIVE}
 
 
 def _check_versions(address: Address, cluster: dict[str, Any]) -> None:

@@ -2,15 +2,13 @@
 
 import logging
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
+from ganflow.cluster import ray_internals
 from ganflow.cluster.session.cluster_address import Address, address_of, alive_nodes
 from ganflow.cluster.session.driver_node import guest
 from ganflow.cluster.session.raylets import local_nodes
@@ -71,7 +69,7 @@ def _own() -> Iterator[None]:
     """A cluster of this process's own, which no other machine sees: who reaches Ray's ports can run code there."""
     import ray
 
-    with _apart(), doing("Ray starts"):
+    with ray_internals.node_of_this_process(), doing("Ray starts"):
         try:
             _init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1")
         except Exception as error:  # what Ray raises has no common base
@@ -99,22 +97,6 @@ def _not_started(error: Exception) -> GanflowError:
     logs = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir(), "ray/session_latest/logs")
     way_out = f"{logs} says more; a busy machine may need another try, and a full or read-only disk another RAY_TMPDIR"
     return GanflowError(f"Ray does not start on this machine: {reason.partition('. ')[0].rstrip('.')}; {way_out}")
-
-
-@contextmanager
-def _apart() -> Iterator[None]:
-    """Let Ray start its node on 127.0.0.1 and in a process group of its own.
-
-    It would listen on all addresses; this one is what it takes on Windows and macOS, and its processes get it handed
-    on. A signal to this process's group (a terminal's, `timeout`'s, a queue's) would end Ray before the workers saved.
-    """
-    from ray._private import ray_constants, services
-
-    with (
-        patch.object(ray_constants, "ENABLE_RAY_CLUSTER", False),
-        patch.object(services, "ConsolePopen", partial(subprocess.Popen, process_group=0)),
-    ):
-        yield
 
 
 @contextmanager
@@ -147,8 +129,6 @@ def _is_head(nodes: dict[str, Any], node_id: str) -> bool:
 
 def _init(**options: Any) -> None:
     import ray
-    from ray._private import utils
 
-    # Ray's own handler of SIGTERM would end the process without a word, also while Ray starts.
-    with patch.object(utils, "set_sigterm_handler", lambda handler: None):
+    with ray_internals.sigterm_is_ours():
         ray.init(namespace="ganflow", log_to_driver=False, logging_level=logging.ERROR, **options)

@@ -6,8 +6,8 @@ from typing import Any
 import ray
 from ray.train.backend import BackendConfig
 from ray.train.torch import TorchConfig
-from ray.train.torch.config import _TorchBackend
 
+from ganflow.cluster import ray_internals
 from ganflow.cluster.workers.connectivity import Listener, Place, address_on, call_all, choose, in_use, unreachable
 from ganflow.config.schema import ClusterConfig
 from ganflow.errors import GanflowError
@@ -35,7 +35,7 @@ def torch_config(cluster: ClusterConfig, gpu: bool) -> TorchConfig:
     return GroupConfig(backend=backend, timeout_s=COLLECTIVE_S, interface=cluster.interface)
 
 
-class GroupBackend(_TorchBackend):
+class GroupBackend(ray_internals.torch_backend()):  # type: ignore[misc]
     """Makes sure that ranks reach each other before they start to wait for each other."""
 
     def on_start(self, worker_group: Any, backend_config: BackendConfig) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ganflow.cluster import ray_internals
 from ganflow.cluster.session.cluster_address import address_of
 from ganflow.config.schema import ClusterConfig
 from ganflow.distributed.batch_split import check_workers, worker_counts
@@ -120,7 +121,7 @@ class Places:
         def watch() -> object:
             while not over.wait(LOOK_S):
                 with contextlib.suppress(Exception):  # the GCS may be restarting
-                    if leaving := self._leaving() & set(self._seats):
+                    if leaving := ray_internals.draining_nodes() & set(self._seats):
                         return ask(f"node {min(leaving)[:12]} is going away")
                     if not larger or len(self._seats) < workers:
                         continue  # a reserve must not take the places of a gang that is just starting
@@ -176,13 +177,8 @@ class Places:
     def _alive(self) -> list[Any]:
         import ray
 
-        leaving = self._leaving()
+        leaving = ray_internals.draining_nodes()
         return [n for n in ray.nodes() if n["Alive"] and n["NodeID"] not in leaving]  # type: ignore[no-untyped-call]
-
-    def _leaving(self) -> set[str]:
-        import ray._private.state
-
-        return set(ray._private.state.state.get_draining_nodes())
 
 
 def _gpus(node: Any) -> int:

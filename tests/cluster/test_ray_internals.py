@@ -1,0 +1,76 @@
+"""Ray's private parts are what ganflow takes them for; a failure here says what moved in this version."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+from ray.train.backend import Backend
+
+from ganflow.cluster import ray_internals
+
+ASK = """
+import json, os, signal
+import psutil, ray
+from ganflow.cluster import ray_internals
+
+def ours(number, frame): pass
+
+signal.signal(signal.SIGTERM, ours)
+with ray_internals.node_of_this_process(), ray_internals.sigterm_is_ours():
+    ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", num_cpus=1, log_to_driver=False)
+address = ray.get_runtime_context().gcs_address
+client = ray_internals.gcs_client(address)
+print(json.dumps({
+    "address": ray_internals.address_of_this_machine() == address,
+    "handler": signal.getsignal(signal.SIGTERM) is ours,
+    "groups": [os.getpgid(child.pid) != os.getpgid(0) for child in psutil.Process().children()],
+    "listens": sorted({
+        port.laddr.ip.removeprefix("::ffff:") for child in psutil.Process().children() for port in child.net_connections()
+        if port.status == "LISTEN"
+    }),
+    "version": ray_internals.cluster_metadata(client)["ray_version"],
+    "states": [info.state for info in client.get_all_node_info(timeout=10).values()],
+    "draining": sorted(ray_internals.draining_nodes()),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def answers() -> dict[str, Any]:
+    env = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"} | {
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "RAY_AUTH_MODE": "disabled",
+    }
+    run = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, env=env, check=False)
+    assert run.returncode == 0, run.stderr
+    return dict(json.loads(run.stdout.splitlines()[-1]))
+
+
+def test_the_torch_backend_is_a_backend_of_ray_train() -> None:
+    assert issubclass(ray_internals.torch_backend(), Backend)
+    assert callable(ray_internals.torch_backend().on_start)
+
+
+def test_the_address_of_this_machine_is_that_of_its_head(answers: dict[str, Any]) -> None:
+    assert answers["address"]
+
+
+def test_a_head_says_its_versions_and_which_nodes_live_and_leave(answers: dict[str, Any]) -> None:
+    assert answers["version"] == ray.__version__
+    assert answers["states"] == [ray_internals.NODE_ALIVE]
+    assert answers["draining"] == []
+
+
+def test_a_node_of_this_process_listens_on_the_loopback_in_a_group_of_its_own(answers: dict[str, Any]) -> None:
+    assert len(answers["groups"]) >= 2
+    assert all(answers["groups"])
+    assert answers["listens"] == ["127.0.0.1"]
+
+
+def test_sigterm_stays_ours(answers: dict[str, Any]) -> None:
+    assert answers["handler"] is True
