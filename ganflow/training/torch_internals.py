@@ -9,8 +9,8 @@ from torch import Tensor
 def mark_non_finite(tensors: Sequence[Tensor], mark: Tensor, one: Tensor) -> None:
     """Set ``mark`` (1,) to 1 if any value is infinite or not a number; leave it as it is otherwise.
 
-    GradScaler's kernel: one pass over all tensors, a tenth of what norms take. It multiplies them by ``one`` (1,), which
-    changes no bit.
+    GradScaler's kernel: one pass over all tensors, a tenth of what norms take. It multiplies them by ``one`` (1,),
+    which changes no bit.
     """
     torch._amp_foreach_non_finite_check_and_unscale_(list(tensors), mark, one)
 

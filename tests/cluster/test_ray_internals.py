@@ -30,8 +30,8 @@ print(json.dumps({
     "handler": signal.getsignal(signal.SIGTERM) is ours,
     "groups": [os.getpgid(child.pid) != os.getpgid(0) for child in psutil.Process().children()],
     "listens": sorted({
-        port.laddr.ip.removeprefix("::ffff:") for child in psutil.Process().children() for port in child.net_connections()
-        if port.status == "LISTEN"
+        port.laddr.ip.removeprefix("::ffff:")
+        for child in psutil.Process().children() for port in child.net_connections() if port.status == "LISTEN"
     }),
     "version": ray_internals.cluster_metadata(client)["ray_version"],
     "states": [info.state for info in client.get_all_node_info(timeout=10).values()],
