@@ -67,7 +67,7 @@ def run() -> None:
 
 
 def _one_line(error: ClickException) -> str:
-    """What was typed wrongly, what to give, and where the rest is told."""
+    """Name what was typed wrongly, what to give, and where the rest is told."""
     said = " ".join(error.format_message().split()).rstrip(".")
     if isinstance(error, MissingParameter) and isinstance(error.param, TyperArgument | TyperOption):
         said = f"{said}: {error.param.help}".rstrip(".")

@@ -53,7 +53,7 @@ def watch(
     """Beside Ray on every node: at a spot interruption notice or SIGTERM, drain the node, so training moves in time.
 
     Runs in the foreground, a line per event, and ends with status 0 after SIGTERM, when nothing runs on the node any
-    more. Where there is no EC2 metadata it waits for SIGTERM alone. In a container, EC2 answers only if the instance's
+    more. Without EC2 metadata it waits for SIGTERM alone. In a container, EC2 answers only if the instance's
     metadata hop limit is 2 or more.
 
     \b

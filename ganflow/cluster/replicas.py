@@ -1,6 +1,6 @@
 """A generator's replicas under Ray Serve: requests that come together are drawn together, on any node.
 
-A request brings the reference of its weights along. So a new replica needs nobody but the cluster, and a promotion
+A request brings the reference of its weights along. So a new replica needs nothing but the cluster, and a promotion
 replaces no replica: requests of the new version bring other weights.
 """
 
@@ -30,7 +30,7 @@ AGAIN_S = 0.1  # until a request goes to another replica
 
 @dataclass(frozen=True)
 class Job:
-    """What travels to a replica."""
+    """The settings that travel to a replica."""
 
     asked: Asked
     digest: str
@@ -112,7 +112,7 @@ class Replicas:
                 await asyncio.sleep(AGAIN_S)
 
     async def ready(self) -> bool:
-        """Whether a replica answers."""
+        """True if a replica answers."""
         from ray.exceptions import RayError
 
         try:
@@ -154,7 +154,7 @@ def replicas(cluster: ClusterConfig, name: str, count: int, most_ongoing: int) -
             yield Replicas(serve.run(deployment.bind(), name=name, route_prefix=None))
         finally:
             serve.delete(name)
-            if not serve.status().applications:  # nobody else's: the controller would outlive this process
+            if not serve.status().applications:  # no other application: the controller would outlive this process
                 serve.shutdown()  # type: ignore[no-untyped-call, unused-ignore]
 
 

@@ -1,1 +1,1 @@
-"""What the commands do. They never import each other; `ganflow.cli` says how they are called."""
+"""The commands, one module each; `ganflow.cli` has their arguments."""

@@ -42,7 +42,7 @@ def _mlflow(tracking: TrackingConfig) -> Check:
 
 
 def faults(found: Examination) -> int:
-    """How many faults there are."""
+    """The number of faults."""
     return sum(check.status == FAULT for check in found.checks)
 
 

@@ -138,5 +138,5 @@ def _verdict(differences: Sequence[Difference]) -> str:
         return "no figure has an interval, so whether the difference is more than noise is not known"
     by = comparison_table.by(first)
     if first.winner is None:
-        return f"neither is better: {first.figure} differs by {by}, which is no more than noise"
+        return f"neither is better: {first.figure} differs by {by}, which is within noise"
     return f"{first.winner} is better: {first.figure} differs by {by} ({first.better} is better), more than noise"

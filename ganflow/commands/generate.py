@@ -51,7 +51,7 @@ def generate(
 
 
 def _tracking(model: str) -> TrackingConfig:
-    """Where MLflow is: as ``params.yaml`` says, where there is one."""
+    """The MLflow store that ``params.yaml`` names, if there is such a file."""
     if model.startswith(("models:", "runs:")) and params_file.PARAMS.is_file():
         return params_file.load().tracking
     return TrackingConfig(experiment="")

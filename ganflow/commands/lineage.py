@@ -11,7 +11,7 @@ from ganflow.tracking.registry.version_lineage import trace, trained_on
 
 
 def tracking() -> TrackingConfig:
-    """Where MLflow is: as ``params.yaml`` says, where there is one."""
+    """The MLflow store that ``params.yaml`` names, if there is such a file."""
     return params_file.load().tracking if params_file.PARAMS.is_file() else TrackingConfig(experiment="")
 
 

@@ -113,7 +113,7 @@ def _data(found: Trace, here: Path, say: Say) -> None:
 
 
 def compared(found: Trace, here: Path) -> list[Difference]:
-    """What in a project is not as it was when a version was registered."""
+    """The parts of a project that differ from those of a registered version."""
     weights = run_record.file_digest(here / MODEL / FILE)
     metrics = json.loads((here / METRICS).read_text(encoding="utf-8"))
     record = run_record.RunRecord.read(here / MODEL / run_record.FILE)

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Where a kind of component lives and where its choice stands in the configuration."""
+    """The package that a kind of component lives in, and the slots of the configuration that choose one."""
 
     package: str  # whose modules are searched
     slots: tuple[str, ...]  # Hydra groups that it fills, as in "gan/loss"
@@ -177,7 +177,7 @@ def _explain(error: OmegaConfBaseException, config: Any, node: Mapping[str, Any]
 
 
 def must_be(error: OmegaConfBaseException) -> str:
-    """What OmegaConf says of a value of the wrong type, as the end of a sentence."""
+    """OmegaConf's complaint about a value of the wrong type, as the end of a sentence."""
     said = str(error).partition("\n    full_key:")[0]
     return next((told for pattern, told in TYPES.items() if re.search(pattern, said)), said)
 

@@ -59,12 +59,12 @@ def choices(slot: str) -> list[str]:
 
 
 def is_open(key: str) -> bool:
-    """Whether a key stands in a mapping that takes new keys, or is one."""
+    """True if a key stands in a mapping that takes new keys, or is one."""
     return any(key == place or key.startswith(f"{place}.") for place in OPEN)
 
 
 def several(slot: str) -> bool:
-    """Whether a slot holds any number of components."""
+    """True if a slot holds any number of components."""
     return components.GROUPS[group_of(slot)].several
 
 
@@ -76,13 +76,13 @@ def _every_choice() -> Iterator[tuple[str, str, str]]:
 
 
 def is_text(key: str) -> bool:
-    """Whether text stands at a key, and nothing else but null."""
+    """True if a key holds text, and nothing else but null."""
     kind = known().get(key)
     return kind is not None and set(_members(kind)) <= {str, type(None)}
 
 
 def is_decimal(key: str) -> bool:
-    """Whether a decimal number stands at a key."""
+    """True if a key holds a decimal number."""
     return float in _members(known().get(key))
 
 

@@ -72,5 +72,5 @@ def alone(name: str, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def _repository(owner: Path) -> Path:
-    """What a copy is made of: the Git repository around DVC's root."""
+    """The Git repository around DVC's root, which a copy is made of."""
     return next((folder for folder in (owner, *owner.parents) if (folder / ".git").exists()), owner)

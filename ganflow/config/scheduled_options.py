@@ -1,4 +1,4 @@
-"""What ``training.schedule.to`` moves in the course of a run, read from a configuration."""
+"""The options that ``training.schedule.to`` moves in the course of a run, read from a configuration."""
 
 from dataclasses import asdict
 from typing import Any
@@ -13,7 +13,7 @@ MOVING = {
 
 
 def moving(config: Config) -> dict[str, Any]:
-    """What ``training.schedule.to`` moves, by dotted keys of ``params.yaml``, without what is switched off by null."""
+    """The options that ``training.schedule.to`` moves, by dotted keys of ``params.yaml``; null switches one off."""
     found: dict[str, Any] = {}
 
     def walk(prefix: str, node: Any) -> None:
@@ -28,14 +28,14 @@ def moving(config: Config) -> dict[str, Any]:
 
 
 def value_at(config: Config, key: str) -> Any:
-    """What stands at a dotted key; None where there is no such key."""
+    """The value at a dotted key; None where there is no such key."""
     place, _, option = key.rpartition(".")
     node = below(asdict(config), place)
     return node.get(option) if isinstance(node, dict) else None
 
 
 def below(node: Any, key: str) -> Any:
-    """What stands at a dotted key of plain mappings; None where there is no such key."""
+    """The value at a dotted key of plain mappings; None where there is no such key."""
     for name in key.split("."):
         node = node.get(name) if isinstance(node, dict) else None
     return node

@@ -41,7 +41,7 @@ class OptimizersConfig:
 
 @dataclass
 class ScheduleConfig:
-    """What changes over a run: the learning rates, as a factor of both players', and any other figure."""
+    """The schedule of a run: the learning rates, as a factor of both players', and any other figure."""
 
     warmup_kimg: float = 0.0  # linear from 0; 0 turns it off
     decay: str = "constant"  # constant | linear | cosine, from the end of the warm-up on
@@ -51,7 +51,7 @@ class ScheduleConfig:
 
     @property
     def varies(self) -> bool:
-        """Whether any step's rate differs from the optimizer's own."""
+        """True if any step's rate differs from the optimizer's own."""
         return self.warmup_kimg > 0 or self.decay != "constant"
 
 
@@ -88,7 +88,7 @@ class TrainingConfig:
 
 @dataclass
 class EvaluationConfig:
-    """What is measured, on how many samples, against which split."""
+    """The protocol: metrics, number of samples, reference split."""
 
     samples: int = 10000
     snapshot_samples: int = 1000  # at every snapshot while training
@@ -115,7 +115,7 @@ class TuneConfig:
 
 @dataclass
 class ClusterConfig:
-    """Where Ray runs. These values never change what is computed, so no stage is run again for them."""
+    """The Ray cluster. These values never change what is computed, so no stage is run again for them."""
 
     address: str | None = None  # of a running cluster; none: a local one. RAY_ADDRESS wins.
     workers: Any = "auto"  # auto: one per GPU, else two on a machine with two cores; [min, max]: what there is
@@ -131,7 +131,7 @@ class ClusterConfig:
 
 @dataclass
 class TrackingConfig:
-    """Where MLflow keeps runs. MLFLOW_TRACKING_URI wins."""
+    """The store of MLflow's runs. MLFLOW_TRACKING_URI wins."""
 
     uri: str = "sqlite:///mlflow.db"
     experiment: str = MISSING

@@ -108,7 +108,7 @@ def _walk(path: str, node: Any) -> Iterator[Dimension]:
 
 
 def _misfit(path: str, where: str, value: Any) -> ConfigError:
-    """What is wrong with something at a path that is not a mapping."""
+    """The error about a value at a path that is not a mapping."""
     parent, _, name = path.rpartition(".")
     if _is_key(path):
         return ConfigError(where, value, f"must be {FORMS}, as in {where}.choice=[…]")

@@ -1,4 +1,4 @@
-"""What a mistyped key or name may have meant: other projects' words, names that look alike, the place of an option."""
+"""Suggestions for a mistyped key or name: other projects' words, names that look alike, the place of an option."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches

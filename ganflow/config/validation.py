@@ -1,4 +1,4 @@
-"""What values of ``params.yaml`` must keep to, each and together."""
+"""Constraints on the values of ``params.yaml``, each and together."""
 
 import re
 from collections.abc import Sequence
@@ -127,7 +127,7 @@ def _check_move(config: Config, name: str, end: Any) -> None:
     now = value_at(config, name)
     require(now is not None, key, end, f"no such key in params.yaml; ~{key} drops it")
     numbers = now if isinstance(now, list | tuple) else [now]
-    require(all(type(n) is float for n in numbers), key, end, f"what is no decimal number cannot move; it is {now}")
+    require(all(type(n) is float for n in numbers), key, end, f"only decimal numbers can be scheduled; it is {now}")
 
 
 def _check_guard(g: GuardConfig) -> None:

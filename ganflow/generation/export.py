@@ -97,7 +97,7 @@ def _save_onnx(program: torch.export.ExportedProgram, path: Path) -> Run:
 
 @contextlib.contextmanager
 def _staged(path: Path) -> Iterator[Path]:
-    """Where to write; what lies there moves beside ``path`` at the end, unless that is an error."""
+    """Yield the folder to write to; its content moves beside ``path`` at the end, unless there was an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
         yield Path(folder, path.name)
@@ -107,7 +107,7 @@ def _staged(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """What the exporters say of themselves is left out; what they refuse is one line."""
+    """Silence the exporters' own output, and turn what they refuse into one line."""
     log = logging.getLogger("torch.onnx")
     before = log.level
     log.setLevel(logging.ERROR)
@@ -117,7 +117,7 @@ def _quiet() -> Iterator[None]:
             yield
     except GanflowError:
         raise
-    except Exception as error:  # a network is anybody's code, and each exporter refuses in ways of its own
+    except Exception as error:  # a network may be any code, and each exporter refuses in ways of its own
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
         raise GanflowError(f"this network cannot be exported: {type(error).__name__}: {first}") from None
     finally:

@@ -1,4 +1,4 @@
-"""Which samples are drawn: a command, a service or a test that asks for the same gets the same images."""
+"""The choice of samples: a command, a service or a test that asks for the same gets the same images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Sampling:
 
     @property
     def spec(self) -> GeneratorSpec:
-        """What the generator is."""
+        """The generator's description."""
         return self.generator.spec
 
     @cached_property
@@ -63,7 +63,7 @@ class Sampling:
         return range(0, self.n, self.batch or self.generator.batch)
 
     def count(self, first: int) -> int:
-        """How many are in the batch that begins there."""
+        """The number of samples in the batch that begins there."""
         return min(self.starts.step, self.n - first)
 
     def labels(self, first: int, count: int) -> Labels:
@@ -80,7 +80,7 @@ class Sampling:
         return self.make(z, self.generator.labels(first, count, self.label), noise)
 
     def make(self, z: Tensor, labels: Tensor | None, noise: Tensor | None = None) -> Samples:
-        """What z, classes and noise become.
+        """The samples that z, classes and noise become.
 
         Raises:
             GanflowError: NaN or infinity, or a batch for which the GPU has no room.

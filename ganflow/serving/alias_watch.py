@@ -11,7 +11,7 @@ Look = Callable[[str], Model | None]  # the address that is served → the model
 
 
 def follow(service: Service, look: Look, every_s: float, say: Callable[[str], None]) -> Callable[[], Awaitable[None]]:
-    """What to run beside a service: it looks for another model every so many seconds.
+    """The task that runs beside a service and looks for another model every so many seconds.
 
     Requests that are under way end with the model they began with. A registry that does not answer, or a version that
     cannot be served, leaves the service as it is; that is said once.

@@ -29,7 +29,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may cost."""
+    """The limits of one request."""
 
     n: int | None = None  # samples; None: by their size, as each model has it
     body: int = 2**16  # bytes
@@ -103,14 +103,14 @@ class Service:
         if request.method != "POST":
             return query
         if query:
-            raise HTTPException(400, "options belong into the body of a POST, not into its URL")
+            raise HTTPException(400, "options belong in the body of a POST, not in its URL")
         try:
             async with asyncio.timeout(self._limits.seconds):
                 return _object(await self._body(request))
         except TimeoutError:
             raise HTTPException(408, f"the body did not come within {self._limits.seconds:g} s") from None
         except ClientDisconnect:
-            raise HTTPException(400, "the body did not come to its end") from None
+            raise HTTPException(400, "the request body is incomplete") from None
 
     async def _body(self, request: Request) -> bytes:
         body, most = bytearray(), self._limits.body
@@ -165,7 +165,7 @@ class Service:
         except TimeoutError:
             well = False
         if not well:
-            raise _later("nobody is there to draw samples")
+            raise _later("no replica is ready")
         return _json(200, {"status": "ok", "model": self.model.address})
 
     async def _figures(self, request: Request) -> Response:
@@ -177,7 +177,7 @@ def _object(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body) if body else {}
     except (ValueError, RecursionError) as error:
-        raise HTTPException(400, f"the body is no JSON: {error}") from None
+        raise HTTPException(400, f"the body is not valid JSON: {error}") from None
     if not isinstance(content, dict):
         raise HTTPException(400, 'the body must be a JSON object, as {"n": 4, "seed": 7}')
     return content
@@ -188,7 +188,7 @@ def _later(line: str) -> HTTPException:
 
 
 def _json(status: int, content: object, headers: dict[str, str] | None = None) -> Response:
-    """Pure ASCII: somebody's lone surrogate has no bytes in UTF-8."""
+    """ASCII-only JSON: a lone surrogate in user input cannot be encoded as UTF-8."""
     return Response(json.dumps(content) + "\n", status, headers, "application/json")
 
 

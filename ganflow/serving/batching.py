@@ -48,6 +48,6 @@ def _together(several: Sequence[Tensor | None]) -> Tensor | None:
 
 
 def answer(generator: Generator, asked: Asked, samples: Samples) -> bytes:
-    """What goes back for a request."""
+    """The answer to a request."""
     labels = asked.labels(generator)
     return encode(asked.format, samples, None if labels is None else labels.tolist(), generator.spec)

@@ -15,7 +15,7 @@ HEADERS = 2**14  # bytes of a request's head
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket that nobody else has; port 0 takes a free one.
+    """A socket of this process alone; port 0 takes a free one.
 
     Raises:
         ConfigError: the port is taken, or the address is not this machine's.
@@ -34,7 +34,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def server(app: Starlette, grace_s: float) -> uvicorn.Server:
-    """What answers on a socket; when it is told to end, requests under way get ``grace_s`` seconds."""
+    """The server of a socket; when it is told to end, requests under way get ``grace_s`` seconds."""
     return uvicorn.Server(
         uvicorn.Config(
             app, http="h11", lifespan="on", log_level="error", access_log=False, server_header=False,
@@ -51,7 +51,7 @@ def listen(app: Starlette, listener: socket.socket, grace_s: float) -> None:
 
 
 def url(listener: socket.socket) -> str:
-    """Where it listens."""
+    """The address that it listens on."""
     host, port = listener.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 

@@ -43,4 +43,4 @@ class Backend(Protocol):
         """
 
     async def ready(self) -> bool:
-        """Whether somebody is there to draw."""
+        """True if a replica is ready to draw."""

@@ -1,4 +1,4 @@
-"""What somebody asks for, held against the model: every misfit is one line with key, value and what may stand there."""
+"""A request, checked against the model: every misfit is one line with key, value and what may stand there."""
 
 import math
 from collections.abc import Mapping, Sequence

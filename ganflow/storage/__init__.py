@@ -1,4 +1,4 @@
-"""Where runs, data sets and models lie: a folder or ``s3://bucket/prefix``, by the same few calls."""
+"""The storage of runs, data sets and models: a folder or ``s3://bucket/prefix``, by the same few calls."""
 
 from ganflow.storage.base import MissingError, Storage, StorageError
 from ganflow.storage.locate import is_remote, local_path, localize, open_storage

@@ -1,4 +1,4 @@
-"""What a storage is: files by name, each written whole or not at all."""
+"""The interface of a storage: files by name, each written whole or not at all."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path

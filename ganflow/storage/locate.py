@@ -38,12 +38,12 @@ def _check_local(place: str) -> None:
 
 
 def is_remote(uri: str) -> bool:
-    """Whether an address names what does not lie in this machine's file system: ``s3://…``, ``models:/…``."""
+    """True if an address lies outside of this machine's file system: ``s3://…``, ``models:/…``."""
     return uri.startswith(("models:", "runs:")) or "://" in uri
 
 
 def local_path(text: str) -> Path:
-    """A path of this machine; ``~`` is the home folder of whoever runs here."""
+    """A path of this machine; ``~`` is the home folder of the user."""
     try:
         return Path(text).expanduser()
     except RuntimeError:  # ~NAME, and no such user
@@ -62,7 +62,7 @@ def localize(uri: str, scratch: Path) -> Path:
         The local file or folder.
 
     Raises:
-        GanflowError: nothing of that name, no credentials, or nobody who answers.
+        GanflowError: nothing of that name, no credentials, or no answer.
     """
     if not uri.startswith(SCHEME):
         _check_local(uri)

@@ -45,7 +45,7 @@ class Bucket(Storage):
 
     Args:
         uri: where.
-        attempts: at every request. Few by default: whoever can wait asks again, and says so (``Patient``).
+        attempts: at every request. Few by default: callers that can wait ask again, and say so (``Patient``).
     """
 
     def __init__(self, uri: str, attempts: int = 3) -> None:
@@ -53,7 +53,7 @@ class Bucket(Storage):
         if not bucket:
             raise GanflowError(f"{uri} names no bucket; {SCHEME}bucket/key does")
         if "@" in bucket:  # it would stand in messages, logs and in dvc.lock
-            raise GanflowError(f"{redact(uri)}: no keys belong into an address; set {KEYS}")
+            raise GanflowError(f"{redact(uri)}: keys do not belong in an address; set {KEYS}")
         self.bucket, self.key, self.uri, self.attempts = bucket, key.strip("/"), uri.rstrip("/"), attempts
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What a person sees on stderr: lines, beneath them what is under way; and how a command ends."""
+"""The output to people on stderr: lines, beneath them the work under way; and the end of a command."""
 
 import contextlib
 import functools
@@ -146,5 +146,5 @@ def _check(main: Callable[..., None], arguments: Sequence[str]) -> None:
     try:
         inspect.signature(main).bind(*arguments)
     except TypeError:
-        told = f"{shlex.join(arguments)}: not what this takes" if arguments else "an argument is missing"
-        raise GanflowError(f"{told}; --help tells what it takes") from None
+        told = f"unexpected: {shlex.join(arguments)}" if arguments else "an argument is missing"
+        raise GanflowError(f"{told}; see --help") from None

@@ -57,7 +57,7 @@ class Interrupts:
         self._try_again()
 
     def lost(self, unraisable: "sys.UnraisableHookArgs") -> None:
-        """Where Python cannot raise, as in a finalizer, it would print the interrupt and go on without it."""
+        """Try again where Python cannot raise, e.g. in a finalizer, and would print the interrupt and go on."""
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
             self._try_again()
         else:

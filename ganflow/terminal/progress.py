@@ -34,11 +34,11 @@ class Advanced:
 
 
 def unheard(_: Advanced) -> None:
-    """A listener for when nobody listens."""
+    """A listener that does nothing."""
 
 
 class Amount:
-    """How much of a piece of work is done, how fast that went, and what is left."""
+    """The progress of a piece of work: done, speed and what is left."""
 
     def __init__(self, what: str, total: float, unit: str, done: float) -> None:
         self.what, self.unit, self.note = what, unit, ""
@@ -55,7 +55,7 @@ class Amount:
 
     @property
     def rate(self) -> float:
-        """How much per second up to the last advance; 0 where nothing tells."""
+        """The speed per second up to the last advance; 0 if it is not known."""
         seconds = self.at - self.start
         return (self.done - self.before) / seconds if seconds > AT_ONCE_S else 0.0
 
@@ -198,7 +198,7 @@ class Bars:
 
 
 class Waiting(View):
-    """Work that nobody knows the length of: it is told from time to time while nothing else is."""
+    """Work of unknown length: its time is shown now and then while nothing else is."""
 
     def __init__(self, what: str) -> None:
         self._what, self._start = what, time.monotonic()

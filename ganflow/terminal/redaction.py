@@ -1,4 +1,4 @@
-"""What people and programs may see of a configuration: everything but its secrets."""
+"""The view of a configuration that people and programs may have: everything but its secrets."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ def redact(text: str) -> str:
 
 
 def is_secret(key: str) -> bool:
-    """Whether a value of this dotted key is a secret as a whole."""
+    """True if a value of this dotted key is a secret as a whole."""
     return _SECRET_KEY.search(key) is not None
 
 

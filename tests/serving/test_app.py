@@ -83,9 +83,9 @@ def test_what_it_is(running: Running) -> None:
     [
         ("/generate?n=9", None, 400, "n=9: must be a whole number from 1 to 8"),
         ("/generate?n=1&n=1", None, 400, "n=1: is given twice"),
-        ("/generate", "{", 400, "the body is no JSON"),
-        ("/generate", b"\xff\xfe\x00", 400, "the body is no JSON"),
-        ("/generate", "[" * 900, 400, "the body is no JSON"),
+        ("/generate", "{", 400, "the body is not valid JSON"),
+        ("/generate", b"\xff\xfe\x00", 400, "the body is not valid JSON"),
+        ("/generate", "[" * 900, 400, "the body is not valid JSON"),
         ("/generate", "[1]", 400, "must be a JSON object"),
         ("/generate", '{"label": "\\ud800"}', 400, "label=\ud800: 0 to 2"),
         ("/generate?n=1", "{}", 400, "into the body"),

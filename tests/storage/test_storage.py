@@ -178,4 +178,4 @@ def test_keys_in_an_address_are_refused_and_not_told() -> None:
     with pytest.raises(GanflowError) as told:
         open_storage("s3://me:hush-hush@gan/set")
     keys = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
-    assert str(told.value) == f"s3://***@gan/set: no keys belong into an address; set {keys}"
+    assert str(told.value) == f"s3://***@gan/set: keys do not belong in an address; set {keys}"

@@ -224,7 +224,7 @@ OF_A_GAN = (
         ("data.seed", "1", OF_A_GAN),
         ("vae.beta", "1", OF_A_GAN),
         ("optimizers.generator.lr", "1e-05", "both players' rates follow training.schedule.floor"),
-        ("gan.regularizers.r1.interval", "2", "what is no decimal number cannot move; it is 1"),
+        ("gan.regularizers.r1.interval", "2", "only decimal numbers can be scheduled; it is 1"),
         ("training.ema_kimg", "-1.0", "0 (no average) or more"),
     ],
 )

@@ -1,4 +1,4 @@
-"""How fast ranks add up their gradients: an all-reduce over one worker for each GPU, or for each node without any."""
+"""The speed at which ranks add up gradients: an all-reduce over one worker for each GPU, or each node without any."""
 
 import contextlib
 import socket
@@ -86,7 +86,7 @@ def measure(gpus: dict[str, int], interface: str) -> Bandwidth | None:
         return _measured(Gang(actors), interface, gpu)
     except (GetTimeoutError, RayError) as error:
         reason = str(error).strip().splitlines()[-1]
-        raise GanflowError(f"the all-reduce did not come to its end ({type(error).__name__}: {reason})") from None
+        raise GanflowError(f"the all-reduce did not finish ({type(error).__name__}: {reason})") from None
     finally:
         for actor in actors:
             ray.kill(actor)

@@ -52,7 +52,7 @@ class NodeReport:
 
     @property
     def works(self) -> bool:
-        """Whether workers may run there."""
+        """True if workers may run there."""
         return self.cpus > 0 or self.gpus > 0
 
 
@@ -151,7 +151,7 @@ def _line(error: Exception) -> str:
 
 
 def _gather(found: Examination, calls: dict[Any, NodeReport], what: str) -> Iterator[tuple[NodeReport, Any]]:
-    """What the nodes answer; who does not is a fault."""
+    """The nodes' answers; a node that does not answer is a fault."""
     import ray
     from ray.exceptions import RayError
 

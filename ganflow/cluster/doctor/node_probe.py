@@ -1,4 +1,4 @@
-"""What `ganflow doctor` looks at on every node: it runs there, as an actor."""
+"""The part of `ganflow doctor` that runs on every node, as an actor."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ print(json.dumps({"torch": torch.__version__, "cuda": torch.version.cuda, "gpus"
 
 @dataclass(frozen=True)
 class Facts:
-    """What a machine has, as Python there sees it."""
+    """A machine as Python there sees it."""
 
     host: str
     python: str

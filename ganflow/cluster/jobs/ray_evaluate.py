@@ -14,7 +14,7 @@ from ganflow.terminal.console import tell
 
 @dataclass(frozen=True)
 class EvaluateWork:
-    """What a worker measures: a generator's file, and what on."""
+    """A worker's task: a generator's file, and the data that it is measured on."""
 
     generator: bytes
     supply: Supply

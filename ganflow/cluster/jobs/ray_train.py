@@ -11,7 +11,7 @@ from ganflow.training.events import Listener, Warned, each
 
 @dataclass(frozen=True)
 class TrainWork:
-    """What a worker trains on, and the name of the run."""
+    """A worker's task: the data that it trains on, and the name of the run."""
 
     supply: Supply
     run: str

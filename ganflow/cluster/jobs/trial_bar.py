@@ -55,7 +55,7 @@ class TrialBar:
 
 
 def callback(config: Config, broke_down: str) -> Any:
-    """What hands Ray Tune's events to a :class:`TrialBar`; ``broke_down`` is the key of a report that says why."""
+    """A callback that hands Ray Tune's events to a :class:`TrialBar`; ``broke_down`` is a report key that says why."""
     from ray.tune import Callback
 
     class Listener(Callback):

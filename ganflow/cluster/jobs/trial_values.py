@@ -1,4 +1,4 @@
-"""What the search may vary: ``tune.space`` for Ray Tune, and a trial's values as overrides."""
+"""The search space for Ray Tune, from ``tune.space``, and a trial's values as overrides."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -41,7 +41,7 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Watch:
-    """What to watch. ``address``: of the cluster, or auto for any; ``node_ip``: one node, where several run here."""
+    """The nodes to watch. ``address``: of the cluster, or auto for any; ``node_ip``: one of those that run here."""
 
     address: str = "auto"
     node_ip: str | None = None
@@ -182,7 +182,7 @@ def _stop(config: Watch, stopped: Stopped, inbox: Inbox, log: Log) -> None:
 
 
 def _works(node: LocalNode) -> bool:
-    """Whether a worker of the node is at work; a drained node ends by itself when none is."""
+    """True while a worker of the node is at work; a drained node ends by itself when none is."""
     if node.pid is None:
         known = _registered(node.gcs)
         return known is None or node.node_id in [one.node_id for one in known]
@@ -238,7 +238,7 @@ def _gone(node: LocalNode) -> bool:
 
 
 def _run(*arguments: str) -> tuple[str, bool]:
-    """What a Python of its own says, and whether it failed: Ray's client ends its process when the head is lost."""
+    """The output of a separate Python process, and True if it failed: Ray's client ends its process with the head."""
     env = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", **os.environ}
     try:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What an EC2 instance is told about its end, by the instance metadata service (IMDSv2)."""
+"""The notices that an EC2 instance gets about its end, from the instance metadata service (IMDSv2)."""
 
 import json
 import os
@@ -29,7 +29,7 @@ class Notice:
 
 
 class MetadataError(Exception):
-    """Nobody answers, or not as the service does."""
+    """No answer, or not one of the service."""
 
 
 class Metadata:
@@ -42,10 +42,10 @@ class Metadata:
         self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
     def notices(self) -> list[Notice]:
-        """What is announced now, the interruption first.
+        """The notice that stands now, an interruption first.
 
         Raises:
-            MetadataError: nobody answers, or not as the service does.
+            MetadataError: no answer, or not one of the service.
         """
         found = []
         if (text := self._get(_INTERRUPTION)) is not None:
@@ -86,7 +86,7 @@ class Metadata:
 
 
 def disabled() -> bool:
-    """Whether the environment says that there is no such service here."""
+    """True if the environment says that there is no such service here."""
     return os.environ.get(DISABLED_VARIABLE, "").lower() == "true"
 
 

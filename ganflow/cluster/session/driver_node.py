@@ -19,7 +19,7 @@ START_S = 60.0
 END_S = 10.0
 OBJECT_STORE = 2**30  # bytes; what is decoded passes through here
 
-# Ends itself with whoever holds the other end of its stdin, however that one ended: killed, or only its thread.
+# Ends when the process that holds the other end of its stdin ends, in whatever way: killed, or only its thread.
 _BOUND_TO_PARENT = """
 import atexit, os, shutil, signal, sys, threading
 

@@ -26,7 +26,7 @@ def local_nodes() -> list[LocalNode]:
 
 
 def is_own(ip: str) -> bool:
-    """Whether an address is this machine's."""
+    """True if an address is this machine's."""
     return ip in own_addresses() or ipaddress.ip_address(ip).is_loopback
 
 

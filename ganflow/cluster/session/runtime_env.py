@@ -1,4 +1,4 @@
-"""What travels to a cluster's workers: the driver's code, and where the storage is. Never a secret."""
+"""The runtime environment of a cluster's workers: the driver's code, and the storage's place. Never a secret."""
 
 import os
 from pathlib import Path

@@ -49,7 +49,7 @@ def session(cluster: ClusterConfig, *, here: bool = False) -> Iterator[None]:
         here: on this machine alone, whatever is named: for work on files that only this machine has.
 
     Raises:
-        GanflowError: the address is none, nobody answers there, versions differ, or authentication is refused.
+        GanflowError: the address is not valid, nothing answers there, versions differ, or authentication is refused.
     """
     for key, value in _ENVIRONMENT.items():
         os.environ.setdefault(key, value)

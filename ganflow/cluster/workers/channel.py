@@ -1,4 +1,4 @@
-"""How events get from the workers to the driver and wishes back: through one actor, without making anybody wait.
+"""Events from the workers to the driver, and pause requests back, through one actor that makes no caller wait.
 
 Only the driver draws bars and talks to MLflow; workers need no credentials and never stall on a tracker.
 """

@@ -31,7 +31,7 @@ class UnreachableError(GanflowError):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a rank listens, and how its answer is known from a stranger's."""
+    """The address where a rank listens, and the token that tells its answer from a stranger's."""
 
     rank: int
     interface: str
@@ -146,7 +146,7 @@ def _call(address: str, place: Place, seconds: float) -> str | None:
 
 
 def unreachable(failures: Mapping[int, str]) -> UnreachableError:
-    """What to tell about ranks that cannot reach others."""
+    """The error about ranks that cannot reach others."""
     first = failures[min(failures)]
     more = f" (and {len(failures) - 1} more ranks cannot reach others)" if len(failures) > 1 else ""
     return UnreachableError(

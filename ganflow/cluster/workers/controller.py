@@ -22,7 +22,7 @@ from ganflow.terminal.console import tell
 from ganflow.terminal.progress import Advanced, Bars, Waiting
 from ganflow.training.events import Paused, Saved, Started
 
-LOOK_S = 0.5  # of a worker, at whether somebody wants a pause
+LOOK_S = 0.5  # between two looks of a worker at pause requests
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Work:
-    """What every worker gets. ``post`` sends an item to the driver's listener."""
+    """The arguments of every worker. ``post`` sends an item to the driver's listener."""
 
     config: Config
     payload: Any
@@ -59,7 +59,7 @@ class Work:
 
 
 class Outcome:
-    """What an attempt came to, as its workers tell."""
+    """The result of an attempt, as its workers report it."""
 
     def __init__(self, listener: Callable[[Any], None], places: Places, bars: Bars) -> None:
         self._listener, self._places, self._bars = listener, places, bars

@@ -1,4 +1,4 @@
-"""Where workers fit: the nodes that there are, that answer and that stay."""
+"""The number of workers of the next attempt, from the nodes that are alive, answer and stay."""
 
 import contextlib
 import threading
@@ -32,7 +32,7 @@ class Reserve:
     """Places for workers that are not there yet, one placement group each.
 
     They tell an autoscaler what is wanted and hold what comes, and unlike its own requests they end with this driver,
-    however it ends: nothing is paid for that nobody uses.
+    however it ends: nothing is paid for without being used.
     """
 
     def __init__(self, need: Callable[[], dict[str, float]]) -> None:
@@ -46,7 +46,7 @@ class Reserve:
             self._groups.append(placement_group([self._need()]))
 
     def held(self) -> int:
-        """How many are there by now."""
+        """The number that is there by now."""
         return sum(group.wait(0) for group in self._groups)
 
     def release(self) -> None:
@@ -86,7 +86,7 @@ class Places:
         self._trusted = False
 
     def take(self) -> tuple[int, bool]:
-        """How many workers the next gang gets, and whether each has a GPU. Waits for nodes of a cluster that is named.
+        """Return the number of workers of the next group, and True if each has a GPU; wait for a named cluster.
 
         Raises:
             ConfigError: the machine is too small, or the cluster for longer than ``cluster.patience_s``.
@@ -154,7 +154,7 @@ class Places:
         raise ConfigError("cluster.workers", self.cluster.workers, f"the cluster has {has}")
 
     def gpu(self) -> bool:
-        """Whether a worker gets a GPU.
+        """True if a worker gets a GPU.
 
         Raises:
             ConfigError: it must, and this machine, to which no node will come, has none.

@@ -1,4 +1,4 @@
-"""What workers need and where they find it: the data set, the run's files, trained extractors.
+"""The files that workers need, put where they find them: the data set, the run's files, trained extractors.
 
 Without a cluster that is named, all of it lies on this machine and is read there. On a cluster it lies in
 ``cluster.storage``, which every node reaches, and a node keeps what it has fetched under ``cluster.cache``.

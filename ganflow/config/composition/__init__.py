@@ -98,7 +98,7 @@ def _compose(ready: Sequence[str]) -> dict[str, Any]:
 
 
 def plain(composed: DictConfig) -> dict[str, Any]:
-    """What Hydra composed, as a mapping with every reference resolved, without Hydra's own node."""
+    """Hydra's composition as a mapping, with every reference resolved, without Hydra's own node."""
     ours = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
     OmegaConf.resolve(ours)
     return _mapping(ours)

@@ -1,4 +1,4 @@
-"""What Hydra and OmegaConf refuse, in one line with the way out."""
+"""Errors of Hydra and OmegaConf as one line with the way out."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What Hydra chooses from: the schema, every component and every recipe of ``recipes/``, one YAML file each.
+"""Hydra's store: the schema, every component and every recipe of ``recipes/``, one YAML file each.
 
 A recipe has defaults (its choices), options of those choices, and any other values. Its options go with the choices,
 so that ``experiment=wgan_gp gan/generator=mlp`` leaves the ResNet's width behind: Hydra's store holds the options of
@@ -89,7 +89,7 @@ def _with_defaults(schema: type, defaults: list[Any]) -> type:
 
 
 def recipes() -> list[str]:
-    """What ``experiment=`` may be."""
+    """The names that ``experiment=`` takes."""
     return sorted(file.stem for file in (FOLDER / "recipes").glob("*.yaml"))
 
 

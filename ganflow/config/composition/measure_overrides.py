@@ -20,7 +20,7 @@ TAKES = "it takes evaluation.…, evaluation/…, data.… of image_folder, clus
 
 @dataclass(frozen=True)
 class Measuring:
-    """What is measured, and the options of ``image_folder`` for pictures that are not prepared yet."""
+    """The protocol of a measurement, and the options of ``image_folder`` for pictures that are not prepared yet."""
 
     config: Config
     reference: Mapping[str, Any] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Measuring:
 
 @dataclass(frozen=True)
 class Given:
-    """What the command was given to measure."""
+    """The samples and the reference that the command was given."""
 
     models: bool  # a generator, of which as many samples are drawn as is asked for
     pictures: bool  # samples in a folder, zip or tar

@@ -107,7 +107,7 @@ def _below(root: str, path: str) -> bool:
 
 
 def _of_space(typed: Typed) -> list[Typed]:
-    """What is set in the space takes the place of what stood there, where Hydra would join the two."""
+    """Let a value that is set in the space replace the one that stood there, where Hydra would merge the two."""
     root, below = search_space.ROOT, typed.path.removeprefix(search_space.ROOT).lstrip(".")
     parent, _, kind = below.rpartition(".")
     is_kind = kind in search_space.KINDS

@@ -66,7 +66,7 @@ def body(name: str) -> dict[str, Any]:
 
 
 def hand_over(name: str) -> dict[str, dict[str, Any]]:
-    """What another process needs to know of a recipe; nothing of a built-in one."""
+    """A recipe as another process needs it; empty for a built-in one."""
     return {name: body(name)} if name in names() and name not in hydra_store.recipes() else {}
 
 

@@ -1,4 +1,4 @@
-"""Where samples go: one file per form of output.
+"""Writers of samples, one file per form of output.
 
 :func:`ganflow.generation.writers.base.sink` makes it a choice by its suffix.
 """

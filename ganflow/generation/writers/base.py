@@ -1,4 +1,4 @@
-"""What a form of output is, and which one a name asks for."""
+"""The interface of a writer, and the choice of one by the name of its output."""
 
 import dataclasses
 import functools

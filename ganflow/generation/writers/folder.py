@@ -101,7 +101,7 @@ class Writes:
 
 
 class Names:
-    """Where sample i lies, and which lie there: ``[class/][folder of 10,000/]i.png``."""
+    """The layout of samples by index: ``[class/][folder of 10,000/]i.png``."""
 
     def __init__(self, sampling: Sampling, by_class: bool) -> None:
         self.n = sampling.n
@@ -125,7 +125,7 @@ class Names:
                 yield self._folder(index)
 
     def there(self, storage: Storage) -> There:
-        """Which samples are there, from one look into every folder."""
+        """The indices of the samples that are there, from one look into every folder."""
         there = np.zeros(self.n, np.bool_)
         for folder in dict.fromkeys(self._folders()):
             for name in (storage.below(folder) if folder else storage).names():

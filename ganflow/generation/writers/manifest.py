@@ -1,4 +1,4 @@
-"""What samples were drawn is written beside them first, so that nobody goes on with other ones."""
+"""The record of which samples are drawn, written beside them first, so that a later call cannot go on with others."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ RECORD = "samples.json"
 
 
 def begun(storage: Storage, record: dict[str, Any], out: str) -> bool:
-    """Whether these same samples were begun there.
+    """True if these same samples were begun there.
 
     Raises:
         ConfigError: other ones were.

@@ -116,7 +116,7 @@ class _Array:
         return Entry(f"{self.name}.npy", len(self.header) + self.shape[0] * self.row)
 
     def whole_rows(self, size: int, step: int) -> int:
-        """How many rows of a file of this size surely are on disk: those before the last ``step`` of them."""
+        """The number of rows of a file of this size that surely are on disk: those before the last ``step`` of them."""
         begin = len(local_header(self.entry)) + len(self.header)
         filled = min(size - begin, self.shape[0] * self.row)
         return max(0, (filled - 1) // (step * self.row)) * step

@@ -25,13 +25,13 @@ class Entry:
 
 
 def local_header(entry: Entry) -> bytes:
-    """What stands before the content."""
+    """The bytes before the content."""
     extra = struct.pack("<HHQQ", 1, 16, entry.size, entry.size)
     return _fields(_START, (_VERSION,), entry, extra) + entry.name.encode() + extra
 
 
 def directory(entries: Sequence[Entry], at: int) -> bytes:
-    """What ends the zip; ``at`` is where that begins."""
+    """The bytes that end the zip; ``at`` is their position."""
     records = b"".join(map(_record, entries))
     end = at + len(records)
     count = len(entries)

@@ -43,7 +43,7 @@ class Place:
 
     @property
     def scratch(self) -> Path:
-        """Where the file grows: beside its place, or in the working directory if that is on S3."""
+        """The path at which the file grows: beside its target, or in the working directory if that is on S3."""
         return (Path(self.storage.uri) if self.local else Path.cwd()) / f".{self.name}.partial"
 
     def publish(self, path: Path) -> None:

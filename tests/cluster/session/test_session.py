@@ -114,7 +114,7 @@ def test_nobody_there_is_one_line_within_seconds(monkeypatch: pytest.MonkeyPatch
     assert "no Ray cluster there" in refused("no-such-host.invalid:6379")
     with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as web:
         threading.Thread(target=web.serve_forever, daemon=True).start()
-        assert "is no Ray cluster's GCS" in refused(f"127.0.0.1:{web.server_port}")
+        assert "is not a Ray head (GCS)" in refused(f"127.0.0.1:{web.server_port}")
         web.shutdown()
 
 
