@@ -52,11 +52,12 @@ test-system: setup ## the tests against real servers, hosts and browsers; as roo
 soak: ## random faults, one a minute, seeded (MINUTES=30 SEED=0); says what each cost
 	@SOAK_MINUTES=$(MINUTES) SOAK_SEED=$(SEED) $(MAKE) test-system ARGS='-s -o faulthandler_timeout=0 tests/system/test_soak.py -k soak'
 
-lint: setup ## ruff, mypy --strict and the layers
+lint: setup ## ruff, mypy --strict, the layers and the house's own rules
 	@$(IN_VENV) ruff check .
 	ruff format --check .
 	mypy
 	lint-imports --no-logo
+	python -m tests.support.house_rules
 
 format: setup ## let ruff put the code into shape
 	@$(IN_VENV) ruff check --fix-only --quiet .

@@ -57,7 +57,7 @@ class ScheduleConfig:
 
 @dataclass
 class GuardConfig:
-    """When training breaks down, and what is done then."""
+    """The signs that training breaks down, and what is done then."""
 
     patience: int = 5  # updates of a player that are not finite, or reports of a collapse, in a row
     slow_down: float = 0.5  # factor of the learning rates at each return to the last healthy checkpoint

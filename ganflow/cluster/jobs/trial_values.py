@@ -14,7 +14,7 @@ _NONE = object()
 def searched(config: Config) -> dict[str, Dimension]:
     """The part of ``tune.space`` that is searched: keys that still have their recipe's value.
 
-    Whoever sets ``gan/loss=minimax`` wants minimax, and not what a search finds better. Options of a component that
+    A user who sets ``gan/loss=minimax`` wants minimax, and not what a search finds better. Options of a component that
     was set aside are left out, too.
     """
     now, before = dotted(config), dotted(recipe_of(config))
