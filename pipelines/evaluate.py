@@ -27,13 +27,13 @@ def main() -> None:
 
     params = params_file.load()
     supplied = supply(params.cluster, DATA)
-    found = evaluate(params, f"{params.register.name}-evaluate", MODEL / FILE, supplied)
+    result = evaluate(params, f"{params.register.name}-evaluate", MODEL / FILE, supplied)
     record = run_record.RunRecord.read(MODEL / run_record.FILE)
     with held():
-        report_files.write(found, REPORTS, params.register.name, run_record.summary(record))
-    shown = ", ".join(f"{name} {value:.4g}" for name, value in found.figures.items() if name in SHOWN)
-    p = found.protocol
-    for note in found.notes:
+        report_files.write(result, REPORTS, params.register.name, run_record.summary(record))
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in result.figures.items() if name in SHOWN)
+    p = result.protocol
+    for note in result.notes:
         print(f"evaluate: {note}")
     print(f"evaluate: {shown} over {p['samples']} samples against {p['reference']}, by {p['extractor']}")
     print(f"evaluate: {REPORTS / 'report.html'} shows it all")

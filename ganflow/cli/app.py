@@ -68,8 +68,8 @@ def run() -> None:
 
 def _one_line(error: ClickException) -> str:
     """Name what was typed wrongly, what to give, and where the rest is told."""
-    said = " ".join(error.format_message().split()).rstrip(".")
+    message = " ".join(error.format_message().split()).rstrip(".")
     if isinstance(error, MissingParameter) and isinstance(error.param, TyperArgument | TyperOption):
-        said = f"{said}: {error.param.help}".rstrip(".")
+        message = f"{message}: {error.param.help}".rstrip(".")
     context = error.ctx if isinstance(error, UsageError) else None
-    return f"{said}; `{context.command_path} --help` tells what there is" if context else said
+    return f"{message}; `{context.command_path} --help` tells what there is" if context else message

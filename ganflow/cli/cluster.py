@@ -30,10 +30,10 @@ def doctor(
     """
     from ganflow.commands import doctor as command
 
-    found = command.doctor(params, lambda line: typer.echo(f"doctor: {line}", err=True), bandwidth=bandwidth)
-    for line in [command.as_json(found)] if as_json else command.lines(found):
+    examination = command.doctor(params, lambda line: typer.echo(f"doctor: {line}", err=True), bandwidth=bandwidth)
+    for line in [command.as_json(examination)] if as_json else command.lines(examination):
         typer.echo(line)
-    if command.faults(found):
+    if command.faults(examination):
         raise typer.Exit(1)
 
 

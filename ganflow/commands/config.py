@@ -106,8 +106,8 @@ def choices(group: str | None) -> Iterator[str]:
     if group == RECIPES:
         return
     for slot in [group] if group else slots:
-        several = " (any number)" if components.GROUPS[slots[slot]].several else ""
-        yield f"{slot}{several}"
+        plural = " (any number)" if components.GROUPS[slots[slot]].several else ""
+        yield f"{slot}{plural}"
         for name, cls in components.choices(slots[slot]).items():
             yield f"  {name}: {(inspect.getdoc(cls) or '').partition(chr(10))[0]}"
             yield from (f"      {option} = {default}" for option, default in _defaults(slots[slot], name).items())
@@ -116,10 +116,10 @@ def choices(group: str | None) -> Iterator[str]:
 def _group_meant(typed: str, slots: Mapping[str, str]) -> str:
     """The groups that a name may have meant: by its last word, or as it looks."""
     word = plain(typed.replace(".", "/").rpartition("/")[2])
-    known = {**dict.fromkeys(("recipe", "recipes", "experiments"), RECIPES)}
+    meanings = {**dict.fromkeys(("recipe", "recipes", "experiments"), RECIPES)}
     same = [slot for slot in slots if slot.rpartition("/")[2].startswith(word) or slots[slot] == word]
     inside = [slot for slot in slots if slot.startswith(f"{word}/") or word in components.choices(slots[slot])]
-    meant = [known[word]] if word in known else same or inside
+    meant = [meanings[word]] if word in meanings else same or inside
     return f"; did you mean {' or '.join(meant)}?" if meant else nearest(typed, [RECIPES, *slots])
 
 
@@ -157,8 +157,8 @@ def _against_recipe(typed: Config) -> list[str]:
         recipe = flatten(asdict(composition.recipe_of(typed)))
     except GanflowError as error:
         return [f"recipe={typed.recipe} cannot be composed: {error}"]
-    found = _differences(recipe, flatten(asdict(typed)))
-    return [f"{key}={new} (recipe {typed.recipe}: {old})" for key, old, new in found]
+    differences = _differences(recipe, flatten(asdict(typed)))
+    return [f"{key}={new} (recipe {typed.recipe}: {old})" for key, old, new in differences]
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

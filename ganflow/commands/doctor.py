@@ -18,10 +18,10 @@ HEADS = ("node", "answers", "Python", "Ray", "torch", "CPUs", "GPUs", "cache", "
 def doctor(params: Path, say: Callable[[str], None], *, bandwidth: bool = True) -> Examination:
     """Examine what ``params.yaml`` names; what the recipe names, where there is none."""
     settings = params_file.load(params) if params != params_file.PARAMS or params.is_file() else composition.compose()
-    found = _examined(settings, say, bandwidth)
+    examination = _examined(settings, say, bandwidth)
     say("asking MLflow")
-    found.checks.append(_mlflow(settings.tracking))
-    return found
+    examination.checks.append(_mlflow(settings.tracking))
+    return examination
 
 
 def _examined(settings: Config, say: Callable[[str], None], bandwidth: bool) -> Examination:
@@ -41,31 +41,31 @@ def _mlflow(tracking: TrackingConfig) -> Check:
     return Check("MLflow", OK, f"{redact(uri)} answers")
 
 
-def faults(found: Examination) -> int:
+def faults(examination: Examination) -> int:
     """The number of faults."""
-    return sum(check.status == FAULT for check in found.checks)
+    return sum(check.status == FAULT for check in examination.checks)
 
 
-def as_json(found: Examination) -> str:
+def as_json(examination: Examination) -> str:
     """All that was found, for programs."""
-    return json.dumps({**dataclasses.asdict(found), "faults": faults(found)}, indent=2)
+    return json.dumps({**dataclasses.asdict(examination), "faults": faults(examination)}, indent=2)
 
 
-def lines(found: Examination) -> list[str]:
+def lines(examination: Examination) -> list[str]:
     """For people: a row for each node, a line for each check, faults last."""
-    rows = [HEADS, *(_row(node, found) for node in found.nodes)] if found.nodes else []
+    rows = [HEADS, *(_row(node, examination) for node in examination.nodes)] if examination.nodes else []
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADS))] if rows else []
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    ordered = sorted(found.checks, key=lambda check: (OK, NOTE, FAULT).index(check.status))
+    ordered = sorted(examination.checks, key=lambda check: (OK, NOTE, FAULT).index(check.status))
     wide = max(len(check.name) for check in ordered)
     told = [f"{check.status:5s}  {check.name:{wide}s}  {check.text}" for check in ordered]
-    count = faults(found)
+    count = faults(examination)
     verdict = "no fault" if not count else f"{count} fault{'s' if count > 1 else ''}"
     legend = ["* the driver's connection", ""] if table else []
-    return [f"{found.address}", *table, *legend, *told, "", verdict]
+    return [f"{examination.address}", *table, *legend, *told, "", verdict]
 
 
-def _row(node: NodeReport, found: Examination) -> tuple[str, ...]:
+def _row(node: NodeReport, examination: Examination) -> tuple[str, ...]:
     name = f"{node.ip}{'*' if node.driver else ''}"
     its = node.facts
     answers = "no" if node.answer_s is None else f"{node.answer_s:.1f} s"

@@ -46,16 +46,16 @@ def evaluate(samples: str, reference: str, overrides: Sequence[str], out: str | 
     with tempfile.TemporaryDirectory() as scratch, Bars() as bars:
         wanted = measuring(overrides, _given([samples], reference))
         evaluator = _evaluator(wanted, reference, Path(scratch, "reference"), bars)
-        found = evaluation_result.alone(evaluator, _samples(samples, evaluator, wanted, Path(scratch, "samples")))
+        result = evaluation_result.alone(evaluator, _samples(samples, evaluator, wanted, Path(scratch, "samples")))
     if out is not None:
-        write_out(Path(out), _written(found, samples, reference, page=out.endswith(".html")))
-    return [*_lines(found.figures | found.protocol), *found.notes]
+        write_out(Path(out), _written(result, samples, reference, page=out.endswith(".html")))
+    return [*_lines(result.figures | result.protocol), *result.notes]
 
 
-def _written(found: Measured, samples: str, reference: str, *, page: bool) -> str:
+def _written(result: Measured, samples: str, reference: str, *, page: bool) -> str:
     if page:
-        return report_files.page(found, None, samples, {"samples": samples, "reference": reference})
-    return json.dumps(found.values, indent=2) + "\n"
+        return report_files.page(result, None, samples, {"samples": samples, "reference": reference})
+    return json.dumps(result.values, indent=2) + "\n"
 
 
 def compare_two(a: str, b: str, reference: str, overrides: Sequence[str]) -> list[str]:
@@ -68,15 +68,15 @@ def compare_two(a: str, b: str, reference: str, overrides: Sequence[str]) -> lis
     with tempfile.TemporaryDirectory() as scratch, Bars() as bars:
         wanted = measuring(overrides, _given([a, b], reference))
         evaluator = _evaluator(wanted, reference, Path(scratch, "reference"), bars)
-        found = []
+        results = []
         for name, where in (("a", a), ("b", b)):
-            found.append(evaluation_result.alone(evaluator, _samples(where, evaluator, wanted, Path(scratch, name))))
-    differences = compare(*(side.values for side in found))
-    counts = [side.values["samples"] for side in found]
+            results.append(evaluation_result.alone(evaluator, _samples(where, evaluator, wanted, Path(scratch, name))))
+    differences = compare(*(side.values for side in results))
+    counts = [side.values["samples"] for side in results]
     head = [f"A {a}: {counts[0]:,} samples", f"B {b}: {counts[1]:,} samples", ""]
     notes = [
         f"{name} of {side} is left out: {why}"
-        for side, m in zip("AB", found, strict=True)
+        for side, m in zip("AB", results, strict=True)
         for name, why in m.left_out.items()
     ]
     return [*head, *comparison_table.table(differences, "A", "B"), "", *notes, _verdict(differences)]
@@ -104,8 +104,8 @@ def _samples(where: str, evaluator: Evaluator, wanted: Measuring, scratch: Path)
 def _check_there(*samples: str) -> None:
     """Refuse local samples that are not there, before any work."""
     for where in samples:
-        there = is_remote(where) or storage.local_path(where).exists()
-        require(there, "samples", where, f"no such file or folder; give a model ({FORMS}) or images ({IMAGES})")
+        exists = is_remote(where) or storage.local_path(where).exists()
+        require(exists, "samples", where, f"no such file or folder; give a model ({FORMS}) or images ({IMAGES})")
 
 
 def _is_model(where: str) -> bool:

@@ -32,7 +32,7 @@ def _addresses(base: str, params: Config) -> Iterator[str]:
     client = mlflow_client.connect(params.tracking)
     with mlflow_client.telling(mlflow_client.uri_of(params.tracking)):
         experiment = client.get_experiment_by_name(params.tracking.experiment)
-        known = client.search_registered_models(f"name = '{params.register.name}'")
+        registered = client.search_registered_models(f"name = '{params.register.name}'")
     runs = f"#/experiments/{experiment.experiment_id}/runs?{NEWEST_FIRST}" if experiment else "#/experiments"
     yield f"runs, newest first:  {base}/{runs}"
-    yield f"registered model:    {base}/#/models{'/' + quote(params.register.name) if known else ''}"
+    yield f"registered model:    {base}/#/models{'/' + quote(params.register.name) if registered else ''}"

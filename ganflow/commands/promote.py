@@ -117,8 +117,8 @@ def _judged(settings: Config, contest: Contest, reference: str) -> report.Record
 def _values(evaluator: Evaluator, generator: Generator) -> dict[str, Any]:
     evaluator.check_enough(evaluator.config.samples, list(evaluator.config.metrics), "evaluation.samples")
     samples = evaluator.drawn(generator, evaluator.config.samples)
-    found = evaluation_result.alone(evaluator, samples)
-    return found.values | {"data": evaluator.splits.train.digest[:12]}
+    result = evaluation_result.alone(evaluator, samples)
+    return result.values | {"data": evaluator.splits.train.digest[:12]}
 
 
 def _time(generators: list[Generator], values: list[dict[str, Any]]) -> float | None:
@@ -128,8 +128,8 @@ def _time(generators: list[Generator], values: list[dict[str, Any]]) -> float | 
         times, ratio = (alone(generators[0]),), None
     else:
         challenger, champion = generators
-        found = latency(challenger, champion)
-        times, ratio = (found.a_ms, found.b_ms), found.ratio
+        timing = latency(challenger, champion)
+        times, ratio = (timing.a_ms, timing.b_ms), timing.ratio
     for side, ms in zip(values, times, strict=True):
         side |= {LATENCY: ms, "latency_batch": BATCH}
     return ratio

@@ -46,6 +46,8 @@ def _check(params: Config, trained: Path) -> None:
 def _differing(key: str, then: Any, now: Any) -> list[str]:
     if isinstance(then, dict) and isinstance(now, dict):
         return [
-            found for name in {**then, **now} for found in _differing(f"{key}.{name}", then.get(name), now.get(name))
+            key_name
+            for name in {**then, **now}
+            for key_name in _differing(f"{key}.{name}", then.get(name), now.get(name))
         ]
     return [] if then == now else [key]

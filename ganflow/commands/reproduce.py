@@ -55,9 +55,9 @@ def reproduce(model: str, into: Path | None, say: Say) -> list[Difference]:
         GanflowError: the version, its commit or its data are not to be had, or a stage failed.
     """
     settings = tracking()
-    found = trace(mlflow_client.connect(settings, create=False), model, settings)
-    commit = _commit(found, say)
-    folder = into or PLACE / f"{found.name}-{found.version}"
+    version = trace(mlflow_client.connect(settings, create=False), model, settings)
+    commit = _commit(version, say)
+    folder = into or PLACE / f"{version.name}-{version.version}"
     if folder.exists():
         raise GanflowError(
             f"{folder} is there; `git worktree remove --force {folder}` removes it, --into names another"
@@ -65,39 +65,41 @@ def reproduce(model: str, into: Path | None, say: Say) -> list[Difference]:
     say(f"commit {commit[:12]} to {folder}")
     _run("git", "worktree", "add", "--quiet", "--detach", str(folder), commit)
     here = folder / _run("git", "rev-parse", "--show-prefix")
-    _parameters(found, here, settings.experiment)
-    _data(found, here, say)
+    _parameters(version, here, settings.experiment)
+    _data(version, here, say)
     for stage in STAGES:
         say(f"{stage} …")
         _stage(here, stage)
-    return compared(found, here)
+    return compared(version, here)
 
 
-def _commit(found: Trace, say: Say) -> str:
-    recorded = found.tags.get("git_commit")
-    if recorded is None or found.origin.params is None or found.origin.lock is None:
+def _commit(version: Trace, say: Say) -> str:
+    recorded = version.tags.get("git_commit")
+    if recorded is None or version.origin.params is None or version.origin.lock is None:
         raise GanflowError(
-            f"{found.uri} keeps no commit, {provenance.PARAMS} or {provenance.LOCK}: "
+            f"{version.uri} keeps no commit, {provenance.PARAMS} or {provenance.LOCK}: "
             "it was trained outside of git and DVC, or registered by an earlier ganflow"
         )
     commit = recorded.partition("-")[0]
     if commit != recorded:
         say(f"note: files that differed from commit {commit[:12]} were used; what they held was not kept")
     if subprocess.run(["git", "cat-file", "-e", f"{commit}^{{commit}}"], capture_output=True, check=False).returncode:
-        raise GanflowError(f"commit {commit} of {found.uri} is not in this repository; is it pushed, and fetched here?")
+        raise GanflowError(
+            f"commit {commit} of {version.uri} is not in this repository; is it pushed, and fetched here?"
+        )
     return commit
 
 
-def _parameters(found: Trace, here: Path, experiment: str) -> None:
-    node: dict[str, Any] = {**(found.origin.params or {}), "tracking": {"experiment": experiment}}
+def _parameters(version: Trace, here: Path, experiment: str) -> None:
+    node: dict[str, Any] = {**(version.origin.params or {}), "tracking": {"experiment": experiment}}
     write_whole(here / provenance.PARAMS, yaml.safe_dump(node, sort_keys=False))
-    write_whole(here / provenance.TUNE / provenance.BEST, yaml.safe_dump(found.origin.best or {"overrides": []}))
+    write_whole(here / provenance.TUNE / provenance.BEST, yaml.safe_dump(version.origin.best or {"overrides": []}))
 
 
-def _data(found: Trace, here: Path, say: Say) -> None:
+def _data(version: Trace, here: Path, say: Say) -> None:
     """The very data of then: from DVC's cache, from its remote, or prepared anew."""
-    write_whole(here / provenance.LOCK, yaml.safe_dump(found.origin.lock, sort_keys=False))
-    path, md5 = found.tags.get("data_path", "data"), found.tags.get("data_md5")
+    write_whole(here / provenance.LOCK, yaml.safe_dump(version.origin.lock, sort_keys=False))
+    path, md5 = version.tags.get("data_path", "data"), version.tags.get("data_md5")
     _dvc(here, "config", "--local", "cache.dir", str(Path(_dvc(Path(), "cache", "dir")).absolute()))
     for way in (("checkout", path), ("pull", path)):
         if _try(here, *way):
@@ -108,28 +110,28 @@ def _data(found: Trace, here: Path, say: Say) -> None:
     made = run_record.data_md5(path, here / provenance.LOCK)
     if made != md5:
         raise GanflowError(
-            f"the data are not those of {found.uri}: md5 {made}, and {md5} then; has their source changed?"
+            f"the data are not those of {version.uri}: md5 {made}, and {md5} then; has their source changed?"
         )
 
 
-def compared(found: Trace, here: Path) -> list[Difference]:
+def compared(version: Trace, here: Path) -> list[Difference]:
     """The parts of a project that differ from those of a registered version."""
     weights = run_record.file_digest(here / MODEL / FILE)
     metrics = json.loads((here / METRICS).read_text(encoding="utf-8"))
     record = run_record.RunRecord.read(here / MODEL / run_record.FILE)
     now = loggable({f"{METRIC}{name}": value for name, value in metrics.items()})
-    then = {f"{METRIC}{name}": value for name, value in found.metrics.items()}
+    then = {f"{METRIC}{name}": value for name, value in version.metrics.items()}
     figures = [
         Difference(key.removeprefix(METRIC), then.get(key), now.get(key))
         for key in sorted({*then, *now})
         if then.get(key) != now.get(key)
     ]
-    if weights == found.tags.get(DIGEST):
+    if weights == version.tags.get(DIGEST):
         return figures
     why = {"fingerprint": record.fingerprint, "environment": record.environment}
-    others = [Difference(name, found.tags.get(name), value) for name, value in why.items()]
+    others = [Difference(name, version.tags.get(name), value) for name, value in why.items()]
     return [
-        Difference("weights", found.tags.get(DIGEST), weights),
+        Difference("weights", version.tags.get(DIGEST), weights),
         *(one for one in others if one.then != one.now),
         *figures,
     ]
@@ -174,6 +176,6 @@ def _environment(here: Path) -> dict[str, str]:
 def _run(*command: str, cwd: Path = Path()) -> str:
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise GanflowError(f"{' '.join(command)}: {said[-1] if said else done.returncode}")
+        output = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise GanflowError(f"{' '.join(command)}: {output[-1] if output else done.returncode}")
     return done.stdout.strip()

@@ -123,10 +123,10 @@ def options(group: str, node: Mapping[str, Any], key: str) -> Any:
     Raises:
         ConfigError: unknown component, unknown option, or a value of the wrong type.
     """
-    known = choices(group)
+    names = choices(group)
     name = node.get("name")
-    is_known = isinstance(name, str) and name in known
-    require(is_known, f"{key}.name", name, f"one of {', '.join(known)}{nearest(str(name), known)}")
+    is_known = isinstance(name, str) and name in names
+    require(is_known, f"{key}.name", name, f"one of {', '.join(names)}{nearest(str(name), names)}")
     return merge(schema(group, str(name)), node, key)
 
 
@@ -178,8 +178,8 @@ def _explain(error: OmegaConfBaseException, config: Any, node: Mapping[str, Any]
 
 def must_be(error: OmegaConfBaseException) -> str:
     """OmegaConf's complaint about a value of the wrong type, as the end of a sentence."""
-    said = str(error).partition("\n    full_key:")[0]
-    return next((told for pattern, told in TYPES.items() if re.search(pattern, said)), said)
+    complaint = str(error).partition("\n    full_key:")[0]
+    return next((sentence for pattern, sentence in TYPES.items() if re.search(pattern, complaint)), complaint)
 
 
 def build(group: str, node: Mapping[str, Any], key: str, **facts: Any) -> Any:

@@ -20,13 +20,13 @@ OPEN = ("tune.space", "training.schedule.to", "promotion.limits", "promotion.fir
 @functools.cache
 def known() -> dict[str, Any]:
     """Dotted key → annotated type, for every leaf of the schema and every option of every component."""
-    found = dict(_of_schema("", Config))
+    types = dict(_of_schema("", Config))
     for slot, group, name in _every_choice():
         place = slot.replace("/", ".") + (f".{name}" if components.GROUPS[group].several else "")
         for option, kind in options(group, name).items():
             key = f"{place}.{option}"
-            found[key] = kind if found.get(key, kind) == kind else Any  # components differ
-    return {key: kind for key, kind in found.items() if key not in slots()}
+            types[key] = kind if types.get(key, kind) == kind else Any  # components differ
+    return {key: kind for key, kind in types.items() if key not in slots()}
 
 
 @functools.cache
@@ -89,8 +89,8 @@ def is_decimal(key: str) -> bool:
 def name_of_type(kind: Any) -> str:
     """A type as a sentence has it; empty for one that takes anything."""
     names = {int: "an integer", float: "a number", bool: "true or false", str: "text", type(None): "null"}
-    told = [names.get(member, "a list" if typing.get_origin(member) is list else "") for member in _members(kind)]
-    return " or ".join(told) if all(told) else ""
+    members = [names.get(member, "a list" if typing.get_origin(member) is list else "") for member in _members(kind)]
+    return " or ".join(members) if all(members) else ""
 
 
 def _members(kind: Any) -> tuple[Any, ...]:

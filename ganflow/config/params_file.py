@@ -73,8 +73,8 @@ def _check_plain(key: str, value: Any) -> None:
         for i, child in enumerate(value):
             _check_plain(f"{key}[{i}]", child)
     else:
-        known = isinstance(value, str | bool | int | float | None)
-        require(known, key, value, "must be text, a number, a list or a mapping")
+        plain = isinstance(value, str | bool | int | float | None)
+        require(plain, key, value, "must be text, a number, a list or a mapping")
         require(not isinstance(value, int) or abs(value) < 1 << 63, key, value, "must fit into 64 bits")
         require(not isinstance(value, float) or math.isfinite(value), key, value, "must be a finite number")
         require(value != "???", key, value, "must be set")
@@ -101,13 +101,13 @@ def _space_of(node: dict[str, Any]) -> dict[str, Any]:
     return {"tune": {**tune, "space": search_space.nested(tune.get("space") or {})}} if "space" in tune else {}
 
 
-def _check_slot(config: Any, group: str, key: str, several: bool) -> None:
+def _check_slot(config: Any, group: str, key: str, plural: bool) -> None:
     node = OmegaConf.select(config, key)
-    for name, child in node.items() if several else [("", node)]:
+    for name, child in node.items() if plural else [("", node)]:
         path = f"{key}.{name}".rstrip(".")
         require(OmegaConf.is_dict(child), path, child, "must be a component: {name: …, option: value}")
         merged = components.options(group, child, path)
-        require(not several or merged.name == name, f"{path}.name", merged.name, f"must be {name}, its key")
+        require(not plural or merged.name == name, f"{path}.name", merged.name, f"must be {name}, its key")
         plain = OmegaConf.to_container(merged)
         OmegaConf.update(config, path, plain, merge=False)
 

@@ -14,17 +14,17 @@ MOVING = {
 
 def moving(config: Config) -> dict[str, Any]:
     """The options that ``training.schedule.to`` moves, by dotted keys of ``params.yaml``; null switches one off."""
-    found: dict[str, Any] = {}
+    options: dict[str, Any] = {}
 
     def walk(prefix: str, node: Any) -> None:
         if isinstance(node, dict):
             for name, child in node.items():
                 walk(f"{prefix}.{name}".lstrip("."), child)
         elif node is not None:
-            found[prefix] = node
+            options[prefix] = node
 
     walk("", config.training.schedule.to)
-    return found
+    return options
 
 
 def value_at(config: Config, key: str) -> Any:

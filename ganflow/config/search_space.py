@@ -75,9 +75,9 @@ def dimensions(space: Mapping[str, Any]) -> list[Dimension]:
     Raises:
         ConfigError: no such key, or not one of :data:`FORMS`.
     """
-    found = list(_walk("", space))
-    names = [dimension.key.replace("/", ".").rpartition(".")[2] for dimension in found]
-    return [found[i] for i in sorted(range(len(found)), key=lambda i: names.index(names[i]))]
+    parts = list(_walk("", space))
+    names = [dimension.key.replace("/", ".").rpartition(".")[2] for dimension in parts]
+    return [parts[i] for i in sorted(range(len(parts)), key=lambda i: names.index(names[i]))]
 
 
 def check(space: Mapping[str, Any]) -> None:
@@ -159,12 +159,12 @@ def _check_value(d: Dimension, value: Any) -> None:
         except ConfigError as error:
             raise ConfigError(d.where, d.values, f"{value} {error.allowed}") from None
         return
-    several, known = keys.several(d.key), keys.choices(d.key)
-    form = "a list of names" if several else "a name"
-    require(isinstance(value, list) == several, d.where, d.values, f"{value} must be {form}")
-    for name in value if several else [value]:
-        one_of = f"{name} is not a valid choice of {d.key}; one of {', '.join(known)}"
-        require(name in known, d.where, d.values, one_of + nearest(str(name), known))
+    plural, names = keys.several(d.key), keys.choices(d.key)
+    form = "a list of names" if plural else "a name"
+    require(isinstance(value, list) == plural, d.where, d.values, f"{value} must be {form}")
+    for name in value if plural else [value]:
+        one_of = f"{name} is not a valid choice of {d.key}; one of {', '.join(names)}"
+        require(name in names, d.where, d.values, one_of + nearest(str(name), names))
 
 
 @functools.cache

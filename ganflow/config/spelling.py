@@ -66,8 +66,8 @@ def belongs(key: str) -> str:
             continue
         at, (name, *option) = slot.replace(".", "/"), key.removeprefix(f"{slot}.").split(".")
         if components.GROUPS[group].several:
-            known = name in components.choices(group) and set(option) <= set(keys.options(group, name))
-            return f"{at}=[…,{name}] takes {name}" if known else ""
+            fits = name in components.choices(group) and set(option) <= set(keys.options(group, name))
+            return f"{at}=[…,{name}] takes {name}" if fits else ""
         owners = [one for one in components.choices(group) if name in keys.options(group, one)]
         return f"{' and '.join(owners)} have it: {at}={owners[0]}" if owners else ""
     return ""
@@ -102,5 +102,5 @@ def _as_typed(places: Iterable[str]) -> list[str]:
 def _question(meant: Sequence[str]) -> str:
     if not meant:
         return ""
-    told = [f"{place} ({NOTES[place]})" if place in NOTES else place for place in meant]
-    return f"did you mean {' or '.join([', '.join(told[:-1])] * (len(told) > 1) + told[-1:])}?"
+    places = [f"{place} ({NOTES[place]})" if place in NOTES else place for place in meant]
+    return f"did you mean {' or '.join([', '.join(places[:-1])] * (len(places) > 1) + places[-1:])}?"

@@ -151,11 +151,11 @@ def _check_promotion(config: Config) -> None:
     bounded = sorted(metric.bounded for metric in metrics.values() if hasattr(metric, "bounded"))
     require(p.metric in bounded, key + "metric", p.metric, f"one that has an interval: {', '.join(bounded)}")
     directed = [name for m in metrics.values() for name, figure in m.figures.items() if figure.better]
-    known = [*directed, LATENCY]
+    figures = [*directed, LATENCY]
     for part, worst in (("limits", p.limits), ("first", p.first)):
         for figure, value in worst.items():
             where = f"{key}{part}.{figure}"
-            require(figure in known, where, value, f"no such figure; there are {', '.join(known)}")
+            require(figure in figures, where, value, f"no such figure; there are {', '.join(figures)}")
             require(value is None or type(value) in (int, float), where, value, "must be a number, or null")
             sound = part == "first" or value is None or value >= 0
             require(sound, where, value, "0 (not worse at all) or more, or null")

@@ -12,13 +12,13 @@ from ganflow.errors import GanflowError
 BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
-def read_mapping(path: Path, way_out: str) -> dict[Any, Any]:
+def read_mapping(path: Path, hint: str) -> dict[Any, Any]:
     """A YAML mapping; ``way_out`` is what to do where the file is missing or empty.
 
     Raises:
         GanflowError: no such file, one that cannot be read, is not UTF-8 or not a valid YAML mapping.
     """
-    text = read_text(path, way_out)
+    text = read_text(path, hint)
     try:
         node = _Strict(text).get_single_data()
     except yaml.MarkedYAMLError as error:
@@ -28,13 +28,13 @@ def read_mapping(path: Path, way_out: str) -> dict[Any, Any]:
     except (ValueError, RecursionError) as error:  # a date such as 2024-13-45
         raise GanflowError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
     if node is None:
-        raise GanflowError(f"{path} is empty; {way_out}")
+        raise GanflowError(f"{path} is empty; {hint}")
     if not isinstance(node, dict):
         raise GanflowError(f"{path}: holds {_kind(node)}, and must be a mapping: a line `key: value` each")
     return node
 
 
-def read_text(path: Path, way_out: str) -> str:
+def read_text(path: Path, hint: str) -> str:
     """A text file in UTF-8, with or without a byte order mark.
 
     Raises:
@@ -43,17 +43,17 @@ def read_text(path: Path, way_out: str) -> str:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise GanflowError(f"{path} is missing; {way_out}") from None
+        raise GanflowError(f"{path} is missing; {hint}") from None
     except IsADirectoryError:
-        raise GanflowError(f"{path} is a folder, and must be a file; move it away, and {way_out}") from None
+        raise GanflowError(f"{path} is a folder, and must be a file; move it away, and {hint}") from None
     except OSError as error:
         raise GanflowError(f"{path} cannot be read: {error.strerror}; see `ls -l {path}`") from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        told = BOMS.get(content[:2]) or f"not UTF-8: byte 0x{content[error.start]:02x} in line {line}"
-        raise GanflowError(f"{path} is {told}; save it as UTF-8") from None
+        encoding = BOMS.get(content[:2]) or f"not UTF-8: byte 0x{content[error.start]:02x} in line {line}"
+        raise GanflowError(f"{path} is {encoding}; save it as UTF-8") from None
 
 
 def key_lines(path: Path) -> dict[str, int]:
@@ -77,8 +77,8 @@ class _Strict(yaml.SafeLoader):
         for key, _ in node.value:
             line = key.start_mark.line + 1
             if isinstance(key, yaml.ScalarNode) and first.setdefault(f"{key.tag} {key.value}", line) != line:
-                told = f"{key.value} stands twice, in line {first[f'{key.tag} {key.value}']} too; keep one"
-                raise yaml.constructor.ConstructorError(None, None, told, key.start_mark)
+                problem = f"{key.value} stands twice, in line {first[f'{key.tag} {key.value}']} too; keep one"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
         return super().construct_mapping(node, deep)
 
 

@@ -83,9 +83,9 @@ def scatter(points: Points, centres: Sequence[Sequence[float]] = ()) -> bytes:
     """
     fits = points.ndim == 2 and points.shape[1] == 2 and len(points) > 0 and bool(np.isfinite(points).all())
     require(fits, "points", f"{points.dtype}{points.shape}", "must be finite (n, 2), n at least 1")
-    known = np.array(centres if len(centres) else points, np.float64)
-    middle = (known.max(0) + known.min(0)) / 2
-    half = max(float(np.ptp(known, axis=0).max()), 1e-6) * (0.5 + MARGIN)
+    shown = np.array(centres if len(centres) else points, np.float64)
+    middle = (shown.max(0) + shown.min(0)) / 2
+    half = max(float(np.ptp(shown, axis=0).max()), 1e-6) * (0.5 + MARGIN)
     canvas = np.full((PLANE, PLANE, 3), _WHITE, np.uint8)
     for places, radius, colour in ((np.array(centres).reshape(-1, 2), 4, _CENTRE), (points, 1, _POINT)):
         at = np.clip((places - middle) / half, -1, 1) * [1, -1]

@@ -110,7 +110,7 @@ def classes_of(names: Sequence[str], spec: GeneratorSpec) -> list[int]:
     Raises:
         ConfigError: a name that this generator does not know.
     """
-    known = f"0 to {spec.num_classes - 1}, or of {', '.join(spec.classes[:10])}"
+    allowed = f"0 to {spec.num_classes - 1}, or of {', '.join(spec.classes[:10])}"
     for name in names:
-        require(name.isdecimal() or name in spec.classes, "label", name, known if spec.classes else "a number")
+        require(name.isdecimal() or name in spec.classes, "label", name, allowed if spec.classes else "a number")
     return [int(name) if name.isdecimal() else spec.classes.index(name) for name in names]

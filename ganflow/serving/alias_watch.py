@@ -23,7 +23,7 @@ def follow(service: Service, look: Look, every_s: float, say: Callable[[str], No
             await asyncio.sleep(every_s)
             before = service.model.address
             try:
-                found = await asyncio.to_thread(look, before)
+                newer = await asyncio.to_thread(look, before)
             except Exception as error:  # whatever it is, the service goes on and looks again
                 line = str(error) if isinstance(error, GanflowError) else repr(error)
                 if line != complaint:
@@ -31,8 +31,8 @@ def follow(service: Service, look: Look, every_s: float, say: Callable[[str], No
                 complaint = line
                 continue
             complaint = ""
-            if found:
-                service.serve(found)
-                say(f"serves {found.address} now, {before} before")
+            if newer:
+                service.serve(newer)
+                say(f"serves {newer.address} now, {before} before")
 
     return run

@@ -27,23 +27,23 @@ def draw(jobs: Sequence[tuple[Generator, Asked]]) -> list[Samples]:
     return [made[index] for index in range(len(jobs))]
 
 
-def _at_once(generator: Generator, several: Sequence[Asked]) -> list[Samples]:
-    z = torch.cat([asked.latents(generator) for asked in several])
-    labels = _together([asked.labels(generator) for asked in several])
-    noise = _together([asked.noise(generator) for asked in several])
-    truncation = several[0].truncation
+def _at_once(generator: Generator, requests: Sequence[Asked]) -> list[Samples]:
+    z = torch.cat([asked.latents(generator) for asked in requests])
+    labels = _together([asked.labels(generator) for asked in requests])
+    noise = _together([asked.noise(generator) for asked in requests])
+    truncation = requests[0].truncation
     parts = []
     for first in range(0, len(z), generator.batch):
         rows = slice(first, first + generator.batch)
         mine = [None if each is None else each[rows] for each in (labels, noise)]
         parts.append(generator.stored(generator.draw(z[rows], mine[0], truncation, mine[1])))
-    ends = np.cumsum([asked.n for asked in several])[:-1]
+    ends = np.cumsum([asked.n for asked in requests])[:-1]
     return np.split(np.concatenate(parts), ends)
 
 
-def _together(several: Sequence[Tensor | None]) -> Tensor | None:
+def _together(requests: Sequence[Tensor | None]) -> Tensor | None:
     """One after the other; None where the generator takes none."""
-    rows = [each for each in several if each is not None]
+    rows = [each for each in requests if each is not None]
     return torch.cat(rows) if rows else None
 
 

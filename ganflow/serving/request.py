@@ -75,8 +75,8 @@ def parse(fields: Mapping[str, Any], generator: Generator, most: int) -> Asked:
         truncation=_truncation(given.get("truncation"), generator),
         format=given.get("format", "png"),
     )
-    known = isinstance(asked.format, str) and asked.format in FORMATS
-    require(known, "format", _brief(asked.format), f"one of {', '.join(FORMATS)}")
+    valid = isinstance(asked.format, str) and asked.format in FORMATS
+    require(valid, "format", _brief(asked.format), f"one of {', '.join(FORMATS)}")
     generator.labels(0, 1, asked.label)
     return asked
 
@@ -101,11 +101,11 @@ def _truncation(value: Any, generator: Generator) -> float | None:
 
 def _classes(value: Any, spec: GeneratorSpec) -> tuple[int, ...]:
     """Classes from a number, a name, or a list of either."""
-    several = value if isinstance(value, list) else [value]
+    labels = value if isinstance(value, list) else [value]
     require(spec.num_classes > 0, "label", _brief(value), "none: this generator is unconditional")
-    require(0 < len(several) <= spec.num_classes, "label", _brief(value), f"one to {spec.num_classes} classes")
+    require(0 < len(labels) <= spec.num_classes, "label", _brief(value), f"one to {spec.num_classes} classes")
     names = []
-    for one in several:
+    for one in labels:
         plain = isinstance(one, int | str) and not isinstance(one, bool)
         numeral = not isinstance(one, str) or one.isascii() or not one.isdecimal()
         require(plain and numeral and len(str(one)) <= SHOWN, "label", _brief(one), "a class's number or name")

@@ -32,8 +32,8 @@ class Folder(Storage):
 
     def names(self, prefix: str = "") -> list[str]:
         with _explained("cannot read", self.root):
-            found = (p.relative_to(self.root).as_posix() for p in self.root.rglob("*") if p.is_file())
-            return sorted(name for name in found if name.startswith(prefix) and not name.endswith(PARTIAL))
+            files = (p.relative_to(self.root).as_posix() for p in self.root.rglob("*") if p.is_file())
+            return sorted(name for name in files if name.startswith(prefix) and not name.endswith(PARTIAL))
 
     def remove(self, name: str) -> None:
         path = self.root / name

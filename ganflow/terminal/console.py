@@ -146,5 +146,5 @@ def _check(main: Callable[..., None], arguments: Sequence[str]) -> None:
     try:
         inspect.signature(main).bind(*arguments)
     except TypeError:
-        told = f"unexpected: {shlex.join(arguments)}" if arguments else "an argument is missing"
-        raise GanflowError(f"{told}; see --help") from None
+        problem = f"unexpected: {shlex.join(arguments)}" if arguments else "an argument is missing"
+        raise GanflowError(f"{problem}; see --help") from None

@@ -74,21 +74,21 @@ class Examination:
 def examine(config: Config, say: Say, *, bandwidth: bool = True) -> Examination:
     """Look at the cluster that the configuration names, or at this machine."""
     named = address_of(config.cluster.address)
-    found = Examination(named.value if named else "this machine")
-    say(f"connecting to {found.address}")
+    examination = Examination(named.value if named else "this machine")
+    say(f"connecting to {examination.address}")
     with session(config.cluster):
-        found.nodes = _nodes()
-        with _probes(found, say) as probes:
-            say(f"looking around on {len(probes)} of {len(found.nodes)} nodes")
-            _look(found, probes, config.cluster.cache)
-            _clocks(found, probes)
+        examination.nodes = _nodes()
+        with _probes(examination, say) as probes:
+            say(f"looking around on {len(probes)} of {len(examination.nodes)} nodes")
+            _look(examination, probes, config.cluster.cache)
+            _clocks(examination, probes)
             say(f"trying {config.cluster.storage}")
-            _storage(found, probes, config.cluster.storage)
-        _workers(found, config, named is not None)
+            _storage(examination, probes, config.cluster.storage)
+        _workers(examination, config, named is not None)
         if bandwidth:
             say("measuring the all-reduce")
-            _bandwidth(found, config.cluster.interface)
-    return found
+            _bandwidth(examination, config.cluster.interface)
+    return examination
 
 
 def _nodes() -> list[NodeReport]:
@@ -109,7 +109,7 @@ def _nodes() -> list[NodeReport]:
 
 
 @contextmanager
-def _probes(found: Examination, say: Say) -> Iterator[dict[str, Any]]:
+def _probes(examination: Examination, say: Say) -> Iterator[dict[str, Any]]:
     """An actor on each node that answers, by the node's id."""
     import ray
     from ray.exceptions import RayError
@@ -118,7 +118,7 @@ def _probes(found: Examination, say: Say) -> Iterator[dict[str, Any]]:
     start = time.monotonic()
     actors: dict[str, Any] = {}
     waiting: dict[Any, NodeReport] = {}
-    for node in found.nodes:
+    for node in examination.nodes:
         on = NodeAffinitySchedulingStrategy(node.node_id, soft=False)
         actors[node.node_id] = ray.remote(num_cpus=0)(Probe).options(scheduling_strategy=on).remote()
         waiting[actors[node.node_id].clock.remote()] = node
@@ -130,13 +130,13 @@ def _probes(found: Examination, say: Say) -> Iterator[dict[str, Any]]:
                 try:
                     ray.get(one)
                 except RayError as error:
-                    found.fault(node, f"no worker starts there: {_line(error)}")
+                    examination.fault(node, f"no worker starts there: {_line(error)}")
                     continue
                 node.answer_s = round(time.monotonic() - start, 1)
                 answering[node.node_id] = actors[node.node_id]
                 say(f"node {node.ip} answers after {node.answer_s:.1f} s")
         for node in waiting.values():
-            found.fault(
+            examination.fault(
                 node, f"does not answer within {ANSWER_S:.0f} s though Ray counts it; is it cut off? restart Ray there"
             )
         yield answering
@@ -150,40 +150,40 @@ def _line(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[-1][:200] if lines else ''}"
 
 
-def _gather(found: Examination, calls: dict[Any, NodeReport], what: str) -> Iterator[tuple[NodeReport, Any]]:
+def _gather(examination: Examination, calls: dict[Any, NodeReport], what: str) -> Iterator[tuple[NodeReport, Any]]:
     """The nodes' answers; a node that does not answer is a fault."""
     import ray
     from ray.exceptions import RayError
 
     done, late = ray.wait(list(calls), num_returns=len(calls), timeout=LOOK_S) if calls else ([], [])
     for one in late:
-        found.fault(calls[one], f"{what} takes more than {LOOK_S:.0f} s; is its disk or network stuck?")
+        examination.fault(calls[one], f"{what} takes more than {LOOK_S:.0f} s; is its disk or network stuck?")
     for one in done:
         try:
             yield calls[one], ray.get(one)
         except RayError as error:
-            found.fault(calls[one], f"{what} failed: {_line(error)}")
+            examination.fault(calls[one], f"{what} failed: {_line(error)}")
 
 
-def _look(found: Examination, probes: dict[str, Any], cache: str) -> None:
+def _look(examination: Examination, probes: dict[str, Any], cache: str) -> None:
     ours: list[Facts] = []
     own = threading.Thread(target=lambda: ours.append(facts(cache)))
     own.start()
-    calls = {probes[node.node_id].facts.remote(cache): node for node in found.nodes if node.node_id in probes}
-    for node, answer in _gather(found, calls, "looking around"):
+    calls = {probes[node.node_id].facts.remote(cache): node for node in examination.nodes if node.node_id in probes}
+    for node, answer in _gather(examination, calls, "looking around"):
         node.facts = answer
     own.join()
-    for node in found.nodes:
+    for node in examination.nodes:
         if node.facts is not None:
             for text in _misfits(node, node.facts, ours[0], cache):
-                found.fault(node, text)
+                examination.fault(node, text)
 
 
 def _misfits(node: NodeReport, its: Facts, ours: Facts, cache: str) -> Iterator[str]:
     for name in ("python", "ray", "torch"):
-        here, there = (getattr(one, name).partition("+")[0] for one in (ours, its))
-        if here != there:
-            yield f"{name} is {there} there and {here} here; install what requirements.lock says on both"
+        mine, theirs = (getattr(one, name).partition("+")[0] for one in (ours, its))
+        if mine != theirs:
+            yield f"{name} is {theirs} there and {mine} here; install what requirements.lock says on both"
     if its.code != ours.code:
         yield f"imports ganflow from {its.place}, and not this one; is PYTHONPATH set where `ray start` ran?"
     if len(its.gpus) < node.gpus:
@@ -195,21 +195,23 @@ def _misfits(node: NodeReport, its: Facts, ours: Facts, cache: str) -> Iterator[
         yield f"cluster.cache={cache}: {its.free / 2**30:.1f} GB are free; name a larger disk, or make room"
 
 
-def _clocks(found: Examination, probes: dict[str, Any]) -> None:
+def _clocks(examination: Examination, probes: dict[str, Any]) -> None:
     """Each node's clock against this one, by the quickest of several calls."""
     from ray.exceptions import RayError
 
-    for node in found.nodes:
+    for node in examination.nodes:
         if node.node_id not in probes or node.facts is None:
             continue
         try:
             node.clock_margin_s, node.clock_s = min(_offset(probes[node.node_id]) for _ in range(CALLS))
         except RayError as error:
-            found.fault(node, f"asking its clock failed: {_line(error)}")
+            examination.fault(node, f"asking its clock failed: {_line(error)}")
             continue
         if abs(node.clock_s) - node.clock_margin_s > CLOCK_S:
             way = "ahead of" if node.clock_s > 0 else "behind"
-            found.fault(node, f"its clock is {abs(node.clock_s):.1f} s {way} the driver's; run chrony or ntpd on both")
+            examination.fault(
+                node, f"its clock is {abs(node.clock_s):.1f} s {way} the driver's; run chrony or ntpd on both"
+            )
 
 
 def _offset(probe: Any) -> tuple[float, float]:
@@ -222,7 +224,7 @@ def _offset(probe: Any) -> tuple[float, float]:
     return (after - before) / 2, theirs - (before + after) / 2
 
 
-def _storage(found: Examination, probes: dict[str, Any], place: str) -> None:
+def _storage(examination: Examination, probes: dict[str, Any], place: str) -> None:
     place = place if "://" in place else str(project_folder.place(place).absolute())
     token = f"doctor-{secrets.token_hex(4)}"
     storage = None
@@ -232,19 +234,19 @@ def _storage(found: Examination, probes: dict[str, Any], place: str) -> None:
         seconds, fault = try_storage(place, f"{token}-driver", f"{token}-shared")
         if fault is not None:
             raise GanflowError(fault)
-        found.add("storage", OK, f"{place}: the driver reads, writes and removes in {seconds * 1000:.0f} ms")
-        asked = [node for node in found.nodes if node.node_id in probes and node.works]
+        examination.add("storage", OK, f"{place}: the driver reads, writes and removes in {seconds * 1000:.0f} ms")
+        asked = [node for node in examination.nodes if node.node_id in probes and node.works]
         calls = {
             probes[node.node_id].try_storage.remote(place, f"{token}-{node.node_id[:12]}", f"{token}-shared"): node
             for node in asked
         }
-        for node, (seconds, fault) in _gather(found, calls, "trying the storage"):
+        for node, (seconds, fault) in _gather(examination, calls, "trying the storage"):
             node.storage_s = None if fault else seconds
             if fault is not None:
                 way = "; keys or a role belong to the node: set them where `ray start` runs" if "://" in place else ""
-                found.fault(node, fault + way)
+                examination.fault(node, fault + way)
     except GanflowError as error:
-        found.add("storage", FAULT, f"the driver: {error}")
+        examination.add("storage", FAULT, f"the driver: {error}")
     finally:
         if storage is not None:
             _remove(storage, f"{token}-shared")
@@ -257,38 +259,44 @@ def _remove(storage: Any, name: str) -> None:
         return  # what failed before was told
 
 
-def _workers(found: Examination, config: Config, named: bool) -> None:
+def _workers(examination: Examination, config: Config, named: bool) -> None:
     """For how many workers there is room, and whether that is enough."""
     cluster, batch = config.cluster, config.training.batch
-    gpus = sum(node.gpus for node in found.nodes)
-    room = gpus or sum(node.cpus // cluster.cpus_per_worker for node in found.nodes)
-    has = f"{gpus} GPUs" if gpus else f"{sum(node.cpus for node in found.nodes)} CPUs, {cluster.cpus_per_worker} each"
+    gpus = sum(node.gpus for node in examination.nodes)
+    room = gpus or sum(node.cpus // cluster.cpus_per_worker for node in examination.nodes)
+    has = (
+        f"{gpus} GPUs"
+        if gpus
+        else f"{sum(node.cpus for node in examination.nodes)} CPUs, {cluster.cpus_per_worker} each"
+    )
     asked = cluster.workers
     least = 1 if asked == "auto" else asked[0] if isinstance(asked, list) else asked
     text = f"room for {room} ({has}); cluster.workers={asked}, training.batch={batch}"
     if room >= least:
-        found.add("workers", OK, text)
+        examination.add("workers", OK, text)
     elif named:
-        found.add("workers", NOTE, f"{text}: training waits {cluster.patience_s} s for nodes (cluster.patience_s)")
+        examination.add(
+            "workers", NOTE, f"{text}: training waits {cluster.patience_s} s for nodes (cluster.patience_s)"
+        )
     else:
-        found.add("workers", FAULT, f"{text}: lower cluster.workers, or name a cluster by cluster.address")
+        examination.add("workers", FAULT, f"{text}: lower cluster.workers, or name a cluster by cluster.address")
 
 
-def _bandwidth(found: Examination, interface: str) -> None:
+def _bandwidth(examination: Examination, interface: str) -> None:
     from ganflow.cluster.doctor.allreduce import BusyError, measure
 
     try:
-        result = measure({n.node_id: n.gpus for n in found.nodes if n.works and n.facts is not None}, interface)
+        result = measure({n.node_id: n.gpus for n in examination.nodes if n.works and n.facts is not None}, interface)
     except BusyError as busy:
-        found.add("all-reduce", NOTE, f"not measured: {busy}; is something running?")
+        examination.add("all-reduce", NOTE, f"not measured: {busy}; is something running?")
     except GanflowError as error:
-        found.add("all-reduce", FAULT, str(error))
+        examination.add("all-reduce", FAULT, str(error))
     else:
         if result is None:
-            found.add("all-reduce", NOTE, "not measured: it takes two nodes or two GPUs, and there is one")
+            examination.add("all-reduce", NOTE, "not measured: it takes two nodes or two GPUs, and there is one")
             return
         speeds = ", ".join(f"{_size(size)}: {speed / 1e6:,.0f} MB/s" for size, speed in result.speeds.items())
-        found.add("all-reduce", OK, f"{result.workers} workers, {result.backend} on {result.interface}; {speeds}")
+        examination.add("all-reduce", OK, f"{result.workers} workers, {result.backend} on {result.interface}; {speeds}")
 
 
 def _size(size: int) -> str:

@@ -68,14 +68,14 @@ def code() -> str:
 def _torch() -> dict[str, Any]:
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") == ""
     env = {name: value for name, value in os.environ.items() if not (hidden and name == "CUDA_VISIBLE_DEVICES")}
-    said = _run([sys.executable, "-c", _TORCH], env)
-    found: dict[str, Any] = json.loads(said) if said else {"torch": "none", "cuda": None, "gpus": []}
-    return found
+    output = _run([sys.executable, "-c", _TORCH], env)
+    versions: dict[str, Any] = json.loads(output) if output else {"torch": "none", "cuda": None, "gpus": []}
+    return versions
 
 
 def _gpu_driver() -> str | None:
-    said = _run(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"], dict(os.environ))
-    return said.splitlines()[0].strip() if said else None
+    output = _run(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"], dict(os.environ))
+    return output.splitlines()[0].strip() if output else None
 
 
 def _run(command: list[str], env: dict[str, str]) -> str | None:
@@ -88,9 +88,9 @@ def _run(command: list[str], env: dict[str, str]) -> str | None:
 
 def _cache(path: Path) -> tuple[int, str | None]:
     """Free bytes where the cache is or will be, and why nothing can be written there."""
-    there = next(parent for parent in (path, *path.parents) if parent.exists())
-    fault = None if os.access(there, os.W_OK) else f"{there} cannot be written to"
-    return shutil.disk_usage(there).free, fault
+    existing = next(parent for parent in (path, *path.parents) if parent.exists())
+    fault = None if os.access(existing, os.W_OK) else f"{existing} cannot be written to"
+    return shutil.disk_usage(existing).free, fault
 
 
 def try_storage(place: str, own: str, shared: str) -> tuple[float, str | None]:

@@ -26,12 +26,12 @@ def evaluate(config: Config, name: str, generator: Path, supply: Supply) -> Meas
     Raises:
         GanflowError: see :func:`ganflow.cluster.workers.controller.launch`.
     """
-    found: list[Measured] = []
+    results: list[Measured] = []
 
-    launch(config, name, _worker, EvaluateWork(generator.read_bytes(), supply), found.append)
-    if not found:
+    launch(config, name, _worker, EvaluateWork(generator.read_bytes(), supply), results.append)
+    if not results:
         raise GanflowError("evaluation ended without figures")
-    return found[-1]
+    return results[-1]
 
 
 def _worker(work: Work) -> None:

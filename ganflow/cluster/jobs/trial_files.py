@@ -23,11 +23,11 @@ def write_search(out: Path, result: SearchResult | None) -> None:
         [i, point["kimg"], point["value"]] for i, trial in enumerate(trials) for point in trial.curve
     ]
     write_whole(out / "curves.csv", _table(["trial", "kimg", "value"], points))
-    found: dict[str, object] = {"overrides": []}
+    best_trial: dict[str, object] = {"overrides": []}
     if result:
         best = result.best
-        found = {"overrides": best.overrides, "trial": result.trials.index(best), result.metric: best.value}
-    write_whole(out / BEST, yaml.safe_dump({**found, "trials": len(trials)}, sort_keys=False))
+        best_trial = {"overrides": best.overrides, "trial": result.trials.index(best), result.metric: best.value}
+    write_whole(out / BEST, yaml.safe_dump({**best_trial, "trials": len(trials)}, sort_keys=False))
 
 
 def read_best(out: Path) -> list[str]:

@@ -51,8 +51,8 @@ class Watch:
     rebalance: str = "note"  # note | drain
 
     def __post_init__(self) -> None:
-        known = self.address == "auto" or split_address(self.address) is not None
-        require(known, "address", self.address, "must be host:port of the cluster's head, as in 10.0.0.1:6379, or auto")
+        valid = self.address == "auto" or split_address(self.address) is not None
+        require(valid, "address", self.address, "must be host:port of the cluster's head, as in 10.0.0.1:6379, or auto")
         require(self.interval > 0, "interval", self.interval, "must be more than 0")
         require(self.grace > 0, "grace", self.grace, "must be more than 0")
         require(self.rebalance in ("note", "drain"), "rebalance", self.rebalance, "must be note or drain")
@@ -113,22 +113,22 @@ def _described(config: Watch) -> str:
 
 def _nodes(config: Watch) -> list[LocalNode] | None:
     """All of this machine's nodes that are meant; None if the head would have to tell and does not answer."""
-    found = [node for node in local_nodes() if config.address == "auto" or _same(config.address, node.gcs)]
-    if not found and config.address != "auto":
+    nodes = [node for node in local_nodes() if config.address == "auto" or _same(config.address, node.gcs)]
+    if not nodes and config.address != "auto":
         registered = _registered(config.address)
         if registered is None:
             return None
-        found = registered
-    return [node for node in found if config.node_ip in (None, node.ip)]
+        nodes = registered
+    return [node for node in nodes if config.node_ip in (None, node.ip)]
 
 
 def _registered(address: str) -> list[LocalNode] | None:
     """The cluster's nodes with an address of this machine, as its head knows them; None if the head does not answer."""
-    said, failed = _run("-c", _ASK, address)
+    output, failed = _run("-c", _ASK, address)
     if failed:
         return None
-    known = json.loads(said.rstrip().rpartition("\n")[2])
-    return [LocalNode(None, node_id, ip, address, "") for node_id, ip in known if is_own(ip)]
+    registered = json.loads(output.rstrip().rpartition("\n")[2])
+    return [LocalNode(None, node_id, ip, address, "") for node_id, ip in registered if is_own(ip)]
 
 
 def _same(a: str, b: str) -> bool:
@@ -145,12 +145,12 @@ def _resolved(address: str) -> tuple[str, int] | None:
 def _poll(config: Watch, inbox: Inbox, log: Log) -> None:
     """Runs in a thread: posts each notice once, and tells once when the service is found or lost."""
     service = Metadata(config.endpoint)
-    told: set[Notice] = set()
+    handled: set[Notice] = set()
     answers: bool | None = None
     seen = False
     while True:
         try:
-            found = service.notices()
+            notices = service.notices()
         except MetadataError as error:
             if answers is not False:
                 log(f"no instance metadata at {service.endpoint} ({error}); waiting for SIGTERM alone until it answers")
@@ -159,9 +159,9 @@ def _poll(config: Watch, inbox: Inbox, log: Log) -> None:
             if not answers:
                 log(f"instance metadata at {service.endpoint}, asked every {config.interval:g} s")
             answers = seen = True
-            for notice in found:
-                if notice not in told:
-                    told.add(notice)
+            for notice in notices:
+                if notice not in handled:
+                    handled.add(notice)
                     inbox.put(notice)
         time.sleep(config.interval if seen else max(config.interval, min(ABSENT_S, 10 * config.interval)))
 
@@ -184,8 +184,8 @@ def _stop(config: Watch, stopped: Stopped, inbox: Inbox, log: Log) -> None:
 def _works(node: LocalNode) -> bool:
     """True while a worker of the node is at work; a drained node ends by itself when none is."""
     if node.pid is None:
-        known = _registered(node.gcs)
-        return known is None or node.node_id in [one.node_id for one in known]
+        registered = _registered(node.gcs)
+        return registered is None or node.node_id in [one.node_id for one in registered]
     with contextlib.suppress(psutil.Error):
         raylet = psutil.Process(node.pid)
         titles = [" ".join(process.cmdline()) for process in raylet.children()]
@@ -229,8 +229,8 @@ def _drain(node: LocalNode, reason: str, end: float) -> str | None:
         "--node-id", node.node_id, "--reason", "DRAIN_NODE_REASON_PREEMPTION",
         "--reason-message", f"ganflow watch: {reason}", "--deadline-remaining-seconds", str(left),
     ]  # fmt: skip
-    said, failed = _run(*command)
-    return said.rstrip().rpartition("\n")[2].strip()[:200] or "`ray drain-node` failed" if failed else None
+    output, failed = _run(*command)
+    return output.rstrip().rpartition("\n")[2].strip()[:200] or "`ray drain-node` failed" if failed else None
 
 
 def _gone(node: LocalNode) -> bool:

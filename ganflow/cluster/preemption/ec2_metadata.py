@@ -47,12 +47,12 @@ class Metadata:
         Raises:
             MetadataError: no answer, or not one of the service.
         """
-        found = []
+        notices = []
         if (text := self._get(_INTERRUPTION)) is not None:
-            found.append(_interruption(text))
+            notices.append(_interruption(text))
         if self._get(_REBALANCE) is not None:
-            found.append(Notice("rebalance", None))
-        return found
+            notices.append(Notice("rebalance", None))
+        return notices
 
     def _get(self, path: str) -> str | None:
         """The text at a path; None where there is none (404). A token that has expired is renewed once."""
@@ -92,7 +92,7 @@ def disabled() -> bool:
 
 def _interruption(text: str) -> Notice:
     try:
-        told = json.loads(text)
-        return Notice(f"spot {told['action']}", datetime.fromisoformat(told["time"]).astimezone(UTC))
+        notice = json.loads(text)
+        return Notice(f"spot {notice['action']}", datetime.fromisoformat(notice["time"]).astimezone(UTC))
     except (ValueError, KeyError, TypeError):
         raise MetadataError(f"a notice that cannot be read: {text[:80]!r}") from None

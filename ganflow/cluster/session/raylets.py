@@ -21,8 +21,8 @@ class LocalNode:
 
 def local_nodes() -> list[LocalNode]:
     """Every raylet whose address is this machine's own; a container's or a network namespace's next door is not."""
-    found = [_parse(process.pid, process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
-    return [node for node in found if node is not None and is_own(node.ip)]
+    parsed = [_parse(process.pid, process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    return [node for node in parsed if node is not None and is_own(node.ip)]
 
 
 def is_own(ip: str) -> bool:

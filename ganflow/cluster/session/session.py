@@ -95,8 +95,8 @@ def _disconnect() -> None:
 def _not_started(error: Exception) -> GanflowError:
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     logs = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir(), "ray/session_latest/logs")
-    way_out = f"{logs} says more; a busy machine may need another try, and a full or read-only disk another RAY_TMPDIR"
-    return GanflowError(f"Ray does not start on this machine: {reason.partition('. ')[0].rstrip('.')}; {way_out}")
+    hint = f"{logs} says more; a busy machine may need another try, and a full or read-only disk another RAY_TMPDIR"
+    return GanflowError(f"Ray does not start on this machine: {reason.partition('. ')[0].rstrip('.')}; {hint}")
 
 
 @contextmanager
@@ -106,8 +106,8 @@ def _connected(address: Address) -> Iterator[None]:
     from ray.exceptions import RayError
 
     here = {node.node_id: node for node in local_nodes()}
-    known = alive_nodes(address)
-    node = next((here[name] for name in sorted(here, key=lambda n: not _is_head(known, n)) if name in known), None)
+    alive = alive_nodes(address)
+    node = next((here[name] for name in sorted(here, key=lambda n: not _is_head(alive, n)) if name in alive), None)
     with nullcontext(node.temp_dir) if node else guest(address) as temp_dir:
         try:
             _init(

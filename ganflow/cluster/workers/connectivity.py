@@ -71,8 +71,8 @@ def _holder(ip: str) -> str | None:
 
 def in_use(chosen: str, gpu: bool) -> str:
     """The interface that the group will really use: the environment's, if it names one of this node's."""
-    told = os.environ.get(VARIABLES[1 if gpu else 0], "").removeprefix("=")
-    return told if told in psutil.net_if_addrs() else chosen  # NCCL's may be a pattern
+    named = os.environ.get(VARIABLES[1 if gpu else 0], "").removeprefix("=")
+    return named if named in psutil.net_if_addrs() else chosen  # NCCL's may be a pattern
 
 
 def address_on(interface: str, node_ip: str) -> str:

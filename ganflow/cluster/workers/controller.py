@@ -144,12 +144,12 @@ def _judge(lost: Exception, losses: int, most: int) -> None:
     from ganflow.cluster.workers.connectivity import UnreachableError
     from ganflow.cluster.workers.process_group import reason_of
 
-    told = reason_of(lost)
-    if told is not None and not isinstance(told, UnreachableError):
-        raise told
+    refusal = reason_of(lost)
+    if refusal is not None and not isinstance(refusal, UnreachableError):
+        raise refusal
     if losses > most:
-        raise told or _lost(lost) from lost
-    tell(f"{told or _reason(lost)}; starting again from the last checkpoint")
+        raise refusal or _lost(lost) from lost
+    tell(f"{refusal or _reason(lost)}; starting again from the last checkpoint")
 
 
 def _attempt(
@@ -217,5 +217,5 @@ def _lost(error: Exception) -> GanflowError:
 
 
 def _reason(error: Exception) -> str:
-    said = next((line for line in reversed(str(error).strip().splitlines()) if line.strip()), type(error).__name__)
-    return f"the workers were lost: {said.strip().partition('. ')[0]}"  # Ray goes on with a page of advice
+    last_line = next((line for line in reversed(str(error).strip().splitlines()) if line.strip()), type(error).__name__)
+    return f"the workers were lost: {last_line.strip().partition('. ')[0]}"  # Ray goes on with a page of advice

@@ -92,7 +92,7 @@ class Places:
             ConfigError: the machine is too small, or the cluster for longer than ``cluster.patience_s``.
         """
         self._seats = []
-        start = said = time.monotonic()
+        start = reported = time.monotonic()
         while True:
             nodes = self._nodes()
             gpu = self.gpu()
@@ -106,8 +106,8 @@ class Places:
             late = time.monotonic() - start
             if not self.named or late > self.cluster.patience_s:
                 self._refuse(counts, nodes, room, gpu)
-            if late < LOOK_S or time.monotonic() - said > SAY_S:
-                said = time.monotonic()
+            if late < LOOK_S or time.monotonic() - reported > SAY_S:
+                reported = time.monotonic()
                 tell(f"waiting for nodes: {counts[-1]} workers need room, there is for {room}")
             self._reserve.want(counts[0])
             time.sleep(LOOK_S)
@@ -159,9 +159,9 @@ class Places:
         Raises:
             ConfigError: it must, and this machine, to which no node will come, has none.
         """
-        wanted, there = self.cluster.gpu, any(map(_gpus, self._alive()))
-        require(wanted is not True or there or self.named, "cluster.gpu", wanted, NO_GPU)
-        return there if wanted == "auto" else bool(wanted)
+        wanted, present = self.cluster.gpu, any(map(_gpus, self._alive()))
+        require(wanted is not True or present or self.named, "cluster.gpu", wanted, NO_GPU)
+        return present if wanted == "auto" else bool(wanted)
 
     def _need(self) -> dict[str, float]:
         return {"CPU": float(self.cluster.cpus_per_worker)} | ({"GPU": 1.0} if self.gpu() else {})

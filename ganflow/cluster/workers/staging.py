@@ -39,8 +39,8 @@ def storage_of(cluster: ClusterConfig) -> Storage:
     """
     named = address_of(cluster.address) is not None
     shared = "://" in cluster.storage or Path(cluster.storage).expanduser().is_absolute()
-    way_out = "s3://bucket/prefix, or the path of a folder that all nodes share, as the cluster's nodes must reach it"
-    require(shared or not named, "cluster.storage", cluster.storage, way_out)
+    hint = "s3://bucket/prefix, or the path of a folder that all nodes share, as the cluster's nodes must reach it"
+    require(shared or not named, "cluster.storage", cluster.storage, hint)
     return open_storage(cluster.storage if "://" in cluster.storage else project_folder.place(cluster.storage))
 
 
@@ -73,31 +73,31 @@ class Supply:
         if not self.shared:
             return Path(self.data)
         here = self.cache.expanduser() / DATA / self.data
-        there = self._there(f"{DATA}/{self.data}", say)
+        source = self._there(f"{DATA}/{self.data}", say)
         with _one_at_a_time(here):
             if not (here / MANIFEST).is_file():
-                _fetch(there, here)
+                _fetch(source, here)
         return here
 
     def extractors_here(self, say: Say) -> Path:
         """The folder of trained extractors on this machine, with those that the storage has."""
         if not self.shared and isinstance(self.storage, Folder):
             return self.storage.root / EXTRACTORS
-        here, there = self.cache.expanduser() / EXTRACTORS, self._there(EXTRACTORS, say)
-        with _one_at_a_time(here):
-            for name in there.names():
-                if not (here / name).is_file():
-                    there.download(name, here / name)
-        return here
+        cache, source = self.cache.expanduser() / EXTRACTORS, self._there(EXTRACTORS, say)
+        with _one_at_a_time(cache):
+            for name in source.names():
+                if not (cache / name).is_file():
+                    source.download(name, cache / name)
+        return cache
 
     def keep_extractors(self, here: Path, say: Say) -> None:
         """Hand on what is new in :meth:`extractors_here`."""
         if self.shared or not isinstance(self.storage, Folder):
-            there = self._there(EXTRACTORS, say)
-            known = set(there.names())
+            target = self._there(EXTRACTORS, say)
+            present = set(target.names())
             for path in sorted(p for p in here.rglob("*") if p.is_file() and not p.name.startswith(".")):
-                if path.relative_to(here).as_posix() not in known:
-                    there.upload(path, path.relative_to(here).as_posix())
+                if path.relative_to(here).as_posix() not in present:
+                    target.upload(path, path.relative_to(here).as_posix())
 
 
 def supply(cluster: ClusterConfig, data: Path) -> Supply:
@@ -116,39 +116,41 @@ def supply(cluster: ClusterConfig, data: Path) -> Supply:
 def _publish(data: Path, storage: Storage) -> str:
     manifest = read_manifest(data)
     digest: str = manifest["digest"]
-    there = storage.below(f"{DATA}/{digest}")
-    known = set(there.names())
-    missing = [name for name in files_of(manifest) if name not in known]
-    if MANIFEST in known and not missing:
+    target = storage.below(f"{DATA}/{digest}")
+    present = set(target.names())
+    missing = [name for name in files_of(manifest) if name not in present]
+    if MANIFEST in present and not missing:
         return digest
     sizes = [(data / name).stat().st_size for name in missing]
-    with progress(sum(sizes), f"upload to {there}", "B") as advance, ThreadPoolExecutor(AT_A_TIME) as pool:
-        uploads = pool.map(lambda name: there.upload(data / name, name), missing)
+    with progress(sum(sizes), f"upload to {target}", "B") as advance, ThreadPoolExecutor(AT_A_TIME) as pool:
+        uploads = pool.map(lambda name: target.upload(data / name, name), missing)
         for size, _ in zip(sizes, uploads, strict=True):
             advance(size)
-    there.upload(data / MANIFEST, MANIFEST)
+    target.upload(data / MANIFEST, MANIFEST)
     return digest
 
 
-def _fetch(there: Storage, here: Path) -> None:
+def _fetch(source: Storage, here: Path) -> None:
     """The manifest comes last: it says that all is here and right."""
     unfinished = here.with_name(f".{here.name}.partial")
-    there.download(MANIFEST, unfinished / MANIFEST)
+    source.download(MANIFEST, unfinished / MANIFEST)
     files = files_of(read_manifest(unfinished))
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        list(pool.map(lambda item: _fetch_file(there, unfinished, *item), files.items()))
+        list(pool.map(lambda item: _fetch_file(source, unfinished, *item), files.items()))
     shutil.rmtree(here, ignore_errors=True)
     unfinished.rename(here)
 
 
-def _fetch_file(there: Storage, folder: Path, name: str, sha256: str) -> None:
+def _fetch_file(source: Storage, folder: Path, name: str, sha256: str) -> None:
     path = folder / name
     if path.is_file() and _sha256(path) == sha256:
         return  # an earlier attempt, cut off
-    there.download(name, path)
+    source.download(name, path)
     if _sha256(path) != sha256:
         path.unlink()
-        raise GanflowError(f"{there}/{name} does not match its checksum; remove {there} and run the same command again")
+        raise GanflowError(
+            f"{source}/{name} does not match its checksum; remove {source} and run the same command again"
+        )
 
 
 def _sha256(path: Path) -> str:

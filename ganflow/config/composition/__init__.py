@@ -83,9 +83,9 @@ def _own_recipe(parsed: Sequence[Override]) -> str | None:
 
 def _check_choice(slot: str, name: str) -> None:
     is_recipe = slot == EXPERIMENT
-    known = list(dict.fromkeys([*hydra_store.recipes(), *own_recipes.names()])) if is_recipe else keys.choices(slot)
-    if name not in known:
-        raise not_a_choice(slot, name, known, hydra_store.chosen_by_recipes())
+    names = list(dict.fromkeys([*hydra_store.recipes(), *own_recipes.names()])) if is_recipe else keys.choices(slot)
+    if name not in names:
+        raise not_a_choice(slot, name, names, hydra_store.chosen_by_recipes())
 
 
 def _compose(ready: Sequence[str]) -> dict[str, Any]:
@@ -146,8 +146,8 @@ def _override_one(node: Any, key: str, value: Any, line: str) -> None:
         if ends or OmegaConf.select(node, moves):
             OmegaConf.update(node, moves, ends, merge=False)
     missing = object()
-    there = keys.is_open(path) or OmegaConf.select(node, path, default=missing) is not missing
-    require(there, key, value, f"no such key in params.yaml{spelling.hint(key)}")
+    exists = keys.is_open(path) or OmegaConf.select(node, path, default=missing) is not missing
+    require(exists, key, value, f"no such key in params.yaml{spelling.hint(key)}")
     OmegaConf.update(node, path, value, merge=False)
 
 

@@ -29,7 +29,7 @@ def one_line_errors() -> Iterator[None]:
         raise GanflowError(_one_line(error)) from None
 
 
-def not_a_choice(slot: str, name: str, known: Sequence[str], recipes: dict[str, dict[str, object]]) -> GanflowError:
+def not_a_choice(slot: str, name: str, names: Sequence[str], recipes: dict[str, dict[str, object]]) -> GanflowError:
     """A name that a group of components, or ``experiment``, does not have.
 
     Args:
@@ -38,20 +38,20 @@ def not_a_choice(slot: str, name: str, known: Sequence[str], recipes: dict[str, 
         known: names that it has.
         recipes: what every recipe chooses, by slot.
     """
-    return GanflowError(f"{slot}={name}: one of {', '.join(known)}{_meant(slot, name, known, recipes)}")
+    return GanflowError(f"{slot}={name}: one of {', '.join(names)}{_meant(slot, name, names, recipes)}")
 
 
-def _meant(slot: str, name: str, known: Sequence[str], recipes: dict[str, dict[str, object]]) -> str:
-    same = [one for one in known if plain(one) == plain(name)]
+def _meant(slot: str, name: str, names: Sequence[str], recipes: dict[str, dict[str, object]]) -> str:
+    same = [one for one in names if plain(one) == plain(name)]
     recipe = next((one for one in recipes if plain(one) == plain(name) and slot in recipes[one]), None)
     if recipe and not same:
         chosen = recipes[recipe][slot]
         its = "[" + ",".join(map(str, chosen)) + "]" if isinstance(chosen, list) else chosen
         return f"; {recipe} is a recipe, experiment={recipe}, and has {slot}={its}"
-    near = nearest(name, known)
+    near = nearest(name, names)
     places = [other for other in keys.slots().values() if plain(name) in components.choices(keys.group_of(other))]
-    told = [f"{place}=[{plain(name)}]" if keys.several(place) else f"{place}={plain(name)}" for place in places]
-    meant = f"; did you mean {' or '.join(told)}?" if told else ""
+    suggestions = [f"{place}=[{plain(name)}]" if keys.several(place) else f"{place}={plain(name)}" for place in places]
+    meant = f"; did you mean {' or '.join(suggestions)}?" if suggestions else ""
     return near or meant or (OWN if slot == "experiment" else "")
 
 
@@ -61,8 +61,8 @@ def _one_line(error: Exception) -> str:
         cause = error.__context__  # Hydra names no cause where a recipe is merged
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
-        known = error.options or ConfigStore.instance().list(group)  # Hydra tells none of a list's
-        options = [option.removesuffix(".yaml") for option in known]
+        names = error.options or ConfigStore.instance().list(group)  # Hydra tells none of a list's
+        options = [option.removesuffix(".yaml") for option in names]
         return f"{group}={name}: one of {', '.join(options)}{nearest(name, options)}"
     if isinstance(cause, ConfigKeyError | ConfigAttributeError) and cause.parent_node is not None:
         key, has = str(cause.full_key), [str(name) for name in cause.parent_node if name != "hydra"]

@@ -75,8 +75,8 @@ def _check_key(typed: Typed) -> None:
     require(key != "recipe", key, value, f"is written by experiment=; experiment={value or 'NAME'} takes that recipe")
     if typed.sign == "~" and not keys.is_open(path):
         slot = keys.slots().get(path)
-        way_out = f"{slot}=[] takes none" if slot and keys.several(slot) else f"{slot or key}=… sets it"
-        raise GanflowError(f"~{key}: cannot be taken out; {way_out}{'' if _is_place(path) else spelling.hint(key)}")
+        hint = f"{slot}=[] takes none" if slot and keys.several(slot) else f"{slot or key}=… sets it"
+        raise GanflowError(f"~{key}: cannot be taken out; {hint}{'' if _is_place(path) else spelling.hint(key)}")
     slot, is_choice = keys.slots().get(path), not value.startswith("{") and value != "null"
     if slot and key != slot and is_choice:
         raise ConfigError(
@@ -86,8 +86,8 @@ def _check_key(typed: Typed) -> None:
     if name == "name" and place in keys.slots() and is_choice:
         raise ConfigError(key, value, f"a component comes with its options: {keys.slots()[place]}={value}")
     if "/" in key and key not in keys.slots().values() and not _below(search_space.ROOT, path):
-        way_out = f"; a value is set with dots: {path}={value}" if path in keys.known() else spelling.hint(key)
-        raise ConfigError(key, value, f"is not a group of components{way_out}")
+        hint = f"; a value is set with dots: {path}={value}" if path in keys.known() else spelling.hint(key)
+        raise ConfigError(key, value, f"is not a group of components{hint}")
 
 
 def _takes_list(key: str) -> bool:
@@ -111,9 +111,9 @@ def _of_space(typed: Typed) -> list[Typed]:
     root, below = search_space.ROOT, typed.path.removeprefix(search_space.ROOT).lstrip(".")
     parent, _, kind = below.rpartition(".")
     is_kind = kind in search_space.KINDS
-    known = not below or _is_place(parent if is_kind else below)
+    valid = not below or _is_place(parent if is_kind else below)
     plain, takes_out = replace(typed, sign="", key=typed.path), typed.sign == "~" or typed.value in ("null", "{}")
-    if not known:
+    if not valid:
         require(not takes_out, typed.key, typed.value or "", f"no such key in params.yaml{spelling.hint(below)}")
         return [plain]  # the check of the space says what is wrong
     if is_kind and not takes_out:
@@ -152,8 +152,8 @@ def _parse(line: str) -> Override | None:
 def _checked(typed: Typed, check_choice: CheckChoice) -> Override:
     parsed, key, value = _parse(typed.line), typed.key, typed.value
     if parsed is None:
-        told = "brackets, braces or quotes that do not match, or a character that wants quotes within them"
-        raise ConfigError(key, value, f"has {told}; put text in double quotes and the whole override in single ones")
+        reason = "brackets, braces or quotes that do not match, or a character that wants quotes within them"
+        raise ConfigError(key, value, f"has {reason}; put text in double quotes and the whole override in single ones")
     sweep = f"takes one value, decimals after a point; several are for `dvc exp run --queue -S {key}={value}`"
     require(not parsed.is_sweep_override(), key, value, sweep)
     group = key if key in keys.slots().values() or key == EXPERIMENT else None

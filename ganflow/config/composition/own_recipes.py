@@ -107,13 +107,13 @@ def _choice(path: Path, item: Any) -> dict[str, Any]:
     place = slot.replace("/", ".")
     if keys.slots().get(place) != slot:
         meant = keys.slots().get(place)
-        way_out = f"; did you mean {meant}?" if meant else spelling.hint(slot)
-        raise GanflowError(f"{path}: defaults: {slot}: is not a group of components{way_out}")
-    several, known = keys.several(slot), list(components.choices(keys.group_of(slot)))
-    if isinstance(value, list) != several:
-        raise GanflowError(f"{path}: defaults: {slot}={value}: must be {'a list of names' if several else 'a name'}")
-    for name in value if several else [value]:
-        if name not in known:
-            told = f"one of {', '.join(known)}{nearest(str(name), known)}"
-            raise GanflowError(f"{path}: defaults: {slot}={name}: {told}")
+        hint = f"; did you mean {meant}?" if meant else spelling.hint(slot)
+        raise GanflowError(f"{path}: defaults: {slot}: is not a group of components{hint}")
+    plural, names = keys.several(slot), list(components.choices(keys.group_of(slot)))
+    if isinstance(value, list) != plural:
+        raise GanflowError(f"{path}: defaults: {slot}={value}: must be {'a list of names' if plural else 'a name'}")
+    for name in value if plural else [value]:
+        if name not in names:
+            allowed = f"one of {', '.join(names)}{nearest(str(name), names)}"
+            raise GanflowError(f"{path}: defaults: {slot}={name}: {allowed}")
     return {f"override /{slot}": value}

@@ -56,7 +56,7 @@ class Animation(Sink):
         require(sampling.n <= MOST, "n", sampling.n, f"at most {MOST} walks side by side")
         parts = np.concatenate(list(self._walk(sampling)))  # (frames · n, H, W, C)
         walks = parts.reshape(self.frames, sampling.n, *parts.shape[1:])
-        frames = [image_grid.tiles(several, columns(sampling)) for several in walks]
+        frames = [image_grid.tiles(walk_frames, columns(sampling)) for walk_frames in walks]
         options = FORMATS[PurePosixPath(place.name).suffix]
         place.storage.write(place.name, _encode(frames, _durations(self.frames, self.seconds), options))
 

@@ -45,16 +45,16 @@ class Folder(Sink):
     def _write(self, sampling: Sampling, place: Place, names: "Names") -> None:
         note = {**sampling.record(), "by_class": self.by_class}
         begun = manifest.begun(place.storage, note, place.out)
-        there = names.there(place.storage)
-        way_out = f"has such files and no {manifest.RECORD} to say of which model; name another folder"
-        require(begun or not there.any(), "out", place.out, way_out)
+        present = names.there(place.storage)
+        hint = f"has such files and no {manifest.RECORD} to say of which model; name another folder"
+        require(begun or not present.any(), "out", place.out, hint)
         if begun:
             place.storage.tidy()
         else:
             manifest.begin(place.storage, note)
-        with progress(sampling.n, "generate", done=int(there.sum())) as advance, Writes(place.storage) as writes:
+        with progress(sampling.n, "generate", done=int(present.sum())) as advance, Writes(place.storage) as writes:
             for first in sampling.starts:
-                missing = first + np.flatnonzero(~there[first : first + sampling.count(first)])
+                missing = first + np.flatnonzero(~present[first : first + sampling.count(first)])
                 if len(missing):
                     samples = sampling.draw(first)[missing - first]
                     advance(writes.finish())
@@ -126,14 +126,14 @@ class Names:
 
     def there(self, storage: Storage) -> There:
         """The indices of the samples that are there, from one look into every folder."""
-        there = np.zeros(self.n, np.bool_)
+        present = np.zeros(self.n, np.bool_)
         for folder in dict.fromkeys(self._folders()):
             for name in (storage.below(folder) if folder else storage).names():
                 stem = name.removesuffix(SUFFIX)
                 index = int(stem) if stem.isdecimal() else self.n
                 if index < self.n and self.of(index) == "/".join(filter(None, (folder, name))):
-                    there[index] = True
-        return there
+                    present[index] = True
+        return present
 
 
 def _folder_of(number: int, spec: GeneratorSpec) -> str:

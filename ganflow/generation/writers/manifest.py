@@ -33,7 +33,7 @@ def begin(storage: Storage, record: dict[str, Any]) -> None:
 
 
 def _other(key: str, earlier: Any, value: Any) -> str:
-    way_out = "name another place, or remove what is there"
+    hint = "name another place, or remove what is there"
     if key == "model" or not isinstance(earlier, dict):
-        return f"samples of another model were begun there; {way_out}"
-    return f"samples with {key}={json.dumps(earlier.get(key))} were begun there, not {json.dumps(value)}; {way_out}"
+        return f"samples of another model were begun there; {hint}"
+    return f"samples with {key}={json.dumps(earlier.get(key))} were begun there, not {json.dumps(value)}; {hint}"

@@ -21,8 +21,8 @@ class Picture(Sink):
     """A PNG. Where classes take turns, each is a column."""
 
     def write(self, sampling: Sampling, place: Place) -> None:
-        way_out = f"at most {MOST} in one picture; .npz or a folder/ takes any number"
-        require(sampling.n <= MOST, "n", sampling.n, way_out)
+        hint = f"at most {MOST} in one picture; .npz or a folder/ takes any number"
+        require(sampling.n <= MOST, "n", sampling.n, hint)
         parts = []
         with progress(sampling.n, "generate") as advance:
             for first in sampling.starts:
