@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import reaper
+
+reaper.watch()
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Nothing that the tests start tells anyone outside.
 os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", RAY_USAGE_STATS_ENABLED="0", DVC_NO_ANALYTICS="1")

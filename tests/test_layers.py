@@ -11,6 +11,8 @@ from pathlib import Path
 import grimp
 import pytest
 
+from tests.support.patience import patience
+
 ROOT = Path(__file__).parents[1]
 PYPROJECT = ROOT / "pyproject.toml"
 
@@ -42,7 +44,7 @@ assert not heavy, f"`ganflow --help` imports {heavy}"
 
 
 def python(code: str, *args: str) -> None:
-    run = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, timeout=120)
+    run = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, timeout=patience(120))
     assert run.returncode == 0, run.stderr
 
 

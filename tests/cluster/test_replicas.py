@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from tests.support.nodes import nodes
+from tests.support.patience import patience
 from tests.support.project import Project, title, wait_until
 
 ASK = """
@@ -57,7 +58,7 @@ def test_on_a_cluster(tmp_path: Path) -> None:
         said = asking.stdout.readline()
         running = [process for process in titled("ServeReplica:asked") if process.pid not in before]
         homes = {process.ppid() for process in running}  # the nodes' raylets
-        _, errors = asking.communicate("\n", timeout=120)
+        _, errors = asking.communicate("\n", timeout=patience(120))
         assert said == "answered\n", errors
         assert asking.returncode == 0, errors
         assert len(running) == len(homes) == 2, "one on each node"

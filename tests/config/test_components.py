@@ -10,6 +10,7 @@ import pytest
 
 from ganflow.config import components
 from ganflow.errors import ConfigError, require
+from tests.support.patience import patience
 
 LOSSES = list(components.choices("loss"))
 WITH_TOY = sorted([*LOSSES, "toy"])
@@ -132,6 +133,6 @@ def test_a_component_in_one_new_file_is_there_without_an_edit_elsewhere(tmp_path
     (tmp_path / "brand_new.py").write_text(NEW_FILE, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, "-c", SEE_IT, str(tmp_path)]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=patience(60))
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == ",".join(sorted(["brand_new", *LOSSES]))

@@ -19,6 +19,7 @@ from ganflow.data.prepared.dataset import Dataset, Facts
 from ganflow.data.source import Decoded
 from ganflow.errors import GanflowError
 from tests.data.made import encoded, everything, noise, png, source, write_idx, write_tar, write_tree, write_zip
+from tests.support.patience import patience
 
 SHARED = os.environ.get("GANFLOW_SHARED_DATA")  # a folder with the real MNIST and CIFAR-10; small made ones without it
 ROOT = Path(__file__).parents[2]
@@ -164,7 +165,7 @@ def test_a_kill_in_the_middle_leaves_no_data_set_and_the_next_run_succeeds(tmp_p
 def test_an_interrupt_cleans_up(tmp_path: Path) -> None:
     process = start_stuck(write_zip(tmp_path / "in.zip", images()), tmp_path / "data")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=patience(60))
     assert [p.name for p in tmp_path.iterdir()] == ["in.zip"]
 
 

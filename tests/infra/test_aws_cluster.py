@@ -15,6 +15,7 @@ from botocore.exceptions import ParamValidationError
 
 from tests.infra.files import INFRA, fill
 from tests.infra.offline_ec2 import GPUS, OfflineEC2, tags
+from tests.support.patience import patience
 
 CONFIG: dict[str, Any] = yaml.safe_load(fill("cluster.yaml"))
 WORKERS = sorted(set(CONFIG["available_node_types"]) - {CONFIG["head_node_type"]})
@@ -121,7 +122,9 @@ def test_worker_s_commands_go_through_ray_s_shells(tmp_path: Path) -> None:
     (tmp_path / ".bashrc").touch()
     for command in with_head_node_ip(CONFIG["worker_start_ray_commands"], "10.0.0.5"):
         wrapped = " ".join(_with_interactive(command))
-        subprocess.run(wrapped, shell=True, env={"HOME": str(tmp_path), "PATH": os.defpath}, check=True, timeout=20)
+        subprocess.run(
+            wrapped, shell=True, env={"HOME": str(tmp_path), "PATH": os.defpath}, check=True, timeout=patience(20)
+        )
     wanted = [
         "ray stop",
         "ray start --address=10.0.0.5:6379 --object-manager-port=8076",

@@ -19,6 +19,7 @@ from ganflow.distributed import rng
 from ganflow.errors import GanflowError
 from ganflow.methods import generator
 from ganflow.methods.generator import Generator, GeneratorSpec, slerp
+from tests.support.patience import patience
 
 SPEC = GeneratorSpec({"name": "dcgan", "width": 4}, 8, 16, 3, 3, ["cat", "dog", "owl"])
 UNCONDITIONAL = replace(SPEC, num_classes=0, classes=[])
@@ -73,7 +74,7 @@ def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
     generator.save(tmp_path / "here", fresh(), SPEC)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONHASHSEED": "77"}
     command = [sys.executable, "-c", SAVE, str(tmp_path / "there")]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=patience(60))
     assert run.returncode == 0, run.stderr
     digests = [hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in ("here", "there")]
     assert digests[0] == digests[1]

@@ -19,8 +19,9 @@ from ganflow.serving.batching import answer, draw
 from ganflow.serving.listen import bind, server
 from ganflow.serving.model import Model
 from ganflow.serving.request import Asked
+from tests.support.patience import patience
 
-DEADLINE_S = 60
+DEADLINE_S = patience(60)
 
 
 class Here:

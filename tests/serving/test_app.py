@@ -17,6 +17,7 @@ from ganflow.serving.model import BusyError, Model
 from ganflow.serving.request import Asked
 from tests.generation.writers.made import SPEC, model
 from tests.serving.here import Here, Reply, ask, listening, model_of
+from tests.support.patience import patience
 
 LIMITS = Limits(n=8, body=1000, seconds=30, waiting=2)
 HASTY = Limits(seconds=0.5)
@@ -105,7 +106,7 @@ def test_another_method(running: Running) -> None:
 
 
 def test_a_body_that_does_not_come(hasty: Running) -> None:
-    with socket.create_connection(("127.0.0.1", hasty.port), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", hasty.port), timeout=patience(20)) as client:
         client.sendall(b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
         assert client.recv(1000).startswith(b"HTTP/1.1 408")
 
@@ -122,7 +123,7 @@ def test_too_many_at_a_time(running: Running) -> None:
     with ThreadPoolExecutor() as pool:
         first = [pool.submit(running.ask, "/generate") for _ in range(2)]
         for _ in first:
-            assert running.backend.begun.acquire(timeout=20)
+            assert running.backend.begun.acquire(timeout=patience(20))
         third = running.ask("/generate")
         running.backend.gate.set()
         assert [one.result().status for one in first] == [200, 200]
@@ -133,7 +134,7 @@ def test_another_model_takes_over_between_requests(running: Running) -> None:
     running.backend.gate.clear()
     with ThreadPoolExecutor() as pool:
         under_way = pool.submit(running.ask, "/generate?n=2&format=npy")
-        assert running.backend.begun.acquire(timeout=20)
+        assert running.backend.begun.acquire(timeout=patience(20))
         running.service.serve(model_of(model(seed=1), "models:/x/2", running.backend))
         running.backend.gate.set()
         old, new = under_way.result(), running.ask("/generate?n=2&format=npy")

@@ -33,9 +33,10 @@ from ganflow.tracking.registry import registration
 from ganflow.tracking.runs import run_record
 from tests.generation.writers.made import model
 from tests.serving.here import Reply, ask
+from tests.support.patience import patience
 from tests.support.project import title
 
-NAME, DEADLINE_S = "drawn", 120.0
+NAME, DEADLINE_S = "drawn", patience(120)
 ROOT = Path(__file__).parents[2]
 FUZZED = 5000
 MOST = 16
@@ -224,7 +225,7 @@ garbage = st.tuples(st.binary(max_size=100), st.just(False))
 
 def statuses(port: int, request: bytes, whole: bool) -> list[int]:
     """What comes back on one connection; a request that is not whole ends with it."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=patience(30)) as client:
         client.sendall(request)
         if not whole:
             client.shutdown(socket.SHUT_WR)

@@ -7,7 +7,9 @@ import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
-DEADLINE_S = 120
+from tests.support.patience import patience
+
+DEADLINE_S = patience(120)
 NOWHERE = "127.0.0.1:9"  # as proxy: nothing leaves this machine, the page's requests no more than Chromium's own
 OWN = "not an origin"  # who wanted what Chromium itself asks its maker for: the time, updates
 OPTIONS = (

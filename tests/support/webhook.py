@@ -16,9 +16,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.support.patience import patience
 from tests.support.project import ROOT
 
-DEADLINE_S = 120.0
+DEADLINE_S = patience(120)
 SECRET = "a-secret-of-these-tests"
 SCRIPT = ROOT / "infra/webhook/deploy.py"
 

@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-DEADLINE_S = 120.0
+from tests.support.patience import patience
+
+DEADLINE_S = patience(120)
 TIED = ("setpriv", "--pdeathsig", "KILL")  # what is started by it ends with this process, however that ends
 
 

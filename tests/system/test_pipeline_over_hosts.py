@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.patience import patience
 from tests.support.project import Project
 from tests.system.conftest import BUCKET
 from tests.system.faults import WEIGHTS, Field, Training
 from tests.system.test_faults import field as field
 
-DEADLINE_S = 900.0
+DEADLINE_S = patience(900)
 
 
 def outcome(project: Project) -> tuple[Any, Any, str]:

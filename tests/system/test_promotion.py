@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 from ganflow.methods import generator
 from ganflow.tracking.runs import run_record
 from tests.support.browser import chromium
+from tests.support.patience import patience
 from tests.support.project import Project
 from tests.system.conftest import BUCKET
 from tests.system.faults import BUILD
@@ -48,7 +49,7 @@ class Team:
     def stage(self, name: str) -> None:
         """Run a stage to its end."""
         done = self.start("-m", f"pipelines.{name}")
-        out, _ = done.communicate(timeout=480)
+        out, _ = done.communicate(timeout=patience(480))
         assert done.returncode == 0, out
 
     def train(self, kimg: int) -> None:
@@ -83,7 +84,7 @@ class Team:
     def ganflow(self, status: int, *arguments: str) -> str:
         """Run a command; what it said last. Fails when it ends otherwise."""
         done = self.start("-m", "ganflow.cli", *arguments)
-        out, _ = done.communicate(timeout=300)
+        out, _ = done.communicate(timeout=patience(300))
         assert done.returncode == status, out
         return out.splitlines()[-1]
 
@@ -162,7 +163,9 @@ def test_of_promotions_at_once_one_wins(team: Team) -> None:
         "mlflow", "SELECT count(*) FROM model_versions WHERE current_stage <> 'Deleted_Internal'"
     )
     both = {version: team.start("-m", "ganflow.cli", "promote", f"{NAME}/{version}") for version in (BETTER, TWIN)}
-    said = {version: process.communicate(timeout=300)[0].splitlines()[-1] for version, process in both.items()}
+    said = {
+        version: process.communicate(timeout=patience(300))[0].splitlines()[-1] for version, process in both.items()
+    }
     (winner,) = [version for version, process in both.items() if process.returncode == 0]
     (loser,) = {BETTER, TWIN} - {winner}
     assert both[loser].returncode == 1
@@ -183,7 +186,7 @@ def test_registering_at_once_makes_one_version(team: Team) -> None:
     client = MlflowClient(team.server.uri)
     client.delete_model_version(NAME, str(TWIN))
     both = [team.start("-m", "pipelines.register") for _ in range(2)]
-    said = [process.communicate(timeout=300)[0] for process in both]
+    said = [process.communicate(timeout=patience(300))[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     found = client.search_model_versions(f"name = '{NAME}' AND tags.model_digest = '{digest}'")
     assert len(found) == 1

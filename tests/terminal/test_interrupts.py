@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.patience import patience
+
 ROOT = Path(__file__).parents[2]
 COMMAND = """
 import gc, os, signal, sys, time
@@ -40,7 +42,12 @@ def ended(work: str) -> tuple[int, str, str]:
     code = COMMAND.replace("{work}", "\n    ".join(work.strip().splitlines()))
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120, check=False
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=patience(120),
+        check=False,
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -145,7 +152,12 @@ def test_a_signal_before_main_is_one_line_and_after_the_last_line_nothing(kept: 
     code = LAST.format(kept=kept, number=number)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120, check=False
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=patience(120),
+        check=False,
     )
     expected = (status, f"ganflow: stopped by {number}\n") if kept == "Last()" else (0, "")
     assert (done.returncode, done.stderr) == expected

@@ -13,6 +13,7 @@ import pytest
 
 from ganflow.terminal import progress as shown
 from ganflow.terminal.progress import Advanced, Amount, Bar, Bars, doing, hours, progress
+from tests.support.patience import patience
 
 CODE = """
 import time
@@ -36,7 +37,7 @@ def lines_of(code: str) -> list[str]:
 def on_a_terminal(code: str) -> str:
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
-    subprocess.run([sys.executable, "-c", code], stderr=theirs, env=ENVIRONMENT, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], stderr=theirs, env=ENVIRONMENT, check=True, timeout=patience(60))
     os.close(theirs)
     drawn = os.read(ours, 65536).decode()
     os.close(ours)

@@ -17,10 +17,11 @@ from ganflow.methods import generator
 from ganflow.tracking import mlflow_client
 from ganflow.tracking.runs import run_record
 from ganflow.tracking.runs.tracked_run import DataSet, TrackedRun
+from tests.support.patience import patience
 from tests.support.ports import free_port
 
 EXPERIMENT, MODEL = "ganflow-tests", "ganflow-tests"
-DEADLINE_S = 180.0
+DEADLINE_S = patience(180)
 
 
 def wait_until(holds: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:

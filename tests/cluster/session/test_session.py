@@ -17,6 +17,7 @@ from ganflow.cluster.session.cluster_address import Address, address_of, alive_n
 from ganflow.cluster.session.raylets import local_nodes, split_address
 from ganflow.errors import GanflowError
 from tests.support.nodes import Nodes, nodes
+from tests.support.patience import patience
 from tests.support.ports import free_port
 from tests.support.project import Project, wait_until
 
@@ -93,7 +94,7 @@ def test_its_node_ends_with_a_driver_that_is_killed(cluster: Nodes, tmp_path: Pa
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     wait_until(lambda: cluster.alive() == 2, "its node to leave")
-    _, left = psutil.wait_procs(below, timeout=20)
+    _, left = psutil.wait_procs(below, timeout=patience(20))
     assert not left
     wait_until(lambda: not Path(folders[0]).exists(), "its folder to go")
 

@@ -12,6 +12,7 @@ from ganflow.data.prepared.dataset import MANIFEST, Dataset
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.storage.base import StorageError
 from ganflow.storage.local_folder import Folder
+from tests.support.patience import patience
 
 
 def cluster(folder: Path) -> ClusterConfig:
@@ -53,7 +54,7 @@ def test_workers_of_one_node_do_not_disturb_each_other(digits: Path, tmp_path: P
     workers = [context.Process(target=fetch, args=(made, results)) for _ in range(3)]
     for worker in workers:
         worker.start()
-    found = {results.get(timeout=120) for _ in workers}
+    found = {results.get(timeout=patience(120)) for _ in workers}
     for worker in workers:
         worker.join()
     assert len(found) == 1

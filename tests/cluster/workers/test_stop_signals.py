@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from ganflow.cluster.workers.stop_signals import signalled
+from tests.support.patience import patience
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -58,7 +59,7 @@ def test_a_process_that_is_told_twice_ends() -> None:
         "with signalled(lambda why: print(why, flush=True), lambda: True):\n"
         "    [os.kill(os.getpid(), signal.SIGTERM) for _ in range(2)]\n"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=patience(60))
     assert ended.returncode == -signal.SIGTERM
     assert ended.stdout == "SIGTERM\n"
     assert "SIGTERM: saving, then stopping; once more ends at once" in ended.stderr

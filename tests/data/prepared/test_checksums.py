@@ -7,8 +7,9 @@ import pytest
 
 from ganflow.data.prepared import checksums
 from ganflow.errors import GanflowError
+from tests.support.patience import patience
 
-DEADLINE_S = 30.0
+DEADLINE_S = patience(30)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from ganflow.generation.sampling import Sampling
 from ganflow.methods import generator
 from ganflow.report.model_card import Card
 from ganflow.tracking.registry import model_package
+from tests.support.patience import patience
 from tests.support.ports import free_port
 from tests.tracking.mlflow_help import SPEC, wait_until, write_model
 
@@ -61,7 +62,7 @@ def ask(address: str, **params: Any) -> tuple[int, Any]:
     body = json.dumps({"inputs": [0], "params": params}).encode()
     request = urllib.request.Request(f"{address}/invocations", body, {"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=patience(60)) as answer:
             return answer.status, json.load(answer)["predictions"]
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)["message"]

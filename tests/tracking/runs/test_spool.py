@@ -9,6 +9,7 @@ import pytest
 
 from ganflow.tracking.runs.run_events import Artifact, Event, Point
 from ganflow.tracking.runs.spool import ABOUT, CONTENT, DELIVERED, EVENTS, About, Spool, spools
+from tests.support.patience import patience
 
 SOME = About("r1", "f00d", "http://127.0.0.1:1", 17)
 
@@ -201,7 +202,7 @@ else:
 
 def refused(folder: Path, limit: int, how: str) -> tuple[str, list[str]]:
     command = [sys.executable, "-c", REFUSED, str(folder), str(limit), how]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=patience(120))
     assert done.returncode == 0, done.stderr
     return done.stdout.strip(), done.stderr.splitlines()
 

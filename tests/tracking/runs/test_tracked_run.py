@@ -10,6 +10,7 @@ from ganflow.errors import GanflowError
 from ganflow.tracking import mlflow_client
 from ganflow.tracking.registry import registration
 from ganflow.tracking.runs import tracked_run
+from tests.support.patience import patience
 from tests.tracking.mlflow_help import (
     EXPERIMENT,
     OUTBOX,
@@ -86,7 +87,7 @@ def test_an_exception_ends_the_run_as_what_it_is(
 def test_logging_does_not_wait(tracking: TrackingConfig) -> None:
     """Whoever waited for the store would wait for ever: it is let go only after the last point was logged."""
     file = tracking.uri.removeprefix("sqlite:///")
-    with open_run(tracking) as run, contextlib.closing(sqlite3.connect(file, timeout=60)) as store:
+    with open_run(tracking) as run, contextlib.closing(sqlite3.connect(file, timeout=patience(60))) as store:
         store.execute("BEGIN EXCLUSIVE")
         for step in range(5000):
             run.metrics({"loss": 0.0}, step)

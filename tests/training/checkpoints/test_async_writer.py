@@ -10,9 +10,10 @@ from ganflow.storage.base import StorageError
 from ganflow.storage.local_folder import Folder
 from ganflow.storage.retries import Patient
 from ganflow.training.checkpoints.async_writer import Writer
+from tests.support.patience import patience
 from tests.support.project import wait_until
 
-DEADLINE_S = 30.0
+DEADLINE_S = patience(30)
 
 
 def test_writes_come_in_order_and_nobody_waits() -> None:
