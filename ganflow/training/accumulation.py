@@ -13,8 +13,8 @@ from torch import Tensor
 from ganflow.distributed import collectives, rng
 from ganflow.distributed.rng import Draw
 from ganflow.methods.base import Batch, Terms, Turn
+from ganflow.methods.player import Player
 from ganflow.training.batches import Feed
-from ganflow.training.player import Player
 from ganflow.training.state import TrainState
 
 

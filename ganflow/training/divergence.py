@@ -5,7 +5,7 @@ All ranks decide alike: by gradients, which are averaged over them, and by figur
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ganflow.config.schema import GuardConfig
 from ganflow.distributed import collectives
 from ganflow.errors import GanflowError
+from ganflow.methods.player import Player
 from ganflow.storage.base import MissingError, Storage
-from ganflow.training.player import Player
 from ganflow.training.state import TrainState
 
 Warn = Callable[[str], None]
@@ -33,10 +33,14 @@ class Guard:
     Args:
         storage: where the run's checkpoints are; None keeps none.
         device: of the gradients.
+        optimizers: their keys in ``params.yaml``, for the error.
     """
 
-    def __init__(self, config: GuardConfig, storage: Storage | None, device: torch.device) -> None:
+    def __init__(
+        self, config: GuardConfig, storage: Storage | None, device: torch.device, optimizers: Sequence[str] = ()
+    ) -> None:
         self.config, self.storage, self.rollbacks = config, storage, 0
+        self._rates = [f"{key}.lr" for key in optimizers]
         self._in_a_row: Counter[str] = Counter()  # turns left out, by player
         self._in_all: Counter[str] = Counter()
         self._found = torch.zeros((), device=device, dtype=torch.float32)
@@ -111,7 +115,7 @@ class Guard:
         Raises:
             GanflowError: there is none, or the run went back often enough.
         """
-        way_out = "smaller learning rates may help (optimizers.generator.lr, optimizers.discriminator.lr)"
+        way_out = f"smaller learning rates may help ({', '.join(self._rates)})"
         if not possible:
             raise GanflowError(f"{why}; there is no checkpoint to go back to; {way_out}")
         if self.rollbacks >= self.config.rollbacks:

@@ -12,6 +12,7 @@ class Started:
     total: int
     workers: int
     device: str
+    players: tuple[str, ...] = ()  # their terms are called PLAYER/TERM in reports
 
 
 @dataclass(frozen=True)

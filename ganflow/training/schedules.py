@@ -3,7 +3,7 @@
 ``training.schedule.to`` names those options and what they become.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import cos, pi
 from typing import Any
 
@@ -13,10 +13,10 @@ from ganflow.config import components
 from ganflow.config.params_file import at_the_end
 from ganflow.config.scheduled_options import moving, value_at
 from ganflow.config.schema import Config
+from ganflow.methods.base import BuiltMethod
+from ganflow.methods.player import Player
 from ganflow.training.ema import EMA
-from ganflow.training.player import Player
 
-PLAYERS = {"optimizers.generator": "G", "optimizers.discriminator": "D"}
 Put = Callable[[Sequence[float]], None]
 
 
@@ -68,23 +68,23 @@ class Ramp:
         return {f"{name}.{i}": now for i, now in enumerate(self.now) if self.start[i] != self.end[i]}
 
 
-def build_ramps(config: Config, steered: Mapping[str, object], players: Mapping[str, Player], ema: EMA) -> list[Ramp]:
-    """What ``training.schedule.to`` moves, of a training that has just been built.
+def build_ramps(config: Config, built: BuiltMethod, ema: EMA) -> list[Ramp]:
+    """The ramps of ``training.schedule.to``, for a training that has just been built.
 
     Args:
         config: a checked configuration.
-        steered: :attr:`ganflow.methods.base.Method.steered`.
-        players: the method's.
+        built: the method and its players.
         ema: the average.
     """
-    last = at_the_end(config)
+    last, schedulable = at_the_end(config), built.method.schedulable
+    players = {built.optimizers[name]: player for name, player in built.players.items()}
     ramps = []
     for key in moving(config):
         place, _, option = key.rpartition(".")
-        if place in PLAYERS:
-            ramps.append(_of_optimizer(key, players[PLAYERS[place]], value_at(last, place)))
+        if place in players:
+            ramps.append(_of_optimizer(key, players[place], value_at(last, place)))
             continue
-        put = _half_life(ema) if place == "training" else _attribute(steered[place], option)
+        put = _half_life(ema) if place == "training" else _attribute(schedulable[place], option)
         ramps.append(Ramp(key, [value_at(config, key)], [value_at(last, key)], put))
     return ramps
 

@@ -11,16 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from ganflow.distributed import collectives
+from ganflow.methods.player import Player
 from ganflow.training.ema import EMA
 from ganflow.training.metric_means import Means
-from ganflow.training.player import Player
 
 
 class TrainState:
     """The players with their optimizers, the average, the method's state, the images seen, the next report so far.
 
     Args:
-        players: by name; ``G`` is the one that is averaged.
+        players: by name.
         modules: of the method; their buffers are state.
         slots: parts of a batch, of which every rank plays the same number, one after the other; 0: as many as ranks.
     """

@@ -48,6 +48,7 @@ class Trainer:
     state: TrainState
     feed: Feed
     spec: GeneratorSpec
+    generator_player: str  # after whose turns the average moves
     training: TrainingConfig
     seed: int
     device: torch.device
@@ -105,7 +106,8 @@ class Trainer:
         self.writer.flush()
 
     def _begin(self) -> None:
-        self._tell(Started(self.state.nimg, self.total, collectives.world_size(), str(self.device)))
+        players = tuple(self.state.players)
+        self._tell(Started(self.state.nimg, self.total, collectives.world_size(), str(self.device), players))
         self._clock = time.perf_counter(), self.state.nimg
 
     def _go_back(self, why: str) -> None:
@@ -144,7 +146,7 @@ class Trainer:
             self._follow_schedule()
         before = self.state.nimg
         taken = [turn.player for turn in self.method.turns if self._take(turn)]
-        if "G" in taken:
+        if self.generator_player in taken:
             self.state.ema.update(self.state.nimg, self.state.nimg - before)
 
     def _take(self, turn: Turn) -> bool:

@@ -14,8 +14,8 @@ from ganflow.methods.gan import GAN
 from ganflow.methods.networks.biggan import SelfAttention
 from ganflow.methods.networks.layers.residual import DownBlock, UpBlock
 from ganflow.methods.networks.mlp import Maxout, Sigmoid
+from ganflow.methods.player import Player
 from ganflow.methods.vae import VAE
-from ganflow.training.player import Player
 from ganflow.training.schedules import factor
 from ganflow.training.trainer import Trainer
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from ganflow.methods.player import Player
 from ganflow.training.events import Event, Report
-from ganflow.training.player import Player
 from ganflow.training.schedules import factor
 from tests.training.small import config, run, same, trainer
 

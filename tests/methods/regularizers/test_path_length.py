@@ -8,9 +8,9 @@ from ganflow.distributed import collectives
 from ganflow.distributed.rng import Draw
 from ganflow.methods.gan import GAN
 from ganflow.methods.losses.non_saturating import NonSaturating
+from ganflow.methods.player import Player
 from ganflow.methods.regularizers.base import GeneratorTurn
 from ganflow.methods.regularizers.path_length import PathLength
-from ganflow.training.player import Player
 from tests.methods.regularizers.small import normal
 from tests.support.ranks import on_ranks
 from tests.support.turns import batch
