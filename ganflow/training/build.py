@@ -15,6 +15,8 @@ from ganflow.methods.build import build_method, conditioning_classes
 from ganflow.methods.generator import GeneratorSpec
 from ganflow.storage.base import Storage
 from ganflow.training.batches import Feed
+from ganflow.training.callbacks import Callbacks
+from ganflow.training.checkpoints.async_writer import Writer
 from ganflow.training.checkpoints.checkpoint import CheckpointStore
 from ganflow.training.divergence import Guard
 from ganflow.training.ema import EMA
@@ -25,7 +27,12 @@ from ganflow.training.trainer import Trainer
 
 
 def build_trainer(
-    config: Config, dataset: Dataset, device: torch.device, place: Path | Storage | None = None
+    config: Config,
+    dataset: Dataset,
+    device: torch.device,
+    place: Path | Storage | None = None,
+    callbacks: Callbacks | None = None,
+    writer: Writer | None = None,
 ) -> Trainer:
     """A trainer at image 0.
 
@@ -34,6 +41,8 @@ def build_trainer(
         dataset: the train split.
         device: where this rank computes.
         place: the folder or storage of this run alone, for its checkpoints; None keeps none.
+        callbacks: what hears, measures and pauses it.
+        writer: writes checkpoints; given where something else is written in one order with them.
     """
     store = None if place is None else CheckpointStore(place)
     torch.manual_seed(rng.derive(config.seed, "weights"))
@@ -55,6 +64,8 @@ def build_trainer(
         ramps=build_ramps(config, built, ema),
         bf16=_bf16(t.precision, device),
         store=store,
+        callbacks=callbacks or Callbacks(),
+        writer=writer or Writer(),
     )
 
 

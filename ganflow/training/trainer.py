@@ -1,8 +1,8 @@
 """The loop: turns, reports, snapshots, checkpoints."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -15,10 +15,11 @@ from ganflow.methods.base import Method, Turn
 from ganflow.methods.generator import Generator, GeneratorSpec
 from ganflow.training.accumulation import Turns
 from ganflow.training.batches import Feed
+from ganflow.training.callbacks import Callbacks
 from ganflow.training.checkpoints.async_writer import Writer
 from ganflow.training.checkpoints.checkpoint import CheckpointStore, copied, load
 from ganflow.training.divergence import Guard, UnhealthyError
-from ganflow.training.events import Event, Listener, Paused, Report, Saved, Saving, Snapshot, Started, Warned, silent
+from ganflow.training.events import Event, Paused, Report, Saved, Saving, Snapshot, Started, Warned
 from ganflow.training.schedules import Ramp, factor, left
 from ganflow.training.state import TrainState
 
@@ -26,23 +27,10 @@ GRID, POINTS = 100, 2500  # samples in a snapshot: images, points
 HEED_S = 0.5  # between two looks at whether somebody asked for a pause
 CHECKPOINT = "checkpoint"
 
-Measure = Callable[[Generator], dict[str, float]]
-
-
-def _no_figures(_: Generator) -> dict[str, float]:
-    return {}
-
-
-def _not_asked() -> str | None:
-    return None
-
 
 @dataclass
 class Trainer:
-    """Plays a method's turns from ``state.nimg`` images on. All ranks run the same calls in the same order.
-
-    ``asked`` says why training should pause, if somebody wants that, on whichever rank is told first.
-    """
+    """Plays a method's turns from ``state.nimg`` images on. All ranks run the same calls in the same order."""
 
     method: Method
     state: TrainState
@@ -56,20 +44,17 @@ class Trainer:
     ramps: Sequence[Ramp] = ()
     bf16: bool = False
     store: CheckpointStore | None = None
-    listener: Listener = silent
-    measure: Measure = _no_figures
-    asked: Callable[[], str | None] = _not_asked
+    callbacks: Callbacks = field(default_factory=Callbacks)
+    writer: Writer = field(default_factory=Writer)
 
     def __post_init__(self) -> None:
-        self.writer = Writer()
         self.turns = Turns(self.state, self.feed, self.training.batch, self.seed, self.device, self.bf16)
         self._heed_every, self._steps, self._saved_at = 1, 0, -1
 
     @property
     def total(self) -> int:
-        """Length of the run in images: whole batches."""
-        batch = self.training.batch
-        return max(1, round(self.training.kimg * 1000 / batch)) * batch
+        """Length of the run in images."""
+        return self.training.total
 
     def resume(self) -> None:
         """Go on from the newest good checkpoint, if there is one."""
@@ -220,7 +205,7 @@ class Trainer:
     def _snapshot(self) -> None:
         self._settle()
         generator = Generator(self.state.ema.network, self.spec)
-        metrics = self.measure(generator)
+        metrics = self.callbacks.measure(generator)
         if collectives.rank() == 0:
             samples = generator.sample(POINTS if self.spec.points else GRID, seed=0)
             shown = picture(samples, self.spec.centres, columns=10)
@@ -253,7 +238,7 @@ class Trainer:
         self._steps += 1
         if self.state.nimg >= self.total or self._steps % self._heed_every:
             return False
-        why = self.asked()
+        why = self.callbacks.pause_requested()
         if not collectives.anywhere(why is not None, self.device):
             return False
         if self._saved_at != self.state.nimg and self.state.finite() and self.guard.trusts(self.state):
@@ -268,4 +253,4 @@ class Trainer:
 
     def _tell(self, event: Event) -> None:
         if collectives.rank() == 0:
-            self.listener(event)
+            self.callbacks.listener(event)

@@ -2,6 +2,7 @@
 
 import math
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def left(seen: int, total: int = 256) -> float:
 
 def reports(made: Any) -> dict[int, dict[str, float]]:
     told: list[Event] = []
-    made.listener = told.append
+    made.callbacks = replace(made.callbacks, listener=told.append)
     made.fit()
     return {event.nimg: event.metrics for event in told if isinstance(event, Report)}
 

@@ -49,10 +49,10 @@ def losses(data: Path, dtype: torch.dtype) -> list[dict[str, float]]:
     rhythm = ["training.batch=64", "training.kimg=3.2", "training.report_kimg=0.064", "training.snapshot_kimg=10"]
     torch.set_default_dtype(dtype)
     try:
-        made = trainer(config(*NO_BATCH_NORM, *rhythm, "training.checkpoint_kimg=10"), data)
-        compute_in(dtype, made)
         told: list[Event] = []
-        made.listener = told.append
+        cfg = config(*NO_BATCH_NORM, *rhythm, "training.checkpoint_kimg=10")
+        made = trainer(cfg, data, listener=told.append)
+        compute_in(dtype, made)
         made.fit()
     finally:
         torch.set_default_dtype(torch.float32)
