@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganflow.methods.augment.base import Augmentation
 from ganflow.methods.augment.none import NoAugmentation
-from ganflow.methods.base import Batch, Network, precise
+from ganflow.methods.base import Batch, Network, to_float32
 from ganflow.methods.regularizers.base import Regularizer
 
 
@@ -46,12 +46,12 @@ class AugmentedDiscriminator:
 
     def __call__(self, images: Tensor, labels: Tensor | None) -> Verdict:
         seen = self._perturbed(images) if self.perturbs else images
-        out = precise(self.D(seen, labels))
+        out = to_float32(self.D(seen, labels))
         return Verdict(out, None) if out.ndim == 1 else Verdict(out[:, 0], out[:, 1:])
 
     def _perturbed(self, images: Tensor) -> Tensor:
         self.calls += 1
-        draw = self.batch.draw.under(f"judge-{self.calls}")
+        draw = self.batch.draw.substream(f"judge-{self.calls}")
         seen: Tensor = self.augmentation(images, draw)
         for regularizer in self.perturbing:
             seen = regularizer.perturb(seen, draw, self.batch.nimg)

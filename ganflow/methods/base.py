@@ -1,4 +1,4 @@
-"""What a method is to the trainer: players, and the turns in which each learns.
+"""The interface between a training method (GAN, VAE) and the trainer: players, and the turns in which each learns.
 
 A method knows nothing of gradients' averaging, precision, Ray or logging: the sum of a turn's terms is what is
 optimised, and the same terms are what is logged.
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import Facts
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from ganflow.methods.player import Player
 
 Network = Callable[..., Any]
@@ -37,14 +37,14 @@ class Batch:
     size: int
     turn: int
     nimg: int
-    draw: Draw
+    draw: RandomStream
 
     @property
     def place(self) -> int:
         return self.draw.first - self.nimg
 
 
-def precise(output: Tensor) -> Tensor:
+def to_float32(output: Tensor) -> Tensor:
     """bf16 as float32, the rest as it is: eight bits are too few for means and differences."""
     return output.float() if output.dtype is torch.bfloat16 else output
 

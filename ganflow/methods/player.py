@@ -54,7 +54,7 @@ class Player:
             self._learning = False
 
     def learns(self, flag: bool) -> None:
-        """Whether gradients reach this player's parameters."""
+        """Let gradients reach this player's parameters, or stop them."""
         for parameter in self.parameters:
             parameter.requires_grad = flag
 

@@ -16,7 +16,7 @@ from ganflow.config import components
 from ganflow.config.components import component
 from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import Facts
-from ganflow.methods.base import Batch, BuiltMethod, MethodBuilder, Network, Terms, Turn, precise
+from ganflow.methods.base import Batch, BuiltMethod, MethodBuilder, Network, Terms, Turn, to_float32
 from ganflow.methods.build import build_generator, conditioning_classes
 from ganflow.methods.player import build_player
 
@@ -62,8 +62,8 @@ class VAE:
         return {}
 
     def terms(self, batch: Batch) -> Terms:
-        """What the autoencoder minimises, in nats per image; the batch's z is the noise of eq. 9."""
-        image, mean, log_variance = map(precise, self.G(batch.real, batch.labels, batch.z))
+        """The terms that the autoencoder minimises, in nats per image; the batch's z is the noise of eq. 9."""
+        image, mean, log_variance = map(to_float32, self.G(batch.real, batch.labels, batch.z))
         squared = (batch.real - image).square().sum((1, 2, 3)).mean()
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()  # appendix B
         return {"reconstruction": squared / (2 * self.sigma**2), "kl": self.beta * divergence}

@@ -14,13 +14,13 @@ from ganflow.methods.base import Turn
 from ganflow.methods.build import build_method, conditioning_classes
 from ganflow.methods.generator import GeneratorSpec
 from ganflow.storage.base import Storage
-from ganflow.training.batches import Feed
+from ganflow.training.batches import BatchSource
 from ganflow.training.callbacks import Callbacks
 from ganflow.training.checkpoints.async_writer import Writer
 from ganflow.training.checkpoints.checkpoint import CheckpointStore
 from ganflow.training.divergence import Guard
 from ganflow.training.ema import EMA
-from ganflow.training.metric_means import Means
+from ganflow.training.metric_means import RunningMeans
 from ganflow.training.schedules import build_ramps
 from ganflow.training.state import TrainState
 from ganflow.training.trainer import Trainer
@@ -53,8 +53,10 @@ def build_trainer(
     ema = EMA(built.generator, t.ema_kimg * 1000, t.ema_rampup, t.ema_start_kimg * 1000)
     return Trainer(
         method=built.method,
-        state=TrainState(built.players, ema, Means(device), built.method.modules, microbatches),
-        feed=Feed(dataset, config.seed, config.gan.latent_dim, conditional, t.mirror, device, t.batch, strides),
+        state=TrainState(built.players, ema, RunningMeans(device), built.method.modules, microbatches),
+        batch_source=BatchSource(
+            dataset, config.seed, config.gan.latent_dim, conditional, t.mirror, device, t.batch, strides
+        ),
         spec=generator_spec(config, dataset),
         generator_player=built.generator_player,
         training=t,

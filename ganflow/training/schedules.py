@@ -34,7 +34,7 @@ def factor(nimg: int, warmup: float, decay: str, floor: float, total: float) -> 
 
 
 def left(nimg: int, warmup: float, decay: str, total: float) -> float:
-    """How much of a decay is still to come: 1 until the end of the warm-up, 0 from ``total`` images on."""
+    """The share of a decay that is still to come: 1 until the end of the warm-up, 0 from ``total`` images on."""
     if decay == "constant" or nimg < warmup:
         return 1.0
     done = min(1.0, (nimg - warmup) / (total - warmup)) if total > warmup else 1.0
@@ -115,10 +115,10 @@ def _of_optimizer(key: str, player: Player, choice: dict[str, Any]) -> Ramp:
     first = player.optimizer.param_groups[0][option]
     make = components.build("optimizer", choice, place)
     last = make(player.parameters).param_groups[0][option]
-    several = isinstance(last, tuple)
+    is_tuple = isinstance(last, tuple)
 
     def put(values: Sequence[float]) -> None:
         for group in player.optimizer.param_groups:  # others after a resume
-            group[option] = tuple(values) if several else values[0]
+            group[option] = tuple(values) if is_tuple else values[0]
 
-    return Ramp(key, first if several else [first], last if several else [last], put)
+    return Ramp(key, first if is_tuple else [first], last if is_tuple else [last], put)

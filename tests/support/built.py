@@ -40,7 +40,7 @@ def rows(config: Config, trainer: Trainer) -> dict[str, str]:
     lines |= of_the_method(config, trainer)
     lines |= {
         "flips": "half of the images" if t.mirror else "none",
-        "batch": str(trainer.turns.size),
+        "batch": str(trainer.accumulator.size),
         "turns of D to one of G": str(turns.count("D")),
         "length": f"{trainer.total / 1000:,.0f} kimg, {trainer.total / step:,.0f} turns of G",
         "rates, of the first": ", ".join(f"{rate(trainer, share):g}" for share in (0, 0.5, 1)),

@@ -37,7 +37,7 @@ def trainer(
     pause_at: int | None = None,
     listener: Listener = silent,
 ) -> Trainer:
-    """A trainer at image 0 whose feed fails once it is asked for image ``cut_at``; its last rank is asked to pause."""
+    """A trainer at image 0. Its batches end with an error at image ``cut_at``; its last rank is asked to pause."""
     last = collectives.rank() == collectives.world_size() - 1
 
     def pause_requested() -> str | None:
@@ -46,16 +46,16 @@ def trainer(
     callbacks = Callbacks(listener, pause_requested=pause_requested)
     made = build_trainer(cfg, Dataset.open(data), CPU, folder, callbacks)
     if pause_at is not None:
-        made._agree_on_heed = lambda rate: None  # type: ignore[method-assign]  # a look at every step
+        made._sync_pause_interval = lambda rate: None  # type: ignore[method-assign]  # a look at every step
     if cut_at is not None:
-        real = made.feed.real
+        real = made.batch_source.real
 
         def failing(first: int, count: int) -> tuple[Tensor, Tensor | None]:
             if first + count > cut_at:
                 raise CutOffError
             return real(first, count)
 
-        made.feed.real = failing  # type: ignore[method-assign]
+        made.batch_source.real = failing  # type: ignore[method-assign]
     return made
 
 

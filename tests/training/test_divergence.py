@@ -76,16 +76,16 @@ def nan_once(cfg: Config, data: Path) -> dict[str, Any]:
     made = trainer(cfg, data)
     ill(made, lambda call: call == 3, rank=collectives.world_size() - 1)
     before: list[Any] = []
-    passes = made.guard.passes
+    check = made.guard.check_gradients
 
     def watched(name: str, *rest: Any) -> bool:
-        went = passes(name, *rest)
+        went = check(name, *rest)
         if not went:
             before.extend(p.detach().clone() for p in made.state.players[name].parameters)
             before.append(made.state.players[name].optimizer.state_dict()["state"][0]["step"].clone())
         return went
 
-    made.guard.passes = watched  # type: ignore[method-assign]
+    made.guard.check_gradients = watched  # type: ignore[method-assign]
     for _ in range(3):
         made.step()
     player = made.state.players["D"]
