@@ -19,7 +19,7 @@ import torch
 from ganflow.data.prepared.dataset import Dataset, Facts
 from ganflow.distributed import collectives
 from ganflow.terminal.console import entry_point
-from ganflow.training.batches import Feed
+from ganflow.training.batches import BatchSource
 from tests.support.sparse import write_sparse
 
 FACTS = Facts(resolution=32, channels=3, num_classes=1000)
@@ -40,7 +40,7 @@ def measure(root: Path) -> None:
     start = time.process_time()
     dataset = Dataset.open(root, verify=False)
     opened, of_open = time.process_time() - start, memory() - before
-    feed = Feed(dataset, 0, LATENT, True, False, torch.device("cpu"), BATCH, {"D": BATCH, "G": BATCH})
+    feed = BatchSource(dataset, 0, LATENT, True, False, torch.device("cpu"), BATCH, {"D": BATCH, "G": BATCH})
     part = collectives.part(BATCH, RANKS - 1, RANKS)
     times = []
     for turn in range(TURNS):

@@ -21,7 +21,7 @@ from torch import Tensor
 from ganflow.config import components, composition
 from ganflow.data.prepare import prepare
 from ganflow.data.prepared.dataset import Dataset
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from ganflow.methods.augment.ada import ADA
 from ganflow.methods.augment.affine import Affine, deform, warp
 from ganflow.methods.augment.resample import resample
@@ -74,14 +74,14 @@ def seconds(see: Callable[[Tensor], Tensor], images: Tensor) -> float:
 def main(*overrides: str) -> None:
     """Print the table for the images that the overrides name."""
     images = some_images(list(overrides))
-    draw, whole = Draw(0, "D", 0, len(images), images.device), fine_detail(images)
+    draw, whole = RandomStream(0, "D", 0, len(images), images.device), fine_detail(images)
     print(f"{len(images)} images of {tuple(images.shape[1:])}: share of fine detail      wavelets  bilinear")
     for name, map in maps(len(images)).items():
         shares = [fine_detail(see(images, map)) / whole for see in (resample, warp)]
         print(f"{name:48s} {shares[0]:10.3f} {shares[1]:9.3f}")
     for p in (0.3, 0.6, 1.0):
         print(f"{f'pipeline bgc, p {p}':48s} {fine_detail(ADA(p=p)(images, draw)) / whole:10.3f}")
-    batch = Draw(0, "D", 0, min(BATCH, len(images)), images.device)
+    batch = RandomStream(0, "D", 0, min(BATCH, len(images)), images.device)
     for pipeline in ("b", "bg", "bgc", "bgcfn"):
         module = ADA(p=0.6, pipeline=pipeline)
         print(f"{pipeline}: {seconds(lambda x, m=module: m(x, batch), images) * 1000:.0f} ms for a batch")  # type: ignore[misc]

@@ -22,9 +22,11 @@ from ganflow.config import components, composition
 from ganflow.config.schema import Config
 from ganflow.data.prepare import prepare
 from ganflow.data.prepared.dataset import Dataset
-from ganflow.methods import build
+from ganflow.methods.build import conditioning_classes
+from ganflow.methods.gan import build_networks
+from ganflow.methods.player import to_device
 from ganflow.terminal.console import entry_point
-from ganflow.training.build import build_trainer, place
+from ganflow.training.build import build_trainer
 
 BLOCKS = 61
 BLOCK_S = 1.0  # what a block takes at most, roughly
@@ -33,9 +35,9 @@ STEPS = 16  # in a block of quick ones: what the loop does ahead for several tur
 
 def bare_step(config: Config, dataset: Dataset, device: torch.device) -> Callable[[], None]:
     """What a tutorial writes: everything inline, torch's own random numbers, no reports, no checkpoints."""
-    facts = dataset.facts
     torch.manual_seed(0)
-    G, D, ema = (place(n, device) for n in (*networks(config, dataset), networks(config, dataset)[0]))
+    networks = (*build_networks(config, dataset.facts), build_networks(config, dataset.facts)[0])
+    G, D, ema = (to_device(network, device) for network in networks)
     of_g, of_d = config.optimizers.generator, config.optimizers.discriminator
     G_optimizer = torch.optim.Adam(G.parameters(), of_g["lr"], of_g["betas"], fused=True)
     D_optimizer = torch.optim.Adam(D.parameters(), of_d["lr"], of_d["betas"], fused=True)
@@ -45,7 +47,7 @@ def bare_step(config: Config, dataset: Dataset, device: torch.device) -> Callabl
     )
     batch, gamma = config.training.batch, config.gan.regularizers["r1"]["gamma"]
     averages, weights = list[Tensor](ema.parameters()), list[Tensor](G.parameters())
-    classes = build.conditioning_classes(config, facts.num_classes)
+    classes = conditioning_classes(config, dataset.facts)
 
     def latents() -> tuple[Tensor, Tensor | None]:
         z = torch.randn(batch, config.gan.latent_dim, device=device)
@@ -78,11 +80,6 @@ def bare_step(config: Config, dataset: Dataset, device: torch.device) -> Callabl
 
 def fakes(G: torch.nn.Module, drawn: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor | None]:
     return G(*drawn), drawn[1]
-
-
-def networks(config: Config, dataset: Dataset) -> tuple[torch.nn.Module, torch.nn.Module]:
-    facts = dataset.facts
-    return build.build_networks(config, facts.resolution, facts.channels, facts.num_classes)
 
 
 def block(step: Callable[[], None], device: torch.device, steps: int) -> float:

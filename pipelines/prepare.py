@@ -5,6 +5,7 @@ It takes no arguments: `params.yaml` says what it does, and `ganflow config comp
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 from ganflow.terminal.console import entry_point
@@ -23,19 +24,15 @@ def main() -> None:
     from ganflow.config import components, params_file
     from ganflow.data import summary
     from ganflow.data.prepare import prepare
-    from ganflow.data.prepared.dataset import Facts
-    from ganflow.methods import build
+    from ganflow.methods.build import check_fits
     from ganflow.terminal.console import tell
 
     params = params_file.load()
-
-    def check(facts: Facts) -> None:
-        build.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
-
     source = components.build("source", params.data, "data")
     if not params.data.get("watch"):  # a stamp of other data must not count among what these were made from
         storage.STAMP.unlink(missing_ok=True)
-    report = prepare(source, DATA, locate=storage.localize, check=check, mapper=ray_map(params.cluster))
+    fits, decode = partial(check_fits, params), ray_map(params.cluster)
+    report = prepare(source, DATA, locate=storage.localize, check=fits, mapper=decode)
     write_whole(REPORT, json.dumps(report, indent=2) + "\n")
     for line in summary.lines(report):
         tell(line, "prepare")

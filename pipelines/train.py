@@ -21,7 +21,7 @@ def main() -> None:
     from ganflow.cluster.workers.staging import supply
     from ganflow.config import params_file, project_folder
     from ganflow.config.composition import override
-    from ganflow.methods import build
+    from ganflow.methods.build import check_fits
     from ganflow.methods.generator import FILE
     from ganflow.terminal.console import tell
     from ganflow.terminal.interrupts import held
@@ -37,8 +37,7 @@ def main() -> None:
 
     params = override(params_file.load(), read_best(TUNE))
     dataset = open_train(DATA)
-    facts = dataset.facts
-    build.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
+    check_fits(params, dataset.facts)
     identity = fingerprint(params, dataset.digest)
     name = f"{params.register.name}-{identity}"
     supplied = supply(params.cluster, DATA)

@@ -21,7 +21,7 @@ def main() -> None:
     from ganflow.cluster.workers.staging import supply
     from ganflow.config import params_file, project_folder
     from ganflow.data.prepared.dataset import Dataset
-    from ganflow.methods import build
+    from ganflow.methods.build import check_fits
     from ganflow.terminal.console import tell
     from ganflow.terminal.interrupts import held
     from ganflow.tracking.runs.tune_run import log_search, tracked_search
@@ -29,8 +29,7 @@ def main() -> None:
 
     params = params_file.load()
     dataset = Dataset.open(DATA)
-    facts = dataset.facts
-    build.check_fits(params, facts.resolution, facts.channels, facts.num_classes, facts.kind)
+    check_fits(params, dataset.facts)
     if not params.tune.trials:
         write_search(OUT, None)
         return

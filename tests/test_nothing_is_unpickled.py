@@ -106,7 +106,7 @@ def test_as_a_shard_whose_checksum_is_right(kind: str, trace: Path, unlabelled: 
     image.write_bytes(shard_of(content, image.stat().st_size))
     shard["images"]["sha256"] = sha256(image.read_bytes())
     (root / MANIFEST).write_text(json.dumps(manifest | {"digest": digest_of(manifest)}))
-    with pytest.raises(GanflowError, match=r"images-00000\.npy is no readable shard; `dvc checkout` brings it back"):
+    with pytest.raises(GanflowError, match=r"images-00000\.npy is not a readable shard; `dvc checkout` brings it back"):
         Dataset.open(root)
 
 

@@ -94,7 +94,7 @@ def _search_misfits(typed: Config) -> list[ConfigError]:
 
 def choices(group: str | None) -> Iterator[str]:
     """The recipes, and every slot's choices, each with what it is, its options and their defaults."""
-    slots = {slot: name for name, spec in components.GROUPS.items() for slot in spec.slots}
+    slots = {slot: name for name, spec in components.GROUPS.items() for slot in (*spec.slots, spec.key) if slot}
     if group not in (None, RECIPES, *slots):
         raise ConfigError("group", group, f"one of {', '.join([RECIPES, *slots])}{_group_meant(str(group), slots)}")
     if group in (None, RECIPES):

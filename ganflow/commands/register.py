@@ -8,10 +8,10 @@ import yaml
 from ganflow.cluster.jobs.trial_files import read_best
 from ganflow.config import params_file, project_folder
 from ganflow.config.composition import override
+from ganflow.config.keys import trained_sections
 from ganflow.config.schema import Config
 from ganflow.errors import GanflowError
 from ganflow.tracking.registry import checkout, provenance
-from ganflow.training.checkpoints.fingerprint import PARTS
 from ganflow.training.model_folder import CONFIG
 
 
@@ -35,7 +35,7 @@ def _check(params: Config, trained: Path) -> None:
     best = provenance.TUNE / provenance.BEST
     now = yaml.safe_load(params_file.dump(override(params, read_best(provenance.TUNE)) if best.is_file() else params))
     then = yaml.safe_load(trained.read_text(encoding="utf-8"))
-    differing = [key for part in PARTS for key in _differing(part, then.get(part), now[part])]
+    differing = [key for part in trained_sections() for key in _differing(part, then.get(part), now[part])]
     if differing:
         raise GanflowError(
             f"{trained.parent}/ was trained with another {', '.join(differing)} than params.yaml has; `dvc repro` "

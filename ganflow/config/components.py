@@ -30,10 +30,12 @@ class Group:
     package: str  # whose modules are searched
     slots: tuple[str, ...]  # Hydra groups that it fills, as in "gan/loss"
     several: bool = False  # the slot holds any number of them, keyed by name
+    key: str = ""  # where the name of one stands alone, as text, beside or without slots
 
 
 GROUPS: dict[str, Group] = {
     "source": Group("ganflow.data.sources", ("data",)),
+    "method": Group("ganflow.methods", (), key="method"),
     "generator": Group("ganflow.methods.networks", ("gan/generator",)),
     "discriminator": Group("ganflow.methods.networks", ("gan/discriminator",)),
     "encoder": Group("ganflow.methods.networks", ("vae/encoder",)),

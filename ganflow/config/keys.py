@@ -42,6 +42,13 @@ def sections() -> list[str]:
     return sorted(parents)
 
 
+def trained_sections() -> list[str]:
+    """The parts of ``params.yaml`` that say what is trained: those that every method shares, and each method's own."""
+    methods: dict[str, Any] = components.choices("method")
+    own = dict.fromkeys(section for method in methods.values() for section in method.sections)
+    return ["seed", "method", *own, "optimizers", "training"]
+
+
 @functools.cache
 def slots() -> dict[str, str]:
     """Dotted path of every slot for components → its Hydra group, as ``gan.loss`` → ``gan/loss``."""

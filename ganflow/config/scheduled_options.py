@@ -3,13 +3,14 @@
 from dataclasses import asdict
 from typing import Any
 
+from ganflow.config import components
 from ganflow.config.schema import Config
 
-# What may change while a run goes on, by method: options below these keys, and these themselves.
-MOVING = {
-    "gan": ("gan.loss", "gan.augmentation", "gan.regularizers", "optimizers", "training.ema_kimg"),
-    "vae": ("vae.sigma", "vae.beta", "optimizers.generator", "training.ema_kimg"),
-}
+
+def schedulable(config: Config) -> list[str]:
+    """What may change while a run goes on: keys of ``params.yaml``, or keys above them, as the method declares them."""
+    method: Any = components.choices("method")[config.method]
+    return [*method.schedulable, *method.optimizers.values(), "training.ema_kimg"]
 
 
 def moving(config: Config) -> dict[str, Any]:

@@ -85,6 +85,11 @@ class TrainingConfig:
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)
 
+    @property
+    def total(self) -> int:
+        """Length of the run in images: whole batches."""
+        return max(1, round(self.kimg * 1000 / self.batch)) * self.batch
+
 
 @dataclass
 class EvaluationConfig:

@@ -17,7 +17,6 @@ from ganflow.config.similar_names import nearest
 from ganflow.errors import ConfigError, require
 
 ROOT = "tune.space"
-VARIED = ("seed", "method", "gan", "vae", "optimizers", "training")
 RANGES = ("uniform", "log_uniform", "int")
 KINDS = ("choice", *RANGES)
 FORMS = "{choice: [a, b, …]}, {uniform: [low, high]}, {log_uniform: [low, high]} or {int: [low, high]}"
@@ -134,8 +133,9 @@ def _dimension(path: str, where: str, kind: str, values: Any) -> Dimension:
     if not _is_key(path):
         raise _no_key(path, where, {kind: values})
     where = f"{where}.{kind}"
-    varied = f"the search varies what is trained: {', '.join(VARIED)}; never how it is measured or where it runs"
-    require(path.partition(".")[0] in VARIED, where, values, varied)
+    trained = keys.trained_sections()
+    varied = f"the search varies what is trained: {', '.join(trained)}; never how it is measured or where it runs"
+    require(path.partition(".")[0] in trained, where, values, varied)
     listed = "[a, b, …]" if kind == "choice" else "[low, high]"
     require(isinstance(values, list) and len(values) > 0, where, values, f"must be a list, {listed}")
     return Dimension(keys.slots().get(path, path), kind, values)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ganflow.config import components
-from ganflow.config.scheduled_options import MOVING, moving, value_at
+from ganflow.config.scheduled_options import moving, schedulable, value_at
 from ganflow.config.schema import Config, GuardConfig
+from ganflow.config.similar_names import nearest
 from ganflow.distributed.batch_split import check_workers
 from ganflow.errors import require
 
-METHODS = ("gan", "vae")
 CONDITIONING = ("none", "projection", "auxiliary")
 PRECISIONS = ("auto", "fp32", "bf16")
 REFERENCES = ("train", "test")
@@ -46,7 +46,9 @@ def figures_of(metrics: Sequence[str]) -> dict[str, str]:
 
 def _check_choices(config: Config) -> None:
     gpu = config.cluster.gpu
-    _one_of(METHODS, "method", config.method)
+    methods = list(components.choices("method"))
+    way_out = f"one of {', '.join(methods)}{nearest(config.method, methods)}"
+    require(config.method in methods, "method", config.method, way_out)
     _one_of(CONDITIONING, "gan.conditioning", config.gan.conditioning)
     _one_of(PRECISIONS, "training.precision", config.training.precision)
     _one_of(REFERENCES, "evaluation.reference", config.evaluation.reference)
@@ -119,7 +121,7 @@ def _check_schedule(config: Config) -> None:
 def _check_move(config: Config, name: str, end: Any) -> None:
     s, key = config.training.schedule, f"training.schedule.to.{name}"
     require(s.decay != "constant", key, end, "follows the decay; set training.schedule.decay=cosine or linear")
-    movable = MOVING[config.method]
+    movable = schedulable(config)
     below = any(name == place or name.startswith(f"{place}.") for place in movable)
     require(below, key, end, f"with method={config.method} what may move is in {', '.join(movable)}")
     option = name.rpartition(".")[2]

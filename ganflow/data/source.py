@@ -1,4 +1,4 @@
-"""What a source of images is. A new one is one file in :mod:`ganflow.data.sources` and no edit elsewhere.
+"""The interface of a source of images. A new one is one file in :mod:`ganflow.data.sources` and no edit elsewhere.
 
 A source is a component (group ``source``) with a ``path`` and a ``read``. ``read`` looks, it does not decode: it
 returns a :class:`Content`, whose facts are known before any work starts. Shapes: B images, C channels, H = W pixels.
@@ -51,12 +51,12 @@ class Split:
 
     items: Items  # what ``decode`` takes slices of: locators, or pixels that need no decoding
     labels: Labels  # int64 (N,), zeros when unlabelled
-    decode: Decode  # picklable, for it may run in another process
+    decode: Decode  # picklable, because it may run in another process
 
 
 @dataclass(frozen=True)
 class Understood:
-    """How a source was read, in words for the line and the report with which ``prepare`` ends."""
+    """The way a source was read, in words for the line and the report with which ``prepare`` ends."""
 
     splits: dict[str, str] = field(default_factory=dict)  # "train", "test" → where from, such as "Train/"
     labels: str = ""  # what gave the labels, such as "folders" or "dataset.json"; or why there are none
@@ -65,7 +65,7 @@ class Understood:
 
 @dataclass(frozen=True)
 class Content:
-    """What a source holds."""
+    """The contents of a source."""
 
     facts: Facts  # of the images as they will be written
     classes: list[str]  # empty when unlabelled
@@ -73,7 +73,7 @@ class Content:
     recipe: dict[str, Any]  # the source's name and its options except the path
     costly: bool = False  # decoding takes long enough that many images are decoded in parallel
     skip_bad: bool = False  # leave unreadable images out instead of failing
-    ignored: dict[str, int] = field(default_factory=dict)  # files that are no images of this data set, by kind
+    ignored: dict[str, int] = field(default_factory=dict)  # files that are not images of this data set, by kind
     understood: Understood = field(default_factory=Understood)
     ranges: Ranges = field(default_factory=Ranges)  # of images with more than 8 bits
     with_ranges: "Callable[[Ranges], Content] | None" = None  # this content, decoded by other ranges
@@ -84,7 +84,7 @@ class Source(Protocol):
 
     @property
     def path(self) -> str:
-        """Where the images are: a local path or ``s3://…``; empty for a source that needs none."""
+        """The place of the images: a local path or ``s3://…``; empty for a source that needs none."""
 
     def read(self, root: Path, scratch: Path) -> Content:
         """Look at the source.
@@ -133,7 +133,7 @@ def recipe_of(name: str, source: Any) -> dict[str, Any]:
 
 
 def hold_out(labels: Labels, names: Sequence[str], share: float) -> NDArray[np.bool_]:
-    """Which items are held out for testing: ``share`` of every class, and at least one stays.
+    """Items that are held out for testing: ``share`` of every class, and at least one stays.
 
     The choice is by a hash of the names, so it depends on no generator and adding images moves few others.
 

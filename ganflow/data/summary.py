@@ -13,17 +13,17 @@ Report = Mapping[str, Any]
 
 
 def lines(report: Report) -> list[str]:
-    """What a person has to know about a data set that was just prepared."""
-    told = [f"{_images(report)}; {_classes(report)}; {_splits(report)}"]
+    """The lines that a person has to know about a data set that was just prepared."""
+    parts = [f"{_images(report)}; {_classes(report)}; {_splits(report)}"]
     if pixels := _pixels(report):
-        told.append(f"pixels: {pixels}")
+        parts.append(f"pixels: {pixels}")
     if left_out := _left_out(report):
-        told.append(f"left out: {left_out}; reports/prepare.json lists them")
-    return [*told, *(f"note: {warning}" for warning in report["warnings"])]
+        parts.append(f"left out: {left_out}; reports/prepare.json lists them")
+    return [*parts, *(f"note: {warning}" for warning in report["warnings"])]
 
 
 def warnings(report: Report) -> list[str]:
-    """What may not be as the user expects."""
+    """Warnings of what may not be as the user expects."""
     return [*report["understood"]["warnings"], *_few(report), *_mixed(report), *_unused_range(report)]
 
 
@@ -62,9 +62,9 @@ def _pixels(report: Report) -> str:
         FIRST: "with several frames, of which the first is taken",
         TURNED: TURNED,
     }
-    told = [", ".join(f"{count:,} {form}" for form, count in forms.items())]
-    told += [f"{count:,} {how[note]}" for note, count in notes.items()]
-    return "; ".join([*told, *(_range(taken) for taken in pixels["ranges"])])
+    parts = [", ".join(f"{count:,} {form}" for form, count in forms.items())]
+    parts += [f"{count:,} {how[note]}" for note, count in notes.items()]
+    return "; ".join([*parts, *(_range(taken) for taken in pixels["ranges"])])
 
 
 def _range(taken: Report) -> str:
@@ -74,11 +74,11 @@ def _range(taken: Report) -> str:
 
 
 def _left_out(report: Report) -> str:
-    told = [f"{count:,} {kind}" for kind, count in report["ignored"].items()]
+    parts = [f"{count:,} {kind}" for kind, count in report["ignored"].items()]
     if skipped := report["skipped"]:
         named = ", ".join(f"{bad['file']} ({bad['why']})" for bad in skipped[:NAMED])
-        told.append(f"{len(skipped):,} unreadable: {named}{', …' if len(skipped) > NAMED else ''}")
-    return ", ".join(told)
+        parts.append(f"{len(skipped):,} unreadable: {named}{', …' if len(skipped) > NAMED else ''}")
+    return ", ".join(parts)
 
 
 def _few(report: Report) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""How a batch is shared: among workers, and in the parts that each takes one after the other."""
+"""The split of a batch: among workers, and in the parts that each takes one after the other."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ def check_workers(batch: int, workers: Any, microbatch: int | None = None) -> No
     """Refuse a number of workers that the global batch cannot be shared among; ``auto`` passes."""
     if workers == "auto":
         return
-    several = workers if isinstance(workers, list) else [workers]
-    sound = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in several)
-    sound = sound and (len(several) == 1 or (len(several) == 2 and several[0] <= several[1]))
+    counts = workers if isinstance(workers, list) else [workers]
+    sound = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in counts)
+    sound = sound and (len(counts) == 1 or (len(counts) == 2 and counts[0] <= counts[1]))
     require(sound, "cluster.workers", workers, "auto, a number of at least 1, or [least, most]")
-    of = "the most of " if len(several) == 2 else ""
+    of = "the most of " if len(counts) == 2 else ""
     of = f"training.microbatch={microbatch} times {of}" if microbatch else of
-    shared = batch % ((microbatch or 1) * several[-1]) == 0
+    shared = batch % ((microbatch or 1) * counts[-1]) == 0
     require(shared, "training.batch", batch, f"must be a multiple of {of}cluster.workers={workers}")
 
 

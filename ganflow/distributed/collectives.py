@@ -36,11 +36,11 @@ def part(total: int, index: int, parts: int) -> slice:
 
 def mean_(tensors: Iterable[Tensor]) -> None:
     """Average each floating tensor over the ranks, in place, as one flat message per dtype."""
-    several = list(tensors)
+    tensors = list(tensors)
     if world_size() == 1:
         return
-    for dtype in sorted({t.dtype for t in several}, key=str):
-        same = [t for t in several if t.dtype == dtype]
+    for dtype in sorted({t.dtype for t in tensors}, key=str):
+        same = [t for t in tensors if t.dtype == dtype]
         flat = torch.cat([t.detach().reshape(-1) for t in same])
         dist.all_reduce(flat)
         flat /= world_size()
@@ -71,7 +71,7 @@ def gather_objects(mine: T) -> list[T]:
 
 
 def from_rank_0(make: Callable[[], T]) -> T:
-    """What ``make`` returns on rank 0, on every rank; only there is it called."""
+    """Return on every rank what ``make`` returns on rank 0; it is called on no other."""
     made: list[T | None] = [make() if rank() == 0 else None]
     if world_size() > 1:
         dist.broadcast_object_list(made)
@@ -79,7 +79,7 @@ def from_rank_0(make: Callable[[], T]) -> T:
 
 
 def anywhere(flag: bool, device: torch.device) -> bool:
-    """Whether the flag is up on any rank."""
+    """True on every rank where the flag is up on any."""
     if world_size() == 1:
         return flag
     count = torch.tensor([float(flag)], device=device)

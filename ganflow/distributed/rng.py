@@ -117,7 +117,7 @@ def integers(seed: int, stream: str, first: First, count: int, below: int) -> In
 
 
 def sample_order(seed: int, first: First, count: int, n: int) -> Indices:
-    """Which of ``n`` data are images ``first … first + count - 1`` of the run: (count,).
+    """The indices of the data, of ``n``, that are images ``first … first + count - 1`` of the run: (count,).
 
     Every epoch of ``n`` images is a permutation of its own; a batch may straddle two.
     """
@@ -179,7 +179,7 @@ def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 
 @dataclass(frozen=True)
-class Draw:
+class RandomStream:
     """Random tensors for the images of one turn on this rank: one row per image, anew for each stream."""
 
     seed: int
@@ -188,9 +188,9 @@ class Draw:
     count: int
     device: torch.device
 
-    def under(self, stream: str) -> "Draw":
+    def substream(self, stream: str) -> "RandomStream":
         """The same images, other numbers."""
-        return Draw(self.seed, f"{self.stream}/{stream}", self.first, self.count, self.device)
+        return RandomStream(self.seed, f"{self.stream}/{stream}", self.first, self.count, self.device)
 
     def normal(self, stream: str, *shape: int) -> torch.Tensor:
         """Standard normal: (count, *shape)."""

@@ -1,17 +1,21 @@
-"""What a method is to the trainer: players, and the turns in which each learns.
+"""The interface between a training method (GAN, VAE) and the trainer: players, and the turns in which each learns.
 
 A method knows nothing of gradients' averaging, precision, Ray or logging: the sum of a turn's terms is what is
 optimised, and the same terms are what is logged.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from ganflow.distributed.rng import Draw
+from ganflow.config.schema import Config
+from ganflow.data.prepared.dataset import Facts
+from ganflow.distributed.rng import RandomStream
+from ganflow.methods.player import Player
 
 Network = Callable[..., Any]
 Terms = dict[str, Tensor]
@@ -33,14 +37,14 @@ class Batch:
     size: int
     turn: int
     nimg: int
-    draw: Draw
+    draw: RandomStream
 
     @property
     def place(self) -> int:
         return self.draw.first - self.nimg
 
 
-def precise(output: Tensor) -> Tensor:
+def to_float32(output: Tensor) -> Tensor:
     """bf16 as float32, the rest as it is: eight bits are too few for means and differences."""
     return output.float() if output.dtype is torch.bfloat16 else output
 
@@ -76,10 +80,48 @@ class Method(Protocol):
     def modules(self) -> nn.ModuleDict: ...
 
     @property
-    def steered(self) -> Mapping[str, object]:
-        """What keeps options that may change between steps, by its key in ``params.yaml``, under the options' names."""
+    def schedulable(self) -> Mapping[str, object]:
+        """Objects whose options may change between steps, by their keys in ``params.yaml``.
+
+        An object keeps each option as an attribute or a buffer of the option's name.
+        """
         ...
 
     def figures(self) -> Terms:
         """Scalars of the last turns, for the report. All ranks call it together; what differs is averaged."""
         ...
+
+
+@dataclass(frozen=True)
+class BuiltMethod:
+    """A method with its players, at image 0."""
+
+    method: Method
+    players: Mapping[str, Player]  # by the names that its turns have
+    optimizers: Mapping[str, str]  # player → the key of its optimizer in params.yaml
+    generator: nn.Module  # the network that makes samples, whose weights the average follows
+    generator_player: str  # the player that trains it: the average moves after this one's turns
+
+
+class MethodBuilder(ABC):
+    """The base of what ``method`` may be: from a configuration and the data's facts to a :class:`BuiltMethod`."""
+
+    sections: ClassVar[tuple[str, ...]]  # of params.yaml that hold its options
+    schedulable: ClassVar[tuple[str, ...]]  # those that may change during a run, or keys above them
+    optimizers: ClassVar[Mapping[str, str]]  # player → the key of its optimizer
+
+    @abstractmethod
+    def build(self, config: Config, facts: Facts, device: torch.device) -> BuiltMethod:
+        """The method on the device, with fresh weights from torch's generator.
+
+        Raises:
+            ConfigError: options that a part refuses, or data of which it cannot make samples, with the key.
+        """
+
+    @abstractmethod
+    def check(self, config: Config, facts: Facts) -> None:
+        """Build every part without memory for weights, so that a misfit shows at once.
+
+        Raises:
+            ConfigError: as :meth:`build`.
+        """

@@ -1,120 +1,101 @@
-"""What a configuration names, built for data of a kind and size: networks, loss, regularisers, augmentation."""
+"""From a configuration and the data's facts to a method, for any method; and the parts that methods share."""
 
-from typing import Any
+from typing import cast
 
 import torch
 from torch import nn
 
 from ganflow.config import components
 from ganflow.config.params_file import at_the_end
-from ganflow.config.scheduled_options import moving
+from ganflow.config.scheduled_options import moving, value_at
 from ganflow.config.schema import Config
-from ganflow.data.prepared.dataset import IMAGES, POINTS
+from ganflow.data.prepared.dataset import POINTS, Facts
 from ganflow.errors import ConfigError, require
-from ganflow.methods.augment.base import Augmentation
-from ganflow.methods.losses.base import AdversarialLoss
-from ganflow.methods.regularizers.base import Regularizer
+from ganflow.methods.base import BuiltMethod, MethodBuilder
 
 
-def build_networks(config: Config, resolution: int, channels: int, num_classes: int) -> tuple[nn.Module, nn.Module]:
-    """G and D for images of this kind, with fresh weights from torch's generator.
+def build_method(config: Config, facts: Facts, device: torch.device) -> BuiltMethod:
+    """The method that the configuration names, with its players.
 
     Raises:
-        ConfigError: a network that cannot make or judge such images, with its key.
+        ConfigError: as :meth:`MethodBuilder.build`.
     """
-    classes = conditioning_classes(config, num_classes)
-    facts: dict[str, Any] = {"resolution": resolution, "channels": channels, "num_classes": classes}
-    G: nn.Module = components.build(
-        "generator", config.gan.generator, "gan.generator", latent_dim=config.gan.latent_dim, **facts
-    )
-    facts["conditioning"] = config.gan.conditioning
-    D: nn.Module = components.build("discriminator", config.gan.discriminator, "gan.discriminator", **facts)
-    return G, D
+    return _builder(config.method).build(config, facts, device)
 
 
-def conditioning_classes(config: Config, num_classes: int) -> int:
-    """How many classes the networks are told of: 0 when the method is unconditional."""
-    if config.gan.conditioning == "none":
-        return 0
-    key, value = "gan.conditioning", config.gan.conditioning
-    has = "a single class" if num_classes else "no labels"
-    require(num_classes > 1, key, value, f"the data set has {has}; set gan.conditioning=none")
-    return num_classes
+def _builder(name: str) -> MethodBuilder:
+    return cast(MethodBuilder, components.choices("method")[name]())
 
 
-def check_fits(config: Config, resolution: int, channels: int, num_classes: int, kind: str = IMAGES) -> None:
+def check_fits(config: Config, facts: Facts) -> None:
     """Build everything that the configuration names, without memory for weights, so that a misfit shows at once.
 
     Raises:
         ConfigError: the first component that refuses its options or data of this kind and size.
     """
-    if kind == POINTS:
-        _check_points(config)
-    with torch.device("meta"):
-        G, _ = build_networks(config, resolution, channels, num_classes)
-        facts = {"latent_dim": config.gan.latent_dim, "resolution": resolution, "channels": channels}
-        components.build("encoder", config.vae.encoder, "vae.encoder", num_classes=num_classes, **facts)
-    loss, augmentation = build_loss(config), build_augmentation(config)
-    fits, way_out = loss.boundary is not None or not augmentation.follows_logits, "set gan.augmentation.target=0 and p"
-    follows = f"follows where D's logits lie, which the loss {config.gan.loss['name']} leaves open; {way_out}"
-    require(fits, "gan.augmentation.name", config.gan.augmentation["name"], follows)
-    for name, regularizer in build_regularizers(config).items():
-        key = f"gan.regularizers.{name}"
-        fits = "w" not in regularizer.differentiates or getattr(G, "has_w", False)
-        require(fits, key, name, "needs a generator with a mapping network, as gan/generator=stylegan2")
-    components.build("optimizer", config.optimizers.generator, "optimizers.generator")
-    components.build("optimizer", config.optimizers.discriminator, "optimizers.discriminator")
+    builders = [_builder(name) for name in components.choices("method")]  # params.yaml has the options of each
+    for builder in builders:
+        builder.check(config, facts)
+    for key in dict.fromkeys(key for builder in builders for key in builder.optimizers.values()):
+        components.build("optimizer", value_at(config, key), key)
+    _check_evaluation(config, facts)
+    if moving(config):
+        try:
+            check_fits(at_the_end(config), facts)
+        except ConfigError as error:
+            raise error.under("training.schedule.to") from None
+
+
+def _check_evaluation(config: Config, facts: Facts) -> None:
+    check_points(config, facts, "extractor", "evaluation/extractor", "pixels")
+    for name in config.evaluation.metrics:
+        fits, way_out = _fits(facts, "metric", name), f"set evaluation/metrics=[modes], {_or_begin(config)}"
+        require(fits, "evaluation.metrics", name, f"measures images, and these data are points; {way_out}")
     components.build("extractor", config.evaluation.extractor, "evaluation.extractor")
     for name, node in config.evaluation.metrics.items():
         components.build("metric", node, f"evaluation.metrics.{name}")
-    if moving(config):
-        _check_ends(config, resolution, channels, num_classes, kind)
 
 
-def _check_ends(config: Config, resolution: int, channels: int, num_classes: int, kind: str) -> None:
-    augments = [key for key in moving(config) if key.startswith("gan.augmentation.")]
-    if augments:
-        steers, key = build_augmentation(config).follows_logits, f"training.schedule.to.{augments[0]}"
-        allowed = "D's logits steer the augmentation; set gan.augmentation.target=0"
-        require(not steers, key, moving(config)[augments[0]], allowed)
-    try:
-        check_fits(at_the_end(config), resolution, channels, num_classes, kind)
-    except ConfigError as error:
-        raise error.under("training.schedule.to") from None
+def check_points(config: Config, facts: Facts, group: str, slot: str, fitting: str) -> None:
+    """Refuse a component for images where the data are points; those for points say so by ``points = True``.
+
+    Args:
+        config: names the component.
+        facts: of the data.
+        group: the component's.
+        slot: where it stands, as in ``gan/generator``.
+        fitting: one that takes points, for the error.
+    """
+    key = slot.replace("/", ".")
+    name = value_at(config, f"{key}.name")
+    way_out = f"set {slot}={fitting}, {_or_begin(config)}"
+    fits = _fits(facts, group, name)
+    require(fits, f"{key}.name", name, f"is for images, and these data are points; {way_out}")
 
 
-def _check_points(config: Config) -> None:
-    """Points in the plane are for components that say so by ``points = True``."""
-    begin = f"or begin with experiment={config.data['name']}"
-    networks = {"generator": config.gan.generator["name"], "discriminator": config.gan.discriminator["name"]}
-    for group, name in networks.items():
-        fits, way_out = _takes_points(group, name), f"set gan/{group}=mlp, {begin}"
-        require(fits, f"gan.{group}.name", name, f"is for images, and these data are points; {way_out}")
-    extractor = config.evaluation.extractor["name"]
-    fits, way_out = _takes_points("extractor", extractor), f"set evaluation/extractor=pixels, {begin}"
-    require(fits, "evaluation.extractor.name", extractor, f"is for images, and these data are points; {way_out}")
-    for name in config.evaluation.metrics:
-        fits, way_out = _takes_points("metric", name), f"set evaluation/metrics=[modes], {begin}"
-        require(fits, "evaluation.metrics", name, f"measures images, and these data are points; {way_out}")
+def _fits(facts: Facts, group: str, name: str) -> bool:
+    return facts.kind != POINTS or bool(getattr(components.choices(group)[name], "points", False))
 
 
-def _takes_points(group: str, name: str) -> bool:
-    return bool(getattr(components.choices(group)[name], "points", False))
+def _or_begin(config: Config) -> str:
+    return f"or begin with experiment={config.data['name']}"
 
 
-def build_loss(config: Config) -> AdversarialLoss:
-    """The adversarial loss that the configuration names."""
-    loss: AdversarialLoss = components.build("loss", config.gan.loss, "gan.loss")
-    return loss
+def build_generator(config: Config, facts: Facts) -> nn.Module:
+    """The generator: z (N, latent_dim), labels (N,) or None → images, with fresh weights from torch's generator."""
+    classes = conditioning_classes(config, facts)
+    generator: nn.Module = components.build(
+        "generator", config.gan.generator, "gan.generator", latent_dim=config.gan.latent_dim,
+        resolution=facts.resolution, channels=facts.channels, num_classes=classes,
+    )  # fmt: skip
+    return generator
 
 
-def build_regularizers(config: Config) -> dict[str, Regularizer]:
-    """The regularisers that the configuration names, by name."""
-    chosen = config.gan.regularizers.items()
-    return {name: components.build("regularizer", node, f"gan.regularizers.{name}") for name, node in chosen}
-
-
-def build_augmentation(config: Config) -> Augmentation:
-    """The augmentation that the configuration names."""
-    augmentation: Augmentation = components.build("augmentation", config.gan.augmentation, "gan.augmentation")
-    return augmentation
+def conditioning_classes(config: Config, facts: Facts) -> int:
+    """The number of classes that networks are told of: 0 when they are unconditional."""
+    if config.gan.conditioning == "none":
+        return 0
+    key, value = "gan.conditioning", config.gan.conditioning
+    has = "a single class" if facts.num_classes else "no labels"
+    require(facts.num_classes > 1, key, value, f"the data set has {has}; set gan.conditioning=none")
+    return facts.num_classes

@@ -6,27 +6,29 @@ Shapes: real, fake (N, C, H, W) in [-1, 1]; z (N, latent_dim); labels (N,) or No
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from ganflow.config import components
+from ganflow.config.components import component
+from ganflow.config.scheduled_options import moving
+from ganflow.config.schema import Config
+from ganflow.data.prepared.dataset import Facts
 from ganflow.distributed import collectives
+from ganflow.errors import require
 from ganflow.methods.augment.base import Augmentation
 from ganflow.methods.augment.none import NoAugmentation
-from ganflow.methods.base import Batch, Network, Terms, Turn, precise
+from ganflow.methods.augmented_discriminator import AugmentedDiscriminator, DiscriminatorOutputs, Verdict
+from ganflow.methods.base import Batch, BuiltMethod, MethodBuilder, Network, Terms, Turn
+from ganflow.methods.build import build_generator, check_points, conditioning_classes
 from ganflow.methods.losses.base import AdversarialLoss
+from ganflow.methods.player import build_player
 from ganflow.methods.regularizers.base import DiscriminatorTurn, GeneratorTurn, Regularizer
 
 ROWS = 128  # of the whole batch, from which figures are made
-
-
-class Verdict(NamedTuple):
-    """D of images: logits (N,), and the auxiliary classifier's logits (N, classes) where it has one."""
-
-    logits: Tensor
-    classes: Tensor | None
 
 
 @dataclass
@@ -39,7 +41,7 @@ class GAN:
     regularizers: Mapping[str, Regularizer] = field(default_factory=dict)
     augmentation: Augmentation = field(default_factory=NoAugmentation)
     d_steps: int = 1
-    _seen: "list[Seen]" = field(default_factory=list, init=False, repr=False)  # the parts of D's last turn
+    _outputs: list[DiscriminatorOutputs] = field(default_factory=list, init=False, repr=False)  # of D's last turn
 
     @functools.cached_property
     def turns(self) -> list[Turn]:
@@ -56,7 +58,7 @@ class GAN:
         return nn.ModuleDict({**self.regularizers, "augmentation": self.augmentation})
 
     @property
-    def steered(self) -> Mapping[str, object]:
+    def schedulable(self) -> Mapping[str, object]:
         """Loss, augmentation and regularisers."""
         regularizers = {f"gan.regularizers.{name}": regularizer for name, regularizer in self.regularizers.items()}
         return {"gan.loss": self.loss, "gan.augmentation": self.augmentation, **regularizers}
@@ -64,28 +66,29 @@ class GAN:
     def discriminator_terms(self, batch: Batch) -> Terms:
         """Terms of D's turn on real images and on as many fakes."""
         due = self._due("discriminator_term", batch.turn)
-        judge, labels = self._judge(batch), self._fake_labels(batch)
+        D, labels = self._discriminator(batch), self._fake_labels(batch)
         with torch.no_grad():
             fake = self.G(batch.z, labels)
         real = batch.real.detach().requires_grad_(_differentiated("real", due))
         fake.requires_grad_(_differentiated("fake", due))
-        on_real, on_fake = judge(real, batch.labels), judge(fake, labels)
+        on_real, on_fake = D(real, batch.labels), D(fake, labels)
         terms = {"adversarial": self.loss.discriminator(on_real.logits, on_fake.logits)}
         terms |= _class_terms((on_real, batch.labels), (on_fake, labels))
-        self._see(Seen(batch.real, fake, on_real.logits.detach(), on_fake.logits.detach(), batch.place, batch.size))
-        self._show_augmentation(on_real.logits.detach(), batch)
+        real_logits, fake_logits = on_real.logits.detach(), on_fake.logits.detach()
+        self._keep(DiscriminatorOutputs(batch.real, fake, real_logits, fake_logits, batch.place, batch.size))
+        self._show_augmentation(real_logits, batch)
         logits, step = (on_real.logits, on_fake.logits), batch.turn // self.d_steps
-        turn = DiscriminatorTurn(judge.logits, real, batch.labels, fake, labels, *logits, batch.draw, step)
+        turn = DiscriminatorTurn(D.logits, real, batch.labels, fake, labels, *logits, batch.draw, step)
         return terms | _weighted(due, {name: r.discriminator_term(turn) for name, r in due.items()})
 
     def generator_terms(self, batch: Batch) -> Terms:
         """Terms of G's turn."""
         due = self._due("generator_term", batch.turn)
-        judge, labels = self._judge(batch), self._fake_labels(batch)
+        D, labels = self._discriminator(batch), self._fake_labels(batch)
         fake = self.G(batch.z, labels)
-        on_fake = judge(fake, labels)
+        on_fake = D(fake, labels)
         with torch.no_grad():
-            real_logits = judge(batch.real, batch.labels).logits if self.loss.paired else None
+            real_logits = D(batch.real, batch.labels).logits if self.loss.paired else None
         terms = {"adversarial": self.loss.generator(on_fake.logits, real_logits)}
         terms |= _class_terms((on_fake, labels))
         turn = GeneratorTurn(self.G, batch.z, labels, fake, batch.draw)
@@ -100,9 +103,9 @@ class GAN:
         saturated. It needs no threshold, so it holds for every loss.
         """
         figures = {f"augment/{name}": figure for name, figure in self.augmentation.figures().items()}
-        if not self._seen or self._seen[0].size < 2:
+        if not self._outputs or self._outputs[0].size < 2:
             return figures
-        mine = map(torch.cat, zip(*(seen.first(ROWS) for seen in self._seen), strict=True))
+        mine = map(torch.cat, zip(*(part.first(ROWS) for part in self._outputs), strict=True))
         real, fake, real_logits, fake_logits = map(collectives.gather_rows, mine)
         least = torch.finfo(real.dtype).tiny
         return figures | {
@@ -110,10 +113,10 @@ class GAN:
             "D_accuracy": (real_logits[:, None] > fake_logits[None]).float().mean(),
         }
 
-    def _see(self, part: "Seen") -> None:
-        if self._seen and part.place <= self._seen[-1].place:
-            self._seen = []  # a new turn
-        self._seen.append(part)
+    def _keep(self, part: DiscriminatorOutputs) -> None:
+        if self._outputs and part.place <= self._outputs[-1].place:
+            self._outputs = []  # a new turn
+        self._outputs.append(part)
 
     def _finish(self) -> None:
         self.augmentation.finish_turn()
@@ -131,9 +134,9 @@ class GAN:
         # A loss of pairs compares a fake with a real image of the same class.
         return batch.labels if self.loss.paired else batch.z_labels
 
-    def _judge(self, batch: Batch) -> "Judge":
+    def _discriminator(self, batch: Batch) -> AugmentedDiscriminator:
         perturbing = [r for r in self.regularizers.values() if r.overrides("perturb")]
-        return Judge(self.D, self.augmentation, perturbing, batch)
+        return AugmentedDiscriminator(self.D, self.augmentation, perturbing, batch)
 
     def _adjust_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         for regularizer in self.regularizers.values():
@@ -144,50 +147,9 @@ class GAN:
             regularizer.constrain_discriminator(parameters)
 
 
-class Seen(NamedTuple):
-    """Rows of a turn of D from ``place`` in the whole batch on; ``size`` counts all."""
-
-    real: Tensor
-    fake: Tensor
-    real_logits: Tensor
-    fake_logits: Tensor
-    place: int
-    size: int
-
-    def first(self, rows: int) -> list[Tensor]:
-        """Those among the first rows of the whole batch."""
-        return [t[: max(0, rows - self.place)] for t in self[:4]]
-
-
 def _spread(images: Tensor) -> Tensor:
     """Mean Euclidean distance of two of the images."""
     return torch.pdist(images.flatten(1).float()).mean()
-
-
-class Judge:
-    """D in one turn: every image passes the augmentation and the perturbing regularisers first, each by new draws."""
-
-    def __init__(self, D: Network, augmentation: Augmentation, perturbing: Sequence[Regularizer], batch: Batch) -> None:
-        self.D, self.augmentation, self.perturbing, self.batch = D, augmentation, perturbing, batch
-        self.perturbs = bool(perturbing) or not isinstance(augmentation, NoAugmentation)
-        self.calls = 0
-
-    def __call__(self, images: Tensor, labels: Tensor | None) -> Verdict:
-        seen = self._perturbed(images) if self.perturbs else images
-        out = precise(self.D(seen, labels))
-        return Verdict(out, None) if out.ndim == 1 else Verdict(out[:, 0], out[:, 1:])
-
-    def _perturbed(self, images: Tensor) -> Tensor:
-        self.calls += 1
-        draw = self.batch.draw.under(f"judge-{self.calls}")
-        seen: Tensor = self.augmentation(images, draw)
-        for regularizer in self.perturbing:
-            seen = regularizer.perturb(seen, draw, self.batch.nimg)
-        return seen
-
-    def logits(self, images: Tensor, labels: Tensor | None) -> Tensor:
-        """The verdict's adversarial part."""
-        return self(images, labels).logits
 
 
 def _class_terms(*judged: tuple[Verdict, Tensor | None]) -> Terms:
@@ -203,3 +165,77 @@ def _differentiated(what: str, due: Mapping[str, Regularizer]) -> bool:
 def _weighted(due: Mapping[str, Regularizer], terms: Mapping[str, Tensor | None]) -> Terms:
     lazy = {name: due[name].interval for name in terms}
     return {n: t if lazy[n] == 1 else t * lazy[n] for n, t in terms.items() if t is not None}
+
+
+@component("method", "gan")
+class GANBuilder(MethodBuilder):
+    """A generator against a discriminator (Goodfellow et al., 2014)."""
+
+    sections = ("gan",)
+    schedulable = ("gan.loss", "gan.augmentation", "gan.regularizers")
+    optimizers: ClassVar[Mapping[str, str]] = {"G": "optimizers.generator", "D": "optimizers.discriminator"}
+
+    def build(self, config: Config, facts: Facts, device: torch.device) -> BuiltMethod:
+        """Two players, of which G is sampled."""
+        networks = dict(zip("GD", build_networks(config, facts), strict=True))
+        players = {name: build_player(networks[name], config, key, device) for name, key in self.optimizers.items()}
+        loss, regularizers, augmentation = build_loss(config), build_regularizers(config), build_augmentation(config)
+        method = GAN(players["G"], players["D"], loss, regularizers, augmentation, config.training.d_steps)
+        method.modules.to(device)
+        return BuiltMethod(method, players, self.optimizers, networks["G"], "G")
+
+    def check(self, config: Config, facts: Facts) -> None:
+        """Build networks, loss, augmentation and regularisers."""
+        for group in ("generator", "discriminator"):
+            check_points(config, facts, group, f"gan/{group}", "mlp")
+        with torch.device("meta"):
+            G, _ = build_networks(config, facts)
+        _check_augmentation(config)
+        for name, regularizer in build_regularizers(config).items():
+            fits = "w" not in regularizer.differentiates or getattr(G, "has_w", False)
+            needs = "needs a generator with a mapping network, such as gan/generator=stylegan2"
+            require(fits, f"gan.regularizers.{name}", name, needs)
+
+
+def _check_augmentation(config: Config) -> None:
+    """An augmentation that D's logits steer needs a loss that gives them a zero, and moves by itself."""
+    steered = build_augmentation(config).follows_logits
+    open_, way_out = build_loss(config).boundary is None, "set gan.augmentation.target=0 and p"
+    follows = f"follows where D's logits lie, which the loss {config.gan.loss['name']} leaves open; {way_out}"
+    require(not (steered and open_), "gan.augmentation.name", config.gan.augmentation["name"], follows)
+    for key, end in moving(config).items():
+        if key.startswith("gan.augmentation."):
+            allowed = "D's logits steer the augmentation; set gan.augmentation.target=0"
+            require(not steered, f"training.schedule.to.{key}", end, allowed)
+
+
+def build_networks(config: Config, facts: Facts) -> tuple[nn.Module, nn.Module]:
+    """G and D for data of this kind and size, with fresh weights from torch's generator.
+
+    Raises:
+        ConfigError: a network that cannot make or judge such images, with its key.
+    """
+    G = build_generator(config, facts)
+    D: nn.Module = components.build(
+        "discriminator", config.gan.discriminator, "gan.discriminator", conditioning=config.gan.conditioning,
+        resolution=facts.resolution, channels=facts.channels, num_classes=conditioning_classes(config, facts),
+    )  # fmt: skip
+    return G, D
+
+
+def build_loss(config: Config) -> AdversarialLoss:
+    """The adversarial loss that the configuration names."""
+    loss: AdversarialLoss = components.build("loss", config.gan.loss, "gan.loss")
+    return loss
+
+
+def build_regularizers(config: Config) -> dict[str, Regularizer]:
+    """The regularisers that the configuration names, by name."""
+    chosen = config.gan.regularizers.items()
+    return {name: components.build("regularizer", node, f"gan.regularizers.{name}") for name, node in chosen}
+
+
+def build_augmentation(config: Config) -> Augmentation:
+    """The augmentation that the configuration names."""
+    augmentation: Augmentation = components.build("augmentation", config.gan.augmentation, "gan.augmentation")
+    return augmentation

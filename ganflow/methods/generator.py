@@ -21,7 +21,7 @@ from ganflow.errors import GanflowError, require
 
 FILE = "generator.safetensors"
 
-MOST, PIXELS = 256, 2**20  # of one batch, unless it is said how large
+MOST, PIXELS = 256, 2**20  # of one batch, by default
 LEAST = 8
 
 Samples = npt.NDArray[np.uint8 | np.float32]
@@ -30,7 +30,7 @@ Label = int | Sequence[int] | None  # one class, several in turn, or all in turn
 
 @dataclass(frozen=True)
 class GeneratorSpec:
-    """What a generator is, without its weights."""
+    """A generator without its weights."""
 
     network: Mapping[str, Any]  # the choice as in params.yaml: name and options
     latent_dim: int
@@ -38,7 +38,7 @@ class GeneratorSpec:
     channels: int
     num_classes: int  # 0: unconditional
     classes: list[str] = field(default_factory=list)
-    points: bool = False  # it makes points in the plane, which are no pixels
+    points: bool = False  # it makes points in the plane, which are not pixels
     centres: list[list[float]] = field(default_factory=list)  # of the modes of points, where they are known
 
     def build(self) -> nn.Module:
@@ -60,12 +60,12 @@ class Generator:
 
     @property
     def batch(self) -> int:
-        """How many images are made at once, unless somebody says: fewer of large ones."""
+        """The default number of images that are made at once: fewer of large ones."""
         return min(MOST, max(LEAST, PIXELS // self.spec.resolution**2))
 
     @property
     def has_w(self) -> bool:
-        """Whether z is mapped to an intermediate latent w, whose mean over training is known."""
+        """True where z is mapped to an intermediate latent w, whose mean over training is known."""
         return bool(getattr(self.network, "has_w", False))
 
     def latents(
@@ -111,8 +111,8 @@ class Generator:
             return None
         turn = range(classes) if label is None else [label] if isinstance(label, int) else label
         require(len(turn) > 0, "label", turn, f"must be 0 to {classes - 1}")
-        for one in turn:
-            require(0 <= one < classes, "label", one, f"must be 0 to {classes - 1}")
+        for index in turn:
+            require(0 <= index < classes, "label", index, f"must be 0 to {classes - 1}")
         return torch.tensor(list(turn))[torch.arange(first, first + count) % len(turn)]
 
     def path(self, seed: int, first: int, count: int, at: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ class Generator:
     def draw(
         self, z: Tensor, labels: Tensor | None, truncation: float | None = None, noise: Tensor | None = None
     ) -> Tensor:
-        """What the network makes of z, on its device: float (count, C, H, W) in [-1, 1].
+        """The network's output for z, on its device: float (count, C, H, W) in [-1, 1].
 
         ``truncation`` moves w towards its mean (Karras et al., 2019, appendix B), where there is a w; without ``noise``
         a network that takes some has the same in all images. On GPUs the same algorithms are taken each time, and no
@@ -176,7 +176,7 @@ class Generator:
         return np.concatenate(parts)
 
     def stored(self, made: Tensor) -> Samples:
-        """What :meth:`draw` gives as an array: uint8 (count, H, W, C), float32 (count, 2) of points."""
+        """The output of :meth:`draw` as an array: uint8 (count, H, W, C), float32 (count, 2) of points."""
         samples = self._pixels(made).permute(0, 2, 3, 1).cpu()
         return samples.flatten(1).numpy() if self.spec.points else samples.contiguous().numpy()
 
@@ -184,7 +184,7 @@ class Generator:
         return made if self.spec.points else to_uint8(made)
 
     def content(self) -> bytes:
-        """What the file that :func:`save` writes holds."""
+        """The content of the file that :func:`save` writes."""
         from safetensors.torch import save as serialise
 
         return serialise(_tensors(self.network), _metadata(self.spec))

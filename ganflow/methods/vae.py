@@ -7,14 +7,18 @@ Shapes: real (N, C, H, W) in [-1, 1]; z, mean, log-variance (N, latent_dim); lab
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ganflow.config import components
+from ganflow.config.components import component
 from ganflow.config.schema import Config
-from ganflow.methods.base import Batch, Network, Terms, Turn, precise
+from ganflow.data.prepared.dataset import Facts
+from ganflow.methods.base import Batch, BuiltMethod, MethodBuilder, Network, Terms, Turn, to_float32
+from ganflow.methods.build import build_generator, conditioning_classes
+from ganflow.methods.player import build_player
 
 
 class Autoencoder(nn.Module):
@@ -49,7 +53,7 @@ class VAE:
         return nn.ModuleDict()
 
     @property
-    def steered(self) -> Mapping[str, object]:
+    def schedulable(self) -> Mapping[str, object]:
         """σ and β are its own."""
         return {"vae": self}
 
@@ -58,21 +62,43 @@ class VAE:
         return {}
 
     def terms(self, batch: Batch) -> Terms:
-        """What the autoencoder minimises, in nats per image; the batch's z is the noise of eq. 9."""
-        image, mean, log_variance = map(precise, self.G(batch.real, batch.labels, batch.z))
+        """The terms that the autoencoder minimises, in nats per image; the batch's z is the noise of eq. 9."""
+        image, mean, log_variance = map(to_float32, self.G(batch.real, batch.labels, batch.z))
         squared = (batch.real - image).square().sum((1, 2, 3)).mean()
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()  # appendix B
         return {"reconstruction": squared / (2 * self.sigma**2), "kl": self.beta * divergence}
 
 
-def build_encoder(config: Config, resolution: int, channels: int, num_classes: int) -> nn.Module:
-    """The encoder for images of this kind; ``num_classes`` is 0 for an unconditional one.
+@component("method", "vae")
+class VAEBuilder(MethodBuilder):
+    """A variational autoencoder (Kingma & Welling, 2014) whose decoder is the generator."""
+
+    sections = ("gan", "vae")
+    schedulable = ("vae.sigma", "vae.beta")
+    optimizers: ClassVar[Mapping[str, str]] = {"G": "optimizers.generator"}
+
+    def build(self, config: Config, facts: Facts, device: torch.device) -> BuiltMethod:
+        """One player, of which the generator is sampled."""
+        encoder = build_encoder(config, facts)
+        network = Autoencoder(encoder, build_generator(config, facts))
+        player = build_player(network, config, self.optimizers["G"], device)
+        method = VAE(player, config.vae.sigma, config.vae.beta)
+        return BuiltMethod(method, {"G": player}, self.optimizers, network.generator, "G")
+
+    def check(self, config: Config, facts: Facts) -> None:
+        """Build the encoder."""
+        with torch.device("meta"):
+            build_encoder(config, facts)
+
+
+def build_encoder(config: Config, facts: Facts) -> nn.Module:
+    """The encoder for images of this kind, with fresh weights from torch's generator.
 
     Raises:
         ConfigError: options or images that it refuses.
     """
-    facts: dict[str, Any] = {"resolution": resolution, "channels": channels, "num_classes": num_classes}
     encoder: nn.Module = components.build(
-        "encoder", config.vae.encoder, "vae.encoder", latent_dim=config.gan.latent_dim, **facts
-    )
+        "encoder", config.vae.encoder, "vae.encoder", latent_dim=config.gan.latent_dim,
+        resolution=facts.resolution, channels=facts.channels, num_classes=conditioning_classes(config, facts),
+    )  # fmt: skip
     return encoder

@@ -1,7 +1,7 @@
-"""How a rank plays a turn: its parts of the batch one after the other, each as if it were the only one.
+"""Gradient accumulation: a rank plays a turn on its microbatches one after the other, each as if it were the only one.
 
-The batch is cut into ``state.slots`` equal parts. What a part computes does not depend on how many ranks there are, and
-the memory that a rank needs does not grow when there are fewer. With as many slots as ranks each rank plays one.
+The batch is cut into ``state.microbatches`` equal parts. What a part computes does not depend on the number of ranks,
+and the memory that a rank needs does not grow when there are fewer. With as many parts as ranks each rank plays one.
 """
 
 import contextlib
@@ -11,19 +11,19 @@ import torch
 from torch import Tensor
 
 from ganflow.distributed import collectives, rng
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from ganflow.methods.base import Batch, Terms, Turn
-from ganflow.training.batches import Feed
-from ganflow.training.player import Player
+from ganflow.methods.player import Player
+from ganflow.training.batches import BatchSource
 from ganflow.training.state import TrainState
 
 
 @dataclass
-class Turns:
+class GradientAccumulator:
     """Makes the gradients of turns from ``state.nimg`` images on; ``size`` counts the rows of a batch."""
 
     state: TrainState
-    feed: Feed
+    batch_source: BatchSource
     size: int
     seed: int
     device: torch.device
@@ -36,15 +36,15 @@ class Turns:
         player = self.state.players[turn.player]
         if turn.fresh:
             self.state.nimg += self.size
-        parts = self.state.parts
+        parts = self.state.local_microbatches
         if len(parts) == 1:
             return self._play_part(turn, player, parts[0], 1.0)
-        several = []
+        each_terms = []
         for place, index in enumerate(parts):
             with self.state.part(place), player.apart() if index != parts[-1] else contextlib.nullcontext():
-                several.append(self._play_part(turn, player, index, 1 / len(parts)))
+                each_terms.append(self._play_part(turn, player, index, 1 / len(parts)))
             self._torch[index] = self._generator.get_state()
-        return {k: torch.stack([terms[k].detach() for terms in several]).double().mean() for k in several[0]}
+        return {k: torch.stack([terms[k].detach() for terms in each_terms]).double().mean() for k in each_terms[0]}
 
     def _play_part(self, turn: Turn, player: Player, index: int, share: float) -> Terms:
         batch = self.batch(turn, index)
@@ -58,19 +58,23 @@ class Turns:
 
         A player's own real images follow one another from turn to turn, whatever those of the other turns are.
         """
-        part = collectives.part(self.size, index, self.state.slots)
+        part = collectives.part(self.size, index, self.state.microbatches)
         nimg = self.state.nimg - self.size
         first, count = nimg + part.start, part.stop - part.start
         if turn.fresh:
             # Dropout and the like draw from torch's generator: seeded here, it needs no place in a checkpoint.
             self._generator.manual_seed(rng.derive(self.seed, "torch", first))
-            self._real[index] = self.feed.real(first, count)
+            self._real[index] = self.batch_source.real(first, count)
         elif index in self._torch:
             self._generator.set_state(self._torch[index])  # as if no other part had been played in between
-        z, z_labels = self.feed.latents[turn.player](first, count)
-        draw = Draw(self.seed, turn.player, first, count, self.device)
-        number = nimg // self.feed.strides[turn.player]
-        real = self.feed.own(turn.player, number * self.size + part.start, count) if turn.own else self._real[index]
+        z, z_labels = self.batch_source.latents[turn.player](first, count)
+        draw = RandomStream(self.seed, turn.player, first, count, self.device)
+        number = nimg // self.batch_source.strides[turn.player]
+        real = (
+            self.batch_source.own(turn.player, number * self.size + part.start, count)
+            if turn.own
+            else self._real[index]
+        )
         return Batch(*real, z, z_labels, size=self.size, turn=number, nimg=nimg, draw=draw)
 
     @property

@@ -20,14 +20,14 @@ T = TypeVar("T")
 
 
 class Order(NamedTuple):
-    """Which data make up a turn's real images (count,), their labels (count,) and which are mirrored (count, 1)."""
+    """Indices of the data that are a turn's real images (count,), labels (count,), flags of the mirrored (count, 1)."""
 
     rows: rng.Indices
     labels: Tensor | None
     flip: Tensor | None
 
 
-class Ahead(Generic[T]):
+class Prefetcher(Generic[T]):
     """Makes the rows of several turns in one go: for a batch of small images NumPy's calls cost more than the numbers.
 
     Args:
@@ -51,7 +51,7 @@ class Ahead(Generic[T]):
         return self._ready.pop((first, count))
 
 
-class Feed:
+class BatchSource:
     """Real images and latents of a turn on images ``first … first + count - 1`` of the run.
 
     On a GPU with room the data set stays there as it is stored; else rows are read from the memory map.
@@ -75,13 +75,14 @@ class Feed:
         self.dataset, self.seed, self.latent_dim, self.device = dataset, seed, latent_dim, device
         self.conditional, self.mirror = conditional, mirror
         self._resident = _to_device(dataset, device)
-        self._order = Ahead(partial(self._draw_order, seed), batch, 1)
+        self._order = Prefetcher(partial(self._draw_order, seed), batch, 1)
         self._own_order = {
-            player: Ahead(partial(self._draw_order, rng.derive(seed, "real", player)), batch, 1) for player in strides
+            player: Prefetcher(partial(self._draw_order, rng.derive(seed, "real", player)), batch, 1)
+            for player in strides
         }
         self.strides = strides
         self.latents = {
-            player: Ahead(partial(self._draw_latents, f"z-{player}"), stride, latent_dim)
+            player: Prefetcher(partial(self._draw_latents, f"z-{player}"), stride, latent_dim)
             for player, stride in strides.items()
         }
 

@@ -1,32 +1,38 @@
 """From a configuration and a data set to a trainer that can start."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from ganflow.config import components
 from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import POINTS, Dataset
 from ganflow.distributed import collectives, rng
 from ganflow.distributed.batch_split import num_microbatches
-from ganflow.methods import build, gan, vae
-from ganflow.methods.base import Method
+from ganflow.methods.base import Turn
+from ganflow.methods.build import build_method, conditioning_classes
 from ganflow.methods.generator import GeneratorSpec
 from ganflow.storage.base import Storage
-from ganflow.training.batches import Feed
+from ganflow.training.batches import BatchSource
+from ganflow.training.callbacks import Callbacks
+from ganflow.training.checkpoints.async_writer import Writer
 from ganflow.training.checkpoints.checkpoint import CheckpointStore
 from ganflow.training.divergence import Guard
 from ganflow.training.ema import EMA
-from ganflow.training.metric_means import Means
-from ganflow.training.player import Player
+from ganflow.training.metric_means import RunningMeans
 from ganflow.training.schedules import build_ramps
 from ganflow.training.state import TrainState
 from ganflow.training.trainer import Trainer
 
 
 def build_trainer(
-    config: Config, dataset: Dataset, device: torch.device, place: Path | Storage | None = None
+    config: Config,
+    dataset: Dataset,
+    device: torch.device,
+    place: Path | Storage | None = None,
+    callbacks: Callbacks | None = None,
+    writer: Writer | None = None,
 ) -> Trainer:
     """A trainer at image 0.
 
@@ -35,62 +41,47 @@ def build_trainer(
         dataset: the train split.
         device: where this rank computes.
         place: the folder or storage of this run alone, for its checkpoints; None keeps none.
+        callbacks: what hears, measures and pauses it.
+        writer: writes checkpoints; given where something else is written in one order with them.
     """
-    facts = dataset.facts
     store = None if place is None else CheckpointStore(place)
     torch.manual_seed(rng.derive(config.seed, "weights"))
-    if config.method == "vae":
-        method, players, strides = _vae(config, dataset, device)
-        followed = players["G"].network.get_submodule("generator")
-    else:
-        method, players, strides = _gan(config, dataset, device)
-        followed = players["G"].network
-    t = config.training
+    built, t = build_method(config, dataset.facts, device), config.training
     microbatches = num_microbatches(t.batch, t.microbatch, config.cluster.workers)
-    classes = build.conditioning_classes(config, facts.num_classes)
-    ema = EMA(followed, t.ema_kimg * 1000, t.ema_rampup, t.ema_start_kimg * 1000)
+    conditional = conditioning_classes(config, dataset.facts) > 0
+    strides = images_per_turn(built.method.turns, t.batch)
+    ema = EMA(built.generator, t.ema_kimg * 1000, t.ema_rampup, t.ema_start_kimg * 1000)
     return Trainer(
-        method=method,
-        state=TrainState(players, ema, Means(device), method.modules, microbatches),
-        feed=Feed(dataset, config.seed, config.gan.latent_dim, classes > 0, t.mirror, device, t.batch, strides),
+        method=built.method,
+        state=TrainState(built.players, ema, RunningMeans(device), built.method.modules, microbatches),
+        batch_source=BatchSource(
+            dataset, config.seed, config.gan.latent_dim, conditional, t.mirror, device, t.batch, strides
+        ),
         spec=generator_spec(config, dataset),
+        generator_player=built.generator_player,
         training=t,
         seed=config.seed,
         device=device,
-        guard=Guard(t.guard, store.storage if store else None, device),
-        ramps=build_ramps(config, method.steered, players, ema),
+        guard=Guard(t.guard, store.storage if store else None, device, list(built.optimizers.values())),
+        ramps=build_ramps(config, built, ema),
         bf16=_bf16(t.precision, device),
         store=store,
+        callbacks=callbacks or Callbacks(),
+        writer=writer or Writer(),
     )
 
 
-def _gan(config: Config, dataset: Dataset, device: torch.device) -> tuple[Method, dict[str, Player], dict[str, int]]:
-    facts, t = dataset.facts, config.training
-    G, D = build.build_networks(config, facts.resolution, facts.channels, facts.num_classes)
-    regularizers = build.build_regularizers(config)
-    augmentation = build.build_augmentation(config)
-
-    players = {
-        "G": _player(place(G, device), "optimizers.generator", config.optimizers.generator),
-        "D": _player(place(D, device), "optimizers.discriminator", config.optimizers.discriminator),
-    }
-    method = gan.GAN(players["G"], players["D"], build.build_loss(config), regularizers, augmentation, t.d_steps)
-    method.modules.to(device)
-    return method, players, {"D": t.batch, "G": t.batch * t.d_steps}
-
-
-def _vae(config: Config, dataset: Dataset, device: torch.device) -> tuple[Method, dict[str, Player], dict[str, int]]:
-    spec = generator_spec(config, dataset)
-    encoder = vae.build_encoder(config, spec.resolution, spec.channels, spec.num_classes)
-    network = vae.Autoencoder(encoder, spec.build())
-    G = _player(place(network, device), "optimizers.generator", config.optimizers.generator)
-    return vae.VAE(G, config.vae.sigma, config.vae.beta), {"G": G}, {"G": config.training.batch}
+def images_per_turn(turns: Sequence[Turn], batch: int) -> dict[str, int]:
+    """Real images from one turn of a player to its next: those of a step, shared among its turns."""
+    number = Counter(turn.player for turn in turns)
+    of_a_step = batch * sum(turn.fresh for turn in turns)
+    return {player: of_a_step // times for player, times in number.items()}
 
 
 def generator_spec(config: Config, dataset: Dataset) -> GeneratorSpec:
-    """What the generator of this configuration on this data is."""
+    """The generator of this configuration on this data, without its weights."""
     facts = dataset.facts
-    classes = build.conditioning_classes(config, facts.num_classes)
+    classes = conditioning_classes(config, facts)
     centres = facts.mixture.centres if facts.mixture else ()
     return GeneratorSpec(
         network=dict(config.gan.generator),
@@ -109,20 +100,6 @@ def open_train(data: Path) -> Dataset:
     dataset = Dataset.open(data, "train", verify=collectives.rank() == 0)
     collectives.barrier()
     return dataset
-
-
-def place(network: nn.Module, device: torch.device) -> nn.Module:
-    """On the device, and channels last where there are convolutions, which are faster so."""
-    network = network.to(device)
-    for parameter in network.parameters():  # not modules' weights: a normalised one is computed anew at every look
-        if parameter.dim() == 4 and parameter.shape[1] > 1:  # with one channel DDP would warn of its strides
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    return network
-
-
-def _player(network: nn.Module, key: str, choice: dict[str, object]) -> Player:
-    make = components.build("optimizer", choice, key)
-    return Player(network, make(network.parameters()))
 
 
 def _bf16(precision: str, device: torch.device) -> bool:

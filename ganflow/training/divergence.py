@@ -1,11 +1,11 @@
-"""What is done when training breaks down: updates that are left out, returns to a healthy checkpoint, an end.
+"""The guard against divergence: it leaves updates out, returns to a healthy checkpoint, or ends the run.
 
 All ranks decide alike: by gradients, which are averaged over them, and by figures that are reduced.
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ganflow.config.schema import GuardConfig
 from ganflow.distributed import collectives
 from ganflow.errors import GanflowError
+from ganflow.methods.player import Player
 from ganflow.storage.base import MissingError, Storage
-from ganflow.training.player import Player
 from ganflow.training.state import TrainState
 from ganflow.training.torch_internals import mark_non_finite
 
@@ -23,7 +23,7 @@ RECORD = "guard.json"
 
 
 class UnhealthyError(Exception):
-    """Training cannot go on from here; the last healthy checkpoint may help. Says why, without an end."""
+    """Training cannot go on from here; the last healthy checkpoint may help. The text is the reason."""
 
 
 class Guard:
@@ -34,14 +34,18 @@ class Guard:
     Args:
         storage: where the run's checkpoints are; None keeps none.
         device: of the gradients.
+        optimizers: their keys in ``params.yaml``, for the error.
     """
 
-    def __init__(self, config: GuardConfig, storage: Storage | None, device: torch.device) -> None:
+    def __init__(
+        self, config: GuardConfig, storage: Storage | None, device: torch.device, optimizers: Sequence[str] = ()
+    ) -> None:
         self.config, self.storage, self.rollbacks = config, storage, 0
+        self._rates = [f"{key}.lr" for key in optimizers]
         self._in_a_row: Counter[str] = Counter()  # turns left out, by player
         self._in_all: Counter[str] = Counter()
-        self._found = torch.zeros((), device=device, dtype=torch.float32)
-        self._one = torch.ones_like(self._found)
+        self._non_finite = torch.zeros((), device=device, dtype=torch.float32)
+        self._one = torch.ones_like(self._non_finite)
 
     @property
     def rate(self) -> float:
@@ -58,8 +62,8 @@ class Guard:
         except MissingError:
             return 0
 
-    def passes(self, name: str, player: Player, terms: Mapping[str, Tensor], warn: Warn) -> bool:
-        """Whether the gradients of a turn are finite; if not, its update must be left out.
+    def check_gradients(self, name: str, player: Player, terms: Mapping[str, Tensor], warn: Warn) -> bool:
+        """True where the gradients of a turn are finite; else its update must be left out.
 
         Raises:
             UnhealthyError: this player's updates were left out ``patience`` times in a row.
@@ -77,11 +81,11 @@ class Guard:
         return False
 
     def _finite(self, gradients: list[Tensor]) -> bool:
-        self._found.zero_()
-        mark_non_finite(gradients, self._found, self._one)
-        return self._found.item() == 0
+        self._non_finite.zero_()
+        mark_non_finite(gradients, self._non_finite, self._one)
+        return self._non_finite.item() == 0
 
-    def watch(self, diversity: float, state: TrainState, warn: Warn) -> None:
+    def check_collapse(self, diversity: float, state: TrainState, warn: Warn) -> None:
         """Act on mode collapse: a sample diversity below ``min_diversity`` for ``patience`` reports in a row.
 
         Raises:
@@ -100,8 +104,8 @@ class Guard:
             raise UnhealthyError(why)
         warn(why)
 
-    def trusts(self, state: TrainState) -> bool:
-        """Whether a checkpoint would be one to go back to."""
+    def is_healthy(self, state: TrainState) -> bool:
+        """True where a checkpoint of this state would be fit to go back to."""
         collapsing = self.config.on_collapse == "rollback" and state.low_reports > 0
         return not collapsing and not any(self._in_a_row.values())
 
@@ -111,7 +115,7 @@ class Guard:
         Raises:
             GanflowError: there is none, or the run went back often enough.
         """
-        way_out = "smaller learning rates may help (optimizers.generator.lr, optimizers.discriminator.lr)"
+        way_out = f"smaller learning rates may help ({', '.join(self._rates)})"
         if not possible:
             raise GanflowError(f"{why}; there is no checkpoint to go back to; {way_out}")
         if self.rollbacks >= self.config.rollbacks:
@@ -123,7 +127,7 @@ class Guard:
 
 
 def fault(name: str, terms: Mapping[str, Tensor], network: nn.Module) -> str:
-    """Which terms of a turn are not finite on any rank, and the first layers whose gradient is not."""
+    """One line: the terms of a turn that are not finite on any rank, and the first layers whose gradient is not."""
     flags = torch.stack([(~term.detach().isfinite()).double() for term in terms.values()])
     collectives.mean_([flags])
     bad = [f"{name}/{term}" for term, flag in zip(terms, flags.tolist(), strict=True) if flag]

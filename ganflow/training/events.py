@@ -1,4 +1,4 @@
-"""What training tells the outside. Rank 0 emits events; a bar, MLflow or a file may listen."""
+"""Events of a training. Rank 0 emits them; a bar, MLflow or a file may listen."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ class Started:
     total: int
     workers: int
     device: str
+    players: tuple[str, ...] = ()  # their terms are called PLAYER/TERM in reports
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the averaged generator draws from fixed latents, and its figures on a few samples."""
+    """Samples of the averaged generator from fixed latents, and its figures on a few samples."""
 
     nimg: int
     grid: bytes  # PNG
@@ -76,4 +77,4 @@ def each(*listeners: Listener) -> Listener:
 
 
 def silent(_: Event) -> None:
-    """A listener for when nobody listens."""
+    """Hear an event and do nothing."""

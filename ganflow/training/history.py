@@ -11,7 +11,7 @@ from ganflow.storage.base import MissingError, Storage
 from ganflow.storage.locate import open_storage
 from ganflow.training.events import Event, Report, Saving, Snapshot, Started, Warned
 
-WARNING = "warning"  # the one record that is no figure
+WARNING = "warning"  # the one record that is not a figure
 LINES, SAMPLES = "history.jsonl", "samples/"
 
 Put = Callable[[Callable[[], None]], None]
@@ -33,7 +33,7 @@ class History:
 
     def __init__(self, place: Path | Storage, put: Put = _at_once) -> None:
         self.storage, self._put = open_storage(place), put
-        self._kept: list[dict[str, Any]] | None = None  # since Started; a reader's is None, for others write it
+        self._kept: list[dict[str, Any]] | None = None  # since Started; a reader's is None, because others write it
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Started):
@@ -75,15 +75,15 @@ class History:
         return {name.removeprefix(SAMPLES): self.storage.read(name) for name in self._pictures()}
 
     def before(self, nimg: int) -> list[Event]:
-        """What was told of the first ``nimg`` images, to tell it again to a listener that may have missed some."""
-        told: list[Event] = []
+        """The events of the first ``nimg`` images, for a listener that may have missed some."""
+        events: list[Event] = []
         for row in self.rows():
             if row["nimg"] <= nimg:
-                told.append(Report(row["nimg"], {k: v for k, v in row.items() if k != "nimg"}))
+                events.append(Report(row["nimg"], {k: v for k, v in row.items() if k != "nimg"}))
         warned = [r for r in self._records if WARNING in r and r["nimg"] <= nimg]
-        told += [Warned(r["nimg"], r[WARNING]) for r in warned]
-        told += [Snapshot(_nimg(name), self.storage.read(name)) for name in self._pictures() if _nimg(name) <= nimg]
-        return told
+        events += [Warned(r["nimg"], r[WARNING]) for r in warned]
+        events += [Snapshot(_nimg(name), self.storage.read(name)) for name in self._pictures() if _nimg(name) <= nimg]
+        return events
 
     @property
     def _records(self) -> list[dict[str, Any]]:

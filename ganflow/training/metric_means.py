@@ -1,4 +1,4 @@
-"""Means of named scalars that stay on the device until somebody asks."""
+"""Running means of scalars, accumulated on the device and synchronised only when read."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from ganflow.distributed import collectives
 TOGETHER = 64
 
 
-class Means:
+class RunningMeans:
     """Sums and counts by name; the reduction over ranks is the mean of both, so a step counts once on any number."""
 
     def __init__(self, device: torch.device) -> None:

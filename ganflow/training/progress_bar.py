@@ -13,13 +13,14 @@ class Progress:
 
     def __init__(self, title: str) -> None:
         self._title, self._total, self._losses, self._figures = title, 0, "", ""
+        self._terms: tuple[str, ...] = ()  # what the names of the players' terms begin with
         self._bar: Bar | None = None
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Started):
             self._start(event)
         elif isinstance(event, Report):
-            terms = {name: value for name, value in event.metrics.items() if name.startswith(("D/", "G/"))}
+            terms = {name: value for name, value in event.metrics.items() if name.startswith(self._terms)}
             self._losses = " ".join(f"{name}={value:.3f}" for name, value in terms.items())
             self._show(event.nimg)
         elif isinstance(event, Snapshot):
@@ -32,7 +33,7 @@ class Progress:
             self._say(f"{seen}warning: {event.message}")
 
     def _start(self, event: Started) -> None:
-        self._total = event.total
+        self._total, self._terms = event.total, tuple(f"{player}/" for player in event.players)
         where = f"{event.workers} worker{'s' if event.workers > 1 else ''} on {event.device}"
         verb = f"goes on after {event.nimg:,} images" if event.nimg else "starts"
         self._say(f"{verb}: {event.total:,} images, {where}")

@@ -3,7 +3,7 @@
 ``training.schedule.to`` names those options and what they become.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import cos, pi
 from typing import Any
 
@@ -13,10 +13,10 @@ from ganflow.config import components
 from ganflow.config.params_file import at_the_end
 from ganflow.config.scheduled_options import moving, value_at
 from ganflow.config.schema import Config
+from ganflow.methods.base import BuiltMethod
+from ganflow.methods.player import Player
 from ganflow.training.ema import EMA
-from ganflow.training.player import Player
 
-PLAYERS = {"optimizers.generator": "G", "optimizers.discriminator": "D"}
 Put = Callable[[Sequence[float]], None]
 
 
@@ -34,7 +34,7 @@ def factor(nimg: int, warmup: float, decay: str, floor: float, total: float) -> 
 
 
 def left(nimg: int, warmup: float, decay: str, total: float) -> float:
-    """How much of a decay is still to come: 1 until the end of the warm-up, 0 from ``total`` images on."""
+    """The share of a decay that is still to come: 1 until the end of the warm-up, 0 from ``total`` images on."""
     if decay == "constant" or nimg < warmup:
         return 1.0
     done = min(1.0, (nimg - warmup) / (total - warmup)) if total > warmup else 1.0
@@ -68,23 +68,23 @@ class Ramp:
         return {f"{name}.{i}": now for i, now in enumerate(self.now) if self.start[i] != self.end[i]}
 
 
-def build_ramps(config: Config, steered: Mapping[str, object], players: Mapping[str, Player], ema: EMA) -> list[Ramp]:
-    """What ``training.schedule.to`` moves, of a training that has just been built.
+def build_ramps(config: Config, built: BuiltMethod, ema: EMA) -> list[Ramp]:
+    """The ramps of ``training.schedule.to``, for a training that has just been built.
 
     Args:
         config: a checked configuration.
-        steered: :attr:`ganflow.methods.base.Method.steered`.
-        players: the method's.
+        built: the method and its players.
         ema: the average.
     """
-    last = at_the_end(config)
+    last, schedulable = at_the_end(config), built.method.schedulable
+    players = {built.optimizers[name]: player for name, player in built.players.items()}
     ramps = []
     for key in moving(config):
         place, _, option = key.rpartition(".")
-        if place in PLAYERS:
-            ramps.append(_of_optimizer(key, players[PLAYERS[place]], value_at(last, place)))
+        if place in players:
+            ramps.append(_of_optimizer(key, players[place], value_at(last, place)))
             continue
-        put = _half_life(ema) if place == "training" else _attribute(steered[place], option)
+        put = _half_life(ema) if place == "training" else _attribute(schedulable[place], option)
         ramps.append(Ramp(key, [value_at(config, key)], [value_at(last, key)], put))
     return ramps
 
@@ -115,10 +115,10 @@ def _of_optimizer(key: str, player: Player, choice: dict[str, Any]) -> Ramp:
     first = player.optimizer.param_groups[0][option]
     make = components.build("optimizer", choice, place)
     last = make(player.parameters).param_groups[0][option]
-    several = isinstance(last, tuple)
+    is_tuple = isinstance(last, tuple)
 
     def put(values: Sequence[float]) -> None:
         for group in player.optimizer.param_groups:  # others after a resume
-            group[option] = tuple(values) if several else values[0]
+            group[option] = tuple(values) if is_tuple else values[0]
 
-    return Ramp(key, first if several else [first], last if several else [last], put)
+    return Ramp(key, first if is_tuple else [first], last if is_tuple else [last], put)

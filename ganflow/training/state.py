@@ -11,27 +11,32 @@ import torch
 from torch import Tensor, nn
 
 from ganflow.distributed import collectives
+from ganflow.methods.player import Player
 from ganflow.training.ema import EMA
-from ganflow.training.metric_means import Means
-from ganflow.training.player import Player
+from ganflow.training.metric_means import RunningMeans
 
 
 class TrainState:
     """The players with their optimizers, the average, the method's state, the images seen, the next report so far.
 
     Args:
-        players: by name; ``G`` is the one that is averaged.
+        players: by name.
         modules: of the method; their buffers are state.
-        slots: parts of a batch, of which every rank plays the same number, one after the other; 0: as many as ranks.
+        microbatches: equal parts of a batch, of which every rank plays as many, one after the other; 0: one per rank.
     """
 
     def __init__(
-        self, players: Mapping[str, Player], ema: EMA, means: Means, modules: nn.ModuleDict, slots: int = 0
+        self,
+        players: Mapping[str, Player],
+        ema: EMA,
+        means: RunningMeans,
+        modules: nn.ModuleDict,
+        microbatches: int = 0,
     ) -> None:
         self.players, self.ema, self.means, self.modules = dict(players), ema, means, modules
-        self.slots = slots or collectives.world_size()
-        mine = collectives.share(self.slots)
-        self.parts = range(mine.start, mine.stop)
+        self.microbatches = microbatches or collectives.world_size()
+        mine = collectives.share(self.microbatches)
+        self.local_microbatches = range(mine.start, mine.stop)
         self._parts_buffers: list[list[Tensor]] = []  # since the last checkpoint, where this rank plays several parts
         self.nimg = 0
         self.low_reports = 0  # reports in a row whose samples lack diversity
@@ -59,7 +64,7 @@ class TrainState:
         return {"nimg": self.nimg, "low_reports": self.low_reports, **self._modules(), "means": means}
 
     def finite(self) -> bool:
-        """Whether weights, buffers and optimizers are finite on all ranks; every rank must call it."""
+        """True where weights, buffers and optimizers are finite on all ranks; every rank must call it."""
         bad = [~tensor.isfinite().all() for tensor in _floating(self._modules())]
         flag = torch.stack(bad).any().double()
         collectives.mean_([flag])
@@ -86,8 +91,8 @@ class TrainState:
             self.means.load(state["means"])
 
     def _own(self) -> dict[str, Any]:
-        """What this rank alone knows: running statistics of its parts of the batch, and the next report so far."""
-        parts = self._parts_buffers or [_clones(self._buffers())] * len(self.parts)
+        """This rank's part of the state: running statistics of its microbatches, and the next report so far."""
+        parts = self._parts_buffers or [_clones(self._buffers())] * len(self.local_microbatches)
         return {
             "parts": [[b.cpu() for b in part] for part in parts],
             "modules": [b.cpu() for b in self.modules.buffers()],
@@ -96,11 +101,11 @@ class TrainState:
 
     def _load_own(self, ranks: Sequence[Mapping[str, Any]]) -> None:
         parts = [part for rank in ranks for part in rank["parts"]]
-        if len(parts) != self.slots:
-            parts = [_mean(parts)] * self.slots
-        _copy(self._buffers(), parts[self.parts[0]])
-        if len(self.parts) > 1:
-            self._parts_buffers = [_to(parts[i], self._buffers()) for i in self.parts]
+        if len(parts) != self.microbatches:
+            parts = [_mean(parts)] * self.microbatches
+        _copy(self._buffers(), parts[self.local_microbatches[0]])
+        if len(self.local_microbatches) > 1:
+            self._parts_buffers = [_to(parts[i], self._buffers()) for i in self.local_microbatches]
         if len(ranks) == collectives.world_size():
             modules, means = ranks[collectives.rank()]["modules"], ranks[collectives.rank()]["means"]
         else:  # of another number of ranks each takes the mean
@@ -112,7 +117,7 @@ class TrainState:
     @contextmanager
     def part(self, place: int) -> Iterator[None]:
         """In the block the networks' running statistics are those of one of this rank's parts of the batch."""
-        if len(self.parts) == 1:
+        if len(self.local_microbatches) == 1:
             yield
             return
         self._take_part(place)
@@ -121,7 +126,7 @@ class TrainState:
 
     def _take_part(self, place: int) -> None:
         if not self._parts_buffers:
-            self._parts_buffers = [_clones(self._buffers()) for _ in self.parts]
+            self._parts_buffers = [_clones(self._buffers()) for _ in self.local_microbatches]
         _copy(self._buffers(), self._parts_buffers[place])
 
     def _buffers(self) -> list[Tensor]:
@@ -132,9 +137,9 @@ def _clones(tensors: Sequence[Tensor]) -> list[Tensor]:
     return [tensor.detach().clone() for tensor in tensors]
 
 
-def _mean(several: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+def _mean(lists: Sequence[Sequence[Tensor]]) -> list[Tensor]:
     """Of floating tensors; counters are the same in all."""
-    each = zip(*several, strict=True)
+    each = zip(*lists, strict=True)
     return [torch.stack(same).sum(0) / len(same) if same[0].is_floating_point() else same[0] for same in each]
 
 
@@ -143,13 +148,13 @@ def _mean_pair(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 
 def _to(tensors: Sequence[Tensor], like: Sequence[Tensor]) -> list[Tensor]:
-    return [tensor.to(one.device, copy=True) for tensor, one in zip(tensors, like, strict=True)]
+    return [tensor.to(target.device, copy=True) for tensor, target in zip(tensors, like, strict=True)]
 
 
 @torch.no_grad()
 def _copy(to: Sequence[Tensor], tensors: Sequence[Tensor]) -> None:
-    for one, tensor in zip(to, tensors, strict=True):
-        one.copy_(tensor)
+    for target, tensor in zip(to, tensors, strict=True):
+        target.copy_(tensor)
 
 
 def _floating(node: Any) -> Iterator[Tensor]:

@@ -1,8 +1,8 @@
 """The loop: turns, reports, snapshots, checkpoints."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,41 +13,30 @@ from ganflow.errors import ConfigError
 from ganflow.generation.image_grid import picture
 from ganflow.methods.base import Method, Turn
 from ganflow.methods.generator import Generator, GeneratorSpec
-from ganflow.training.accumulation import Turns
-from ganflow.training.batches import Feed
+from ganflow.training.accumulation import GradientAccumulator
+from ganflow.training.batches import BatchSource
+from ganflow.training.callbacks import Callbacks
 from ganflow.training.checkpoints.async_writer import Writer
 from ganflow.training.checkpoints.checkpoint import CheckpointStore, copied, load
 from ganflow.training.divergence import Guard, UnhealthyError
-from ganflow.training.events import Event, Listener, Paused, Report, Saved, Saving, Snapshot, Started, Warned, silent
+from ganflow.training.events import Event, Paused, Report, Saved, Saving, Snapshot, Started, Warned
 from ganflow.training.schedules import Ramp, factor, left
 from ganflow.training.state import TrainState
 
 GRID, POINTS = 100, 2500  # samples in a snapshot: images, points
-HEED_S = 0.5  # between two looks at whether somebody asked for a pause
+PAUSE_CHECK_S = 0.5  # between two checks for a pause request
 CHECKPOINT = "checkpoint"
-
-Measure = Callable[[Generator], dict[str, float]]
-
-
-def _no_figures(_: Generator) -> dict[str, float]:
-    return {}
-
-
-def _not_asked() -> str | None:
-    return None
 
 
 @dataclass
 class Trainer:
-    """Plays a method's turns from ``state.nimg`` images on. All ranks run the same calls in the same order.
-
-    ``asked`` says why training should pause, if somebody wants that, on whichever rank is told first.
-    """
+    """Plays a method's turns from ``state.nimg`` images on. All ranks run the same calls in the same order."""
 
     method: Method
     state: TrainState
-    feed: Feed
+    batch_source: BatchSource
     spec: GeneratorSpec
+    generator_player: str  # after whose turns the average moves
     training: TrainingConfig
     seed: int
     device: torch.device
@@ -55,20 +44,19 @@ class Trainer:
     ramps: Sequence[Ramp] = ()
     bf16: bool = False
     store: CheckpointStore | None = None
-    listener: Listener = silent
-    measure: Measure = _no_figures
-    asked: Callable[[], str | None] = _not_asked
+    callbacks: Callbacks = field(default_factory=Callbacks)
+    writer: Writer = field(default_factory=Writer)
 
     def __post_init__(self) -> None:
-        self.writer = Writer()
-        self.turns = Turns(self.state, self.feed, self.training.batch, self.seed, self.device, self.bf16)
-        self._heed_every, self._steps, self._saved_at = 1, 0, -1
+        self.accumulator = GradientAccumulator(
+            self.state, self.batch_source, self.training.batch, self.seed, self.device, self.bf16
+        )
+        self._pause_every, self._steps, self._saved_at = 1, 0, -1
 
     @property
     def total(self) -> int:
-        """Length of the run in images: whole batches."""
-        batch = self.training.batch
-        return max(1, round(self.training.kimg * 1000 / batch)) * batch
+        """Length of the run in images."""
+        return self.training.total
 
     def resume(self) -> None:
         """Go on from the newest good checkpoint, if there is one."""
@@ -105,7 +93,8 @@ class Trainer:
         self.writer.flush()
 
     def _begin(self) -> None:
-        self._tell(Started(self.state.nimg, self.total, collectives.world_size(), str(self.device)))
+        players = tuple(self.state.players)
+        self._tell(Started(self.state.nimg, self.total, collectives.world_size(), str(self.device), players))
         self._clock = time.perf_counter(), self.state.nimg
 
     def _go_back(self, why: str) -> None:
@@ -123,16 +112,16 @@ class Trainer:
             self.step()
         except torch.OutOfMemoryError:
             if self._saved_at >= 0:
-                raise  # it was enough until now: whoever starts the workers again may find as much
+                raise  # it was enough until now: a restart of the workers may get as much
             raise self._too_much_at_once() from None
 
     def _too_much_at_once(self) -> ConfigError:
-        rows = self.training.batch // self.state.slots
+        rows = self.training.batch // self.state.microbatches
         fewer = next((n for n in range(rows // 2, 0, -1) if rows % n == 0), None)
         way_out = f"set training.microbatch={fewer}, or less" if fewer else "use smaller networks"
         what = f"{rows} images at once need" if rows > 1 else "one image needs"
-        told = f"{what} more memory than {self.device} has; {way_out}"
-        return ConfigError("training.microbatch", self.training.microbatch, told)
+        allowed = f"{what} more memory than {self.device} has; {way_out}"
+        return ConfigError("training.microbatch", self.training.microbatch, allowed)
 
     def step(self) -> None:
         """Every turn of the method in its order, then the average.
@@ -144,16 +133,16 @@ class Trainer:
             self._follow_schedule()
         before = self.state.nimg
         taken = [turn.player for turn in self.method.turns if self._take(turn)]
-        if "G" in taken:
+        if self.generator_player in taken:
             self.state.ema.update(self.state.nimg, self.state.nimg - before)
 
     def _take(self, turn: Turn) -> bool:
         """One turn; False where its update had to be left out."""
         player = self.state.players[turn.player]
         with player.turn(*(other for other in self.state.players.values() if other is not player)):
-            terms = self.turns.play(turn)
+            terms = self.accumulator.play(turn)
             turn.finish()
-            if not self.guard.passes(turn.player, player, terms, self._warn):
+            if not self.guard.check_gradients(turn.player, player, terms, self._warn):
                 return False
             turn.adjust_gradients(player.parameters)
             player.step()
@@ -195,11 +184,11 @@ class Trainer:
         then, nimg = self._clock
         rate = (self.state.nimg - nimg) / (time.perf_counter() - then)
         metrics["images_per_second"] = rate
-        self._agree_on_heed(rate)
+        self._sync_pause_interval(rate)
         self._tell(Report(self.state.nimg, metrics))
         self._clock = time.perf_counter(), self.state.nimg
         if "sample_diversity" in metrics:
-            self.guard.watch(metrics["sample_diversity"], self.state, self._warn)
+            self.guard.check_collapse(metrics["sample_diversity"], self.state, self._warn)
 
     def _figures(self) -> dict[str, float]:
         figures = self.method.figures()
@@ -218,7 +207,7 @@ class Trainer:
     def _snapshot(self) -> None:
         self._settle()
         generator = Generator(self.state.ema.network, self.spec)
-        metrics = self.measure(generator)
+        metrics = self.callbacks.measure(generator)
         if collectives.rank() == 0:
             samples = generator.sample(POINTS if self.spec.points else GRID, seed=0)
             shown = picture(samples, self.spec.centres, columns=10)
@@ -227,7 +216,7 @@ class Trainer:
 
     def _checkpoint(self) -> None:
         self._settle()
-        if self.state.nimg < self.total and not self.guard.trusts(self.state):
+        if self.state.nimg < self.total and not self.guard.is_healthy(self.state):
             return
         self._save(self.state.state_dict())
 
@@ -240,24 +229,27 @@ class Trainer:
         now = copied(state)
         self.writer.put(lambda: store.save(now, nimg), lambda: self._tell(Saved(nimg)), CHECKPOINT)
 
-    def _agree_on_heed(self, rate: float) -> None:
-        """All ranks look for a pause at the same steps, some ``HEED_S`` apart: each look is a message between them."""
-        steps = torch.tensor([HEED_S * rate / self.training.batch], dtype=torch.float64, device=self.device)
+    def _sync_pause_interval(self, rate: float) -> None:
+        """Set the steps between two checks for a pause, about ``PAUSE_CHECK_S``: the same on all ranks.
+
+        Each check is a collective.
+        """
+        steps = torch.tensor([PAUSE_CHECK_S * rate / self.training.batch], dtype=torch.float64, device=self.device)
         collectives.mean_([steps])
-        self._heed_every = max(1, int(steps.item()))
+        self._pause_every = max(1, int(steps.item()))
 
     def _pauses(self) -> bool:
-        """Save everything and say so, if anybody asked for a pause and the state is one to go on from."""
+        """Save everything and emit :class:`Paused`, if a pause was requested on any rank; True then."""
         self._steps += 1
-        if self.state.nimg >= self.total or self._steps % self._heed_every:
+        if self.state.nimg >= self.total or self._steps % self._pause_every:
             return False
-        why = self.asked()
+        why = self.callbacks.pause_requested()
         if not collectives.anywhere(why is not None, self.device):
             return False
-        if self._saved_at != self.state.nimg and self.state.finite() and self.guard.trusts(self.state):
+        if self._saved_at != self.state.nimg and self.state.finite() and self.guard.is_healthy(self.state):
             self._save(self.state.state_dict(apart=True))
         self.writer.flush()
-        reasons = [one for one in collectives.gather_objects(why) if one]
+        reasons = list(filter(None, collectives.gather_objects(why)))
         self._tell(Paused(self.state.nimg, reasons[0]))
         return True
 
@@ -266,4 +258,4 @@ class Trainer:
 
     def _tell(self, event: Event) -> None:
         if collectives.rank() == 0:
-            self.listener(event)
+            self.callbacks.listener(event)

@@ -9,7 +9,7 @@ import pytest
 
 from ganflow import cli
 from ganflow.cluster.workers.scaling import NO_GPU, Places
-from ganflow.config import components, composition, keys
+from ganflow.config import components, composition
 from ganflow.config.composition import hydra_store
 from ganflow.config.schema import ClusterConfig, Config, TrainingConfig
 from ganflow.errors import GanflowError
@@ -17,7 +17,9 @@ from ganflow.storage import localize, open_storage
 
 TOP = ", ".join(field.name for field in fields(Config))
 TRAINING = ", ".join(field.name for field in fields(TrainingConfig))
-RECIPES, SLOTS = ", ".join(hydra_store.recipes()), ", ".join(["experiment", *keys.slots().values()])
+RECIPES = ", ".join(hydra_store.recipes())
+PLACES = [place for spec in components.GROUPS.values() for place in (*spec.slots, spec.key) if place]
+SLOTS = ", ".join(["experiment", *PLACES])
 LOSSES, SOURCES, EXTRACTORS, REGULARIZERS, OPTIMIZERS, GENERATORS = (
     ", ".join(components.choices(group))
     for group in ("loss", "source", "extractor", "regularizer", "optimizer", "generator")
@@ -54,6 +56,7 @@ COMPOSED = [
     ("data=mnist", f"data=mnist: one of {SOURCES}; mnist is a recipe, experiment=mnist, and has data=idx"),
     ("gan/loss=wgan",
      f"gan/loss=wgan: one of {LOSSES}; wgan is a recipe, experiment=wgan, and has gan/loss=wasserstein"),
+    ("method=vea", "method=vea: one of gan, vae; did you mean vae?"),
     ("experiment=DCGAN", f"experiment=DCGAN: one of {RECIPES}; did you mean dcgan?"),
     ("training.lr=0.1", f"training.lr: no such key; training has {TRAINING}; {RATES}"),
     ("lr=0.1", f"lr: no such key; params.yaml has {TOP}; {RATES}"),

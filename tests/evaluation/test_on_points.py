@@ -10,12 +10,12 @@ import torch
 from ganflow.config import components, composition
 from ganflow.config.schema import EvaluationConfig
 from ganflow.data.prepare import prepare
-from ganflow.data.prepared.dataset import Dataset
+from ganflow.data.prepared.dataset import Dataset, Facts
 from ganflow.errors import ConfigError
 from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.evaluation_result import class_shares
 from ganflow.evaluation.evaluator import Evaluator
-from ganflow.methods import build
+from ganflow.methods.build import check_fits
 from ganflow.methods.generator import Generator, GeneratorSpec
 from tests.support.ranks import on_ranks
 from tests.support.replay import Replay
@@ -80,9 +80,9 @@ def test_figures_are_the_same_on_every_number_of_ranks(ring: Path, tmp_path: Pat
 @pytest.mark.parametrize("name", ["fid", "kid", "coverage"])
 def test_a_metric_of_images_is_refused_before_any_work(name: str) -> None:
     recipe = composition.compose(["experiment=ring8", f"evaluation/metrics=[modes,{name}]"])
-    build.check_fits(composition.compose(["experiment=ring8"]), 1, 2, 8, "points")
+    check_fits(composition.compose(["experiment=ring8"]), Facts(1, 2, 8, "points"))
     with pytest.raises(ConfigError) as refused:
-        build.check_fits(recipe, 1, 2, 8, "points")
+        check_fits(recipe, Facts(1, 2, 8, "points"))
     expected = f"evaluation.metrics={name}: measures images, and these data are points; set evaluation/metrics=[modes]"
     expected += ", or begin with experiment=ring8"
     assert str(refused.value) == expected
@@ -90,7 +90,9 @@ def test_a_metric_of_images_is_refused_before_any_work(name: str) -> None:
 
 def test_an_extractor_of_images_is_refused_with_the_way_out() -> None:
     with pytest.raises(ConfigError) as refused:
-        build.check_fits(composition.compose(["experiment=ring8", "evaluation/extractor=inception"]), 1, 2, 8, "points")
+        check_fits(
+            composition.compose(["experiment=ring8", "evaluation/extractor=inception"]), Facts(1, 2, 8, "points")
+        )
     way_out = "set evaluation/extractor=pixels, or begin with experiment=ring8"
     why = f"is for images, and these data are points; {way_out}"
     assert str(refused.value) == f"evaluation.extractor.name=inception: {why}"
@@ -99,6 +101,6 @@ def test_an_extractor_of_images_is_refused_with_the_way_out() -> None:
 @pytest.mark.parametrize(("slot", "name"), [("generator", "dcgan"), ("discriminator", "resnet")])
 def test_a_network_of_images_is_refused_with_the_way_out(slot: str, name: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        build.check_fits(composition.compose(["experiment=ring8", f"gan/{slot}={name}"]), 1, 2, 8, "points")
+        check_fits(composition.compose(["experiment=ring8", f"gan/{slot}={name}"]), Facts(1, 2, 8, "points"))
     way_out = f"set gan/{slot}=mlp, or begin with experiment=ring8"
     assert str(refused.value) == f"gan.{slot}.name={name}: is for images, and these data are points; {way_out}"

@@ -7,15 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from ganflow.config import components, composition
+from ganflow.data.prepared.dataset import Facts
 from ganflow.distributed import collectives
 from ganflow.errors import ConfigError
-from ganflow.methods import build
 from ganflow.methods.augment.none import NoAugmentation
-from ganflow.methods.gan import GAN
+from ganflow.methods.build import check_fits
+from ganflow.methods.gan import GAN, build_loss, build_networks, build_regularizers
 from ganflow.methods.losses.non_saturating import NonSaturating
+from ganflow.methods.player import Player
 from ganflow.methods.regularizers.base import Regularizer
 from ganflow.methods.regularizers.r1 import R1
-from ganflow.training.player import Player
 from tests.support.ranks import on_ranks
 from tests.support.turns import batch, discriminator_turn
 
@@ -260,18 +261,18 @@ def test_a_player_s_first_gradient_is_that_of_the_plain_networks(case: Any, alon
 
 
 def test_networks_are_told_of_classes_only_when_the_method_is_conditional() -> None:
-    G, D = build.build_networks(composition.compose(), 8, 1, 10)
+    G, D = build_networks(composition.compose(), Facts(8, 1, 10))
     images = G(torch.zeros(2, 64), torch.tensor([0, 9]))
     assert images.shape == (2, 1, 8, 8)
     assert D(images, torch.tensor([0, 9])).shape == (2,)
-    G, D = build.build_networks(composition.compose(["gan.conditioning=none", "gan.latent_dim=5"]), 8, 3, 10)
+    G, D = build_networks(composition.compose(["gan.conditioning=none", "gan.latent_dim=5"]), Facts(8, 3, 10))
     assert D(G(torch.zeros(2, 5), None), None).shape == (2,)
 
 
 @pytest.mark.parametrize(("classes", "has"), [(0, "no labels"), (1, "a single class")])
 def test_conditioning_on_unlabelled_data_is_refused(classes: int, has: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        build.build_networks(composition.compose(), 8, 1, classes)
+        build_networks(composition.compose(), Facts(8, 1, classes))
     assert str(refused.value) == f"gan.conditioning=projection: the data set has {has}; set gan.conditioning=none"
 
 
@@ -279,7 +280,7 @@ def test_penalties_and_loss_are_those_of_the_configuration() -> None:
     config = composition.compose(
         ["gan/loss=minimax", "gan.regularizers.r1.gamma=0.5", "gan.regularizers.r1.interval=16"]
     )
-    loss, regularizers = build.build_loss(config), build.build_regularizers(config)
+    loss, regularizers = build_loss(config), build_regularizers(config)
     assert type(loss).__name__ == "Minimax"
     assert {name: (r.gamma, r.interval) for name, r in regularizers.items()} == {"r1": (0.5, 16)}
 
@@ -320,7 +321,7 @@ def test_a_misfit_shows_before_training_starts_in_one_line(override: str) -> Non
     resolution, message = MISFITS[override]
     config = composition.compose(["gan/generator=mlp", override] if "gan.generator" not in override else [override])
     with pytest.raises(ConfigError) as refused:
-        build.check_fits(config, resolution, 1, 10)
+        check_fits(config, Facts(resolution, 1, 10))
     assert str(refused.value) == message
 
 
@@ -329,7 +330,7 @@ def test_what_fits_is_checked_without_memory_for_weights() -> None:
         ["gan.generator.width=65536", "gan/discriminator=dcgan", "gan.discriminator.width=65536"]
     )
     before = asdict(config)
-    build.check_fits(config, 64, 3, 10)  # its weights would take terabytes
+    check_fits(config, Facts(64, 3, 10))  # its weights would take terabytes
     assert asdict(config) == before
 
 
@@ -337,10 +338,12 @@ def test_what_fits_is_checked_without_memory_for_weights() -> None:
 def test_an_augmentation_that_follows_logits_needs_a_loss_that_gives_them_a_zero(loss: str) -> None:
     overrides = ["gan/augmentation=ada", f"gan/loss={loss}"]
     with pytest.raises(ConfigError) as refused:
-        build.check_fits(composition.compose(overrides), 8, 1, 10)
+        check_fits(composition.compose(overrides), Facts(8, 1, 10))
     follows = f"follows where D's logits lie, which the loss {loss} leaves open; set gan.augmentation.target=0 and p"
     assert str(refused.value) == f"gan.augmentation.name=ada: {follows}"
-    build.check_fits(composition.compose([*overrides, "gan.augmentation.target=0", "gan.augmentation.p=0.2"]), 8, 1, 10)
+    check_fits(
+        composition.compose([*overrides, "gan.augmentation.target=0", "gan.augmentation.p=0.2"]), Facts(8, 1, 10)
+    )
 
 
 @pytest.mark.parametrize(
@@ -361,7 +364,7 @@ def test_an_augmentation_sees_logits_from_where_the_discriminator_cannot_tell(
         def observe(self, real_logits: torch.Tensor, batch: int, turn: int) -> None:
             self.seen = real_logits
 
-    loss, watching = build.build_loss(composition.compose(overrides)), Watching()
+    loss, watching = build_loss(composition.compose(overrides)), Watching()
     small_one = small()
     GAN(small_one.G, small_one.D, loss, augmentation=watching).discriminator_terms(batch(X, Y, Z, ZY))
     assert (watching.seen is None) == (boundary is None)

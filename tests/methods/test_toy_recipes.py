@@ -1,7 +1,8 @@
 import pytest
 
 from ganflow.config import composition
-from ganflow.methods import build
+from ganflow.data.prepared.dataset import Facts
+from ganflow.methods.build import check_fits
 
 
 @pytest.mark.parametrize(
@@ -14,4 +15,4 @@ def test_a_recipe_of_a_toy_set_fits_its_data(name: str, facts: tuple[int, int, i
     assert (recipe.recipe, recipe.data["name"], recipe.tune.trials) == (name, name, 0)
     assert recipe.evaluation.samples == (26_000 if facts[3] == "stacked" else 2500)
     assert recipe.gan.conditioning == "none"
-    build.check_fits(recipe, *facts)
+    check_fits(recipe, Facts(*facts))

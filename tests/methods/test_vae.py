@@ -9,9 +9,9 @@ from ganflow.config import components, composition
 from ganflow.data.prepared.dataset import Dataset
 from ganflow.distributed import collectives
 from ganflow.errors import ConfigError
+from ganflow.methods.player import Player
 from ganflow.methods.vae import VAE, Autoencoder
 from ganflow.training.build import build_trainer
-from ganflow.training.player import Player
 from tests.support.ranks import on_ranks
 from tests.support.turns import batch
 from tests.training.small import CPU, config, run, same

@@ -14,8 +14,8 @@ from ganflow.methods.gan import GAN
 from ganflow.methods.networks.biggan import SelfAttention
 from ganflow.methods.networks.layers.residual import DownBlock, UpBlock
 from ganflow.methods.networks.mlp import Maxout, Sigmoid
+from ganflow.methods.player import Player
 from ganflow.methods.vae import VAE
-from ganflow.training.player import Player
 from ganflow.training.schedules import factor
 from ganflow.training.trainer import Trainer
 
@@ -40,7 +40,7 @@ def rows(config: Config, trainer: Trainer) -> dict[str, str]:
     lines |= of_the_method(config, trainer)
     lines |= {
         "flips": "half of the images" if t.mirror else "none",
-        "batch": str(trainer.turns.size),
+        "batch": str(trainer.accumulator.size),
         "turns of D to one of G": str(turns.count("D")),
         "length": f"{trainer.total / 1000:,.0f} kimg, {trainer.total / step:,.0f} turns of G",
         "rates, of the first": ", ".join(f"{rate(trainer, share):g}" for share in (0, 0.5, 1)),

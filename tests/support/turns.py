@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ganflow.distributed import collectives
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from ganflow.methods.base import Batch, Network
 from ganflow.methods.regularizers.base import DiscriminatorTurn
 
@@ -21,7 +21,7 @@ def batch(
 ) -> Batch:
     """These rows as one rank's part of a turn; ``first`` is the index of its first image."""
     size = len(real) * collectives.world_size()
-    draw = Draw(0, stream, first, len(real), real.device)
+    draw = RandomStream(0, stream, first, len(real), real.device)
     return Batch(real, labels, z, z_labels, size, turn, nimg, draw)
 
 
@@ -30,6 +30,6 @@ def discriminator_turn(
 ) -> DiscriminatorTurn:
     """D's turn on these images, which are leaves that require a gradient, without augmentation."""
     real, fake = (images.detach().clone().requires_grad_() for images in (real, fake))
-    draw = Draw(0, "turn", 0, len(real), torch.device("cpu"))
+    draw = RandomStream(0, "turn", 0, len(real), torch.device("cpu"))
     on_real, on_fake = D(real, labels), D(fake, fake_labels)
     return DiscriminatorTurn(D, real, labels, fake, fake_labels, on_real, on_fake, draw)

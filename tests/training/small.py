@@ -11,7 +11,8 @@ from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import Dataset
 from ganflow.distributed import collectives
 from ganflow.training.build import build_trainer
-from ganflow.training.events import Event, Paused, Report, Snapshot
+from ganflow.training.callbacks import Callbacks
+from ganflow.training.events import Event, Listener, Paused, Report, Snapshot, silent
 from ganflow.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -29,23 +30,32 @@ def config(*overrides: str) -> Config:
 
 
 def trainer(
-    cfg: Config, data: Path, folder: Path | None = None, cut_at: int | None = None, pause_at: int | None = None
+    cfg: Config,
+    data: Path,
+    folder: Path | None = None,
+    cut_at: int | None = None,
+    pause_at: int | None = None,
+    listener: Listener = silent,
 ) -> Trainer:
-    """A trainer at image 0 whose feed fails once it is asked for image ``cut_at``; its last rank is asked to pause."""
-    made = build_trainer(cfg, Dataset.open(data), CPU, folder)
+    """A trainer at image 0. Its batches end with an error at image ``cut_at``; its last rank is asked to pause."""
+    last = collectives.rank() == collectives.world_size() - 1
+
+    def pause_requested() -> str | None:
+        return "a notice" if pause_at is not None and last and made.state.nimg >= pause_at else None
+
+    callbacks = Callbacks(listener, pause_requested=pause_requested)
+    made = build_trainer(cfg, Dataset.open(data), CPU, folder, callbacks)
     if pause_at is not None:
-        made._agree_on_heed = lambda rate: None  # type: ignore[method-assign]  # a look at every step
-    if pause_at is not None and collectives.rank() == collectives.world_size() - 1:
-        made.asked = lambda: "a notice" if made.state.nimg >= pause_at else None
+        made._sync_pause_interval = lambda rate: None  # type: ignore[method-assign]  # a look at every step
     if cut_at is not None:
-        real = made.feed.real
+        real = made.batch_source.real
 
         def failing(first: int, count: int) -> tuple[Tensor, Tensor | None]:
             if first + count > cut_at:
                 raise CutOffError
             return real(first, count)
 
-        made.feed.real = failing  # type: ignore[method-assign]
+        made.batch_source.real = failing  # type: ignore[method-assign]
     return made
 
 
@@ -53,9 +63,8 @@ def run(
     cfg: Config, data: Path, folder: Path | None = None, cut_at: int | None = None, pause_at: int | None = None
 ) -> dict[str, Any]:
     """Resume, train, and tell what came out: the whole state, and what was reported when."""
-    made = trainer(cfg, data, folder, cut_at, pause_at)
     told: list[Event] = []
-    made.listener = told.append
+    made = trainer(cfg, data, folder, cut_at, pause_at, told.append)
     made.resume()
     start = made.state.nimg
     try:

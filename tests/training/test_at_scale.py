@@ -12,7 +12,7 @@ import torch
 
 from ganflow.data.prepared.dataset import Dataset, Facts
 from ganflow.distributed import collectives, rng
-from ganflow.training.batches import Feed
+from ganflow.training.batches import BatchSource
 from tests.support.sparse import overwrite, write_sparse
 
 IMAGES, RANKS, SHARDS = 10**9, 1024, 4000
@@ -33,9 +33,9 @@ class Echo:
         return rows[:, None, None, None]
 
 
-def feed(data: object, batch: int = BATCH, conditional: bool = False) -> Feed:
+def feed(data: object, batch: int = BATCH, conditional: bool = False) -> BatchSource:
     strides = {"D": batch, "G": batch}
-    return Feed(cast(Dataset, cast(Any, data)), SEED, LATENT, conditional, False, CPU, batch, strides)
+    return BatchSource(cast(Dataset, cast(Any, data)), SEED, LATENT, conditional, False, CPU, batch, strides)
 
 
 def played(rank: int, ranks: int, turns: list[int], batch: int = BATCH) -> list[dict[str, torch.Tensor]]:

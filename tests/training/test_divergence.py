@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ganflow.errors import GanflowError
 from ganflow.methods.base import Batch, Terms
 from ganflow.methods.gan import GAN
 from ganflow.training.divergence import Guard
-from ganflow.training.events import Event, Report, Warned
+from ganflow.training.events import Event, Report, Warned, each
 from ganflow.training.history import History
 from ganflow.training.trainer import Trainer
 from tests.support.ranks import on_ranks
@@ -56,8 +57,7 @@ def collapsed(made: Trainer) -> None:
 def fit(made: Trainer) -> dict[str, Any]:
     """Resume and train; the state, what was told, and the error that ended it."""
     told: list[Event] = []
-    earlier = made.listener
-    made.listener = lambda event: (earlier(event), told.append(event))[1]
+    made.callbacks = replace(made.callbacks, listener=each(made.callbacks.listener, told.append))
     made.resume()
     error = ""
     try:
@@ -76,16 +76,16 @@ def nan_once(cfg: Config, data: Path) -> dict[str, Any]:
     made = trainer(cfg, data)
     ill(made, lambda call: call == 3, rank=collectives.world_size() - 1)
     before: list[Any] = []
-    passes = made.guard.passes
+    check = made.guard.check_gradients
 
     def watched(name: str, *rest: Any) -> bool:
-        went = passes(name, *rest)
+        went = check(name, *rest)
         if not went:
             before.extend(p.detach().clone() for p in made.state.players[name].parameters)
             before.append(made.state.players[name].optimizer.state_dict()["state"][0]["step"].clone())
         return went
 
-    made.guard.passes = watched  # type: ignore[method-assign]
+    made.guard.check_gradients = watched  # type: ignore[method-assign]
     for _ in range(3):
         made.step()
     player = made.state.players["D"]
@@ -151,8 +151,7 @@ def test_a_loss_whose_gradient_is_finite_is_caught_as_well(digits: Path) -> None
 
 
 def test_too_many_in_a_row_go_back_with_lower_rates(digits: Path, tmp_path: Path) -> None:
-    made = trainer(config(*FINE, "training.guard.patience=2"), digits, tmp_path)
-    made.listener = History(tmp_path)
+    made = trainer(config(*FINE, "training.guard.patience=2"), digits, tmp_path, listener=History(tmp_path))
     ill(made, lambda call: call in (4, 5))
     ended = fit(made)
     assert ended["error"] == ""

@@ -26,14 +26,14 @@ N, BATCH = 1438, 32  # digits to train on
 def fed(data: Path, steps: int, *overrides: str) -> list[dict[str, Any]]:
     """The real images and labels of this rank in every turn."""
     made, seen = trainer(config(*overrides), data), []
-    make = made.turns.batch
+    make = made.accumulator.batch
 
     def watched(turn: Turn, index: int) -> Batch:
         batch = make(turn, index)
         seen.append({"player": turn.player, "real": batch.real, "labels": batch.labels, "nimg": made.state.nimg})
         return batch
 
-    made.turns.batch = watched  # type: ignore[method-assign]
+    made.accumulator.batch = watched  # type: ignore[method-assign]
     for _ in range(steps):
         made.step()
     return seen

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from ganflow.methods.player import Player
 from ganflow.training.events import Event, Report
-from ganflow.training.player import Player
 from ganflow.training.schedules import factor
 from tests.training.small import config, run, same, trainer
 
@@ -60,10 +60,8 @@ WARM_COSINE = (
 
 
 def test_each_step_has_the_rate_of_the_images_seen_before_it(digits: Path) -> None:
-    made = trainer(config(*WARM_COSINE), digits)
     told: list[Event] = []
-    made.listener = told.append
-    made.fit()
+    trainer(config(*WARM_COSINE), digits, listener=told.append).fit()
     rates = {event.nimg: event.metrics for event in told if isinstance(event, Report)}
     assert list(rates) == list(range(32, 257, 32))
     for nimg, metrics in rates.items():

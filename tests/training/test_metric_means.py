@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ganflow.distributed import collectives
-from ganflow.training.metric_means import Means
+from ganflow.training.metric_means import RunningMeans
 from tests.support.ranks import on_ranks
 
 CPU = torch.device("cpu")
@@ -10,11 +10,11 @@ CPU = torch.device("cpu")
 
 def rank_means() -> tuple[dict[str, float], dict[str, float]]:
     """Rank r adds r twice, and 10 once on rank 1 alone; then once more after a save and a load."""
-    means, rank = Means(CPU), float(collectives.rank())
+    means, rank = RunningMeans(CPU), float(collectives.rank())
     for _ in range(2):
         means.add("D", {"loss": torch.tensor(rank)})
     means.add("G", {"loss": torch.tensor(10.0 * rank)})
-    restored = Means(CPU)
+    restored = RunningMeans(CPU)
     restored.load(means.reduced())
     restored.add("D", {"loss": torch.tensor(6.0)})
     return means.pop(), restored.pop()
@@ -27,7 +27,7 @@ def test_means_are_over_steps_and_ranks() -> None:
 
 
 def test_it_starts_anew_after_a_report() -> None:
-    means = Means(CPU)
+    means = RunningMeans(CPU)
     means.add("D", {"loss": torch.tensor(1.0, requires_grad=True)})
     assert means.pop() == {"D/loss": 1.0}
     assert means.pop() == {}

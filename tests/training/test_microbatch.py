@@ -53,14 +53,14 @@ def test_gradients_are_those_of_the_whole_batch(digits: Path, world: int) -> Non
 def rows_at_once(made: Trainer) -> set[int]:
     """How many images each part of a step has."""
     seen: set[int] = set()
-    make = made.turns.batch
+    make = made.accumulator.batch
 
     def watched(*arguments: object) -> Batch:
         batch = make(*arguments)  # type: ignore[arg-type]
         seen.add(len(batch.z))
         return batch
 
-    made.turns.batch = watched  # type: ignore[method-assign]
+    made.accumulator.batch = watched  # type: ignore[method-assign]
     made.step()
     return seen
 
@@ -107,7 +107,7 @@ def full(*arguments: object) -> None:
 )
 def test_a_batch_without_room_names_the_way_out(digits: Path, overrides: tuple[str, ...], told: str) -> None:
     made = trainer(config(*overrides), digits)
-    made.turns.play = full  # type: ignore[assignment]
+    made.accumulator.play = full  # type: ignore[assignment]
     with pytest.raises(ConfigError) as error:
         made.fit()
     assert str(error.value) == f"training.microbatch={told}"
@@ -115,8 +115,8 @@ def test_a_batch_without_room_names_the_way_out(digits: Path, overrides: tuple[s
 
 def test_what_had_room_until_its_last_checkpoint_may_be_tried_again(digits: Path, tmp_path: Path) -> None:
     made = trainer(config(), digits, tmp_path)
-    play = made.turns.play
-    made.turns.play = lambda turn: full() if made.state.nimg >= 96 else play(turn)  # type: ignore[assignment,func-returns-value,return-value]
+    play = made.accumulator.play
+    made.accumulator.play = lambda turn: full() if made.state.nimg >= 96 else play(turn)  # type: ignore[assignment,func-returns-value,return-value]
     with pytest.raises(torch.OutOfMemoryError):
         made.fit()
     made.writer.flush()

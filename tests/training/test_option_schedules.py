@@ -2,6 +2,7 @@
 
 import math
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from ganflow.config import components
 from ganflow.config.params_file import at_the_end
 from ganflow.config.schema import Config
+from ganflow.data.prepared.dataset import Facts
 from ganflow.errors import ConfigError
 from ganflow.methods.build import check_fits
 from ganflow.training.checkpoints.checkpoint import copied
@@ -30,7 +32,7 @@ def left(seen: int, total: int = 256) -> float:
 
 def reports(made: Any) -> dict[int, dict[str, float]]:
     told: list[Event] = []
-    made.listener = told.append
+    made.callbacks = replace(made.callbacks, listener=told.append)
     made.fit()
     return {event.nimg: event.metrics for event in told if isinstance(event, Report)}
 
@@ -45,7 +47,7 @@ def test_it_begins_and_ends_at_its_values_to_the_bit() -> None:
 
 def test_each_step_has_the_option_s_value_of_the_images_seen_before_it(digits: Path) -> None:
     made = trainer(config(*FALLING, GAMMA, "gan.regularizers.r1.gamma=0.05"), digits)
-    r1 = made.method.steered["gan.regularizers.r1"]
+    r1 = made.method.schedulable["gan.regularizers.r1"]
     used = []
     penalise = r1.discriminator_term  # type: ignore[attr-defined]
 
@@ -141,7 +143,7 @@ def test_a_resumed_run_ends_with_the_bits_of_an_uncut_one(digits: Path, tmp_path
 def options_by_step(cfg: Config, data: Path) -> list[tuple[float, ...]]:
     """What this rank's regulariser, optimizer, average and augmentation have after each step."""
     made, seen = trainer(cfg, data), []
-    parts: Any = made.method.steered
+    parts: Any = made.method.schedulable
     while made.state.nimg < made.total:
         made.step()
         betas = made.state.players["G"].optimizer.param_groups[0]["betas"]
@@ -213,7 +215,8 @@ def test_the_configuration_of_the_end_has_the_values(digits: Path) -> None:
 
 
 OF_A_GAN = (
-    "with method=gan what may move is in gan.loss, gan.augmentation, gan.regularizers, optimizers, training.ema_kimg"
+    "with method=gan what may move is in gan.loss, gan.augmentation, gan.regularizers, optimizers.generator, "
+    "optimizers.discriminator, training.ema_kimg"
 )
 
 
@@ -266,5 +269,5 @@ def test_without_a_decay_nothing_can_follow_it() -> None:
 )
 def test_a_component_refuses_the_last_value_before_any_work(overrides: tuple[str, ...], line: str) -> None:
     with pytest.raises(ConfigError) as said:
-        check_fits(config(*FALLING, *overrides), 8, 1, 10)
+        check_fits(config(*FALLING, *overrides), Facts(8, 1, 10))
     assert str(said.value) == line

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ganflow.config import composition
-from ganflow.training.batches import Ahead
+from ganflow.training.batches import Prefetcher
 from ganflow.training.history import History
 from tests.support.ranks import on_ranks
 from tests.training.small import config, run, same
@@ -100,7 +100,7 @@ def test_parts_that_take_turns_make_their_numbers_once() -> None:
         made.extend(firsts)
         return list(firsts)
 
-    ahead = Ahead(make, 32, 1)
+    ahead = Prefetcher(make, 32, 1)
     asked = [first for turn in range(20) for first in range(32 * turn, 32 * (turn + 1), 8)]
     assert [ahead(first, 8) for first in asked] == asked
     assert len(made) == len(set(made))

@@ -10,7 +10,7 @@ def test_without_a_terminal_it_speaks_in_lines(capsys: pytest.CaptureFixture[str
         progress(Snapshot(2000, b"", {"fid": 12.34}))
         progress(Warned(3000, "D/r1 not finite"))
         progress(Paused(3500, "node a is going away"))
-        progress(Started(3500, 4000, 1, "cpu"))
+        progress(Started(3500, 4000, 1, "cpu", ("G", "D")))
         progress(Report(4000, {"D/adversarial": 1.25, "lr/D": 1e-4, "images_per_second": 500.0}))
     goes_on, warned, paused, again, last = capsys.readouterr().err.splitlines()
     assert goes_on == "train goes on after 1,000 images: 4,000 images, 2 workers on cpu"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from ganflow.methods.regularizers.gradient_clipping import GradientClipping
 from ganflow.methods.regularizers.instance_noise import InstanceNoise
 from ganflow.methods.regularizers.weight_clipping import WeightClipping
@@ -45,7 +45,7 @@ def test_clipping_bounds_d_s_weights_and_both_players_gradients(digits: Path, mo
 def test_noise_is_told_of_the_images_seen(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[int, str]] = []
 
-    def perturb(self: InstanceNoise, images: Tensor, draw: Draw, nimg: int) -> Tensor:
+    def perturb(self: InstanceNoise, images: Tensor, draw: RandomStream, nimg: int) -> Tensor:
         told.append((nimg, draw.stream))
         return images
 
@@ -72,8 +72,8 @@ def test_lecam_starts_after_steps_of_both_players(digits: Path) -> None:
     made = trainer(
         config("gan/regularizers=[lecam]", "gan.regularizers.lecam.start=2", "training.d_steps=2", *SMALL), digits
     )
-    take, told = made.turns.play, []
-    made.turns.play = lambda turn: told.append(take(turn)) or told[-1]  # type: ignore[method-assign,func-returns-value]
+    take, told = made.accumulator.play, []
+    made.accumulator.play = lambda turn: told.append(take(turn)) or told[-1]  # type: ignore[method-assign,func-returns-value]
     for _ in range(3):
         made.step()
     assert ["lecam" in terms for terms in told] == [*[False] * 6, True, True, False]

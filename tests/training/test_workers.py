@@ -21,7 +21,7 @@ def batches(data: Path) -> list[dict[str, Any]]:
     """What this rank feeds in three steps."""
     made = trainer(config(*NO_BATCH_NORM), data)
     fed: list[dict[str, Any]] = []
-    made_batch = made.turns.batch
+    made_batch = made.accumulator.batch
 
     def watched(turn: Turn, index: int) -> Batch:
         batch = made_batch(turn, index)
@@ -29,7 +29,7 @@ def batches(data: Path) -> list[dict[str, Any]]:
         fed.append({name: getattr(batch, name) for name in ("real", "labels", "z", "z_labels")} | noise)
         return batch
 
-    made.turns.batch = watched  # type: ignore[method-assign]
+    made.accumulator.batch = watched  # type: ignore[method-assign]
     for _ in range(3):
         made.step()
     return fed
@@ -49,10 +49,10 @@ def losses(data: Path, dtype: torch.dtype) -> list[dict[str, float]]:
     rhythm = ["training.batch=64", "training.kimg=3.2", "training.report_kimg=0.064", "training.snapshot_kimg=10"]
     torch.set_default_dtype(dtype)
     try:
-        made = trainer(config(*NO_BATCH_NORM, *rhythm, "training.checkpoint_kimg=10"), data)
-        compute_in(dtype, made)
         told: list[Event] = []
-        made.listener = told.append
+        cfg = config(*NO_BATCH_NORM, *rhythm, "training.checkpoint_kimg=10")
+        made = trainer(cfg, data, listener=told.append)
+        compute_in(dtype, made)
         made.fit()
     finally:
         torch.set_default_dtype(torch.float32)
@@ -62,13 +62,13 @@ def losses(data: Path, dtype: torch.dtype) -> list[dict[str, float]]:
 
 def compute_in(dtype: torch.dtype, made: Trainer) -> None:
     """The same numbers, in another precision."""
-    made_batch = made.turns.batch
+    made_batch = made.accumulator.batch
 
     def cast(turn: Turn, index: int) -> Batch:
         batch = made_batch(turn, index)
         return replace(batch, real=batch.real.to(dtype), z=batch.z.to(dtype))
 
-    made.turns.batch = cast  # type: ignore[method-assign]
+    made.accumulator.batch = cast  # type: ignore[method-assign]
 
 
 # In float32 sums in another order differ in the last bit; float64 shows that nothing else does.

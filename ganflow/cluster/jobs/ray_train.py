@@ -32,6 +32,8 @@ def _worker(work: Work) -> None:
     from ganflow.distributed import collectives
     from ganflow.evaluation.build import build_evaluator
     from ganflow.training.build import build_trainer, open_train
+    from ganflow.training.callbacks import Callbacks
+    from ganflow.training.checkpoints.async_writer import Writer
     from ganflow.training.history import History
     from ganflow.training.trainer import Trainer
 
@@ -44,16 +46,19 @@ def _worker(work: Work) -> None:
 
     place = supply.run(mine.run, tell)
     data, extractors = supply.data_here(tell), supply.extractors_here(tell)
-    trainer = build_trainer(config, open_train(data), get_device(), place)
-    trainers.append(trainer)
+    dataset, writer = open_train(data), Writer()
     evaluator = build_evaluator(config.evaluation, data, extractors, get_device(), work.post)
     evaluator.listener = unheard  # the bar of the training goes on while it measures
     if collectives.rank() == 0:
         supply.keep_extractors(extractors, tell)
     samples, names = config.evaluation.snapshot_samples, config.evaluation.snapshot_metrics
     evaluator.check_enough(samples, names, "evaluation.snapshot_samples")
-    trainer.measure = lambda generator: evaluator.measure(generator, samples, names, tell)
-    trainer.listener = each(History(place, trainer.writer.put), work.post)
-    trainer.asked = work.wish()
+    callbacks = Callbacks(
+        listener=each(History(place, writer.put), work.post),
+        measure=lambda generator: evaluator.measure(generator, samples, names, tell),
+        pause_requested=work.wish(),
+    )
+    trainer = build_trainer(config, dataset, get_device(), place, callbacks, writer)
+    trainers.append(trainer)
     trainer.resume()
     trainer.fit()

@@ -122,6 +122,7 @@ def _train(values: dict[str, Any], base: Config, supply: Supply, recipes: dict[s
     from ray import tune
 
     from ganflow.training.build import build_trainer, open_train
+    from ganflow.training.callbacks import Callbacks
     from ganflow.training.events import Event, Snapshot
 
     own_recipes.take(recipes)
@@ -129,19 +130,18 @@ def _train(values: dict[str, Any], base: Config, supply: Supply, recipes: dict[s
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     data = supply.data_here(tell)
     evaluator = build_evaluator(config.evaluation, data, supply.extractors_here(tell), device)
-    trainer = build_trainer(config, open_train(data), device)
 
     def report(event: Event) -> None:
         if isinstance(event, Snapshot):
             # Lengths are whole batches; the last report is one of the full length all the same.
-            nimg = event.nimg if event.nimg < trainer.total else round(config.tune.kimg * 1000)
+            nimg = event.nimg if event.nimg < config.training.total else round(config.tune.kimg * 1000)
             tune.report({config.tune.metric: event.metrics[config.tune.metric], "nimg": nimg})
 
     samples = config.evaluation.snapshot_samples
     name = figures_of(config.evaluation.snapshot_metrics)[config.tune.metric]
     evaluator.check_enough(samples, [name], "evaluation.snapshot_samples")
-    trainer.measure = lambda g: evaluator.measure_one(config.tune.metric, g, samples, name)
-    trainer.listener = report
+    callbacks = Callbacks(report, lambda g: evaluator.measure_one(config.tune.metric, g, samples, name))
+    trainer = build_trainer(config, open_train(data), device, callbacks=callbacks)
     try:
         trainer.fit()
     except GanflowError as why:

@@ -119,7 +119,7 @@ def _of_space(typed: Typed) -> list[Typed]:
     if is_kind and not takes_out:
         others = [f"{parent}.{other}" for other in search_space.KINDS if other != kind]
     else:
-        others = [below] if below else list(search_space.VARIED)
+        others = [below] if below else keys.trained_sections()
     return [*(Typed("", f"{root}.{other}", "null") for other in others), *([] if takes_out else [plain])]
 
 

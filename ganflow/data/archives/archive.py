@@ -34,18 +34,18 @@ class File:
 
 @dataclass(frozen=True)
 class Listing:
-    """What an archive holds."""
+    """The contents of an archive."""
 
     files: list[File]  # by name
     warnings: list[str] = field(default_factory=list)  # what had to be assumed about names
 
 
 class Archive(Protocol):
-    """What holds files; picklable."""
+    """A folder or archive that holds files; picklable."""
 
     @property
     def root(self) -> Path:
-        """Where it is."""
+        """The path."""
 
     def listing(self) -> Listing:
         """Every file, by name."""
@@ -98,13 +98,13 @@ class Zip:
         """Every member by name; where a name comes twice, the later one."""
         infos = [info for info in _open_zip(self.root).infolist() if not info.is_dir()]
         names, warnings = self._names(infos)
-        found, links = dict[str, Any](), dict[str, str]()
+        regular, links = dict[str, Any](), dict[str, str]()
         for info, name in zip(infos, map(_clean, names), strict=True):
             if stat.S_ISLNK(info.external_attr >> 16):
                 links[name] = self.read(info.filename).decode("utf-8", "replace")
             else:
-                found[name] = info.filename
-        return _listed(found, links, {}, warnings)
+                regular[name] = info.filename
+        return _listed(regular, links, {}, warnings)
 
     def _names(self, infos: Sequence[zipfile.ZipInfo]) -> tuple[Sequence[str], Sequence[str]]:
         names = [info.filename for info in infos]
@@ -139,7 +139,7 @@ class Tar:
         if self.read((end, tarfile.BLOCKSIZE)) != bytes(tarfile.BLOCKSIZE):
             raise tarfile.ReadError("it ends without an end-of-archive block")
         every, warnings = decode_paths([text for m in members.values() for text in (m.name, m.linkname)], self.encoding)
-        found, links, odd = dict[str, Any](), dict[str, str](), dict[str, str]()
+        regular, links, odd = dict[str, Any](), dict[str, str](), dict[str, str]()
         for member, raw, target in zip(members.values(), every[::2], every[1::2], strict=True):
             name = _clean(raw)
             if member.issym():
@@ -147,10 +147,10 @@ class Tar:
             elif member.islnk():
                 links[name] = from_root(name, target)
             elif member.isreg() and not member.issparse():
-                found[name] = (member.offset_data, member.size)
+                regular[name] = (member.offset_data, member.size)
             else:
                 odd[name] = "a sparse file" if member.issparse() else "not a regular file"
-        return _listed(found, links, odd, warnings)
+        return _listed(regular, links, odd, warnings)
 
     def read(self, where: Any) -> bytes:
         """The bytes of one member."""
@@ -203,9 +203,9 @@ def check_here(archive: Archive) -> None:
 
 
 def _listed(
-    found: Mapping[str, Any], links: Mapping[str, str], odd: Mapping[str, str], warnings: Sequence[str]
+    regular: Mapping[str, Any], links: Mapping[str, str], odd: Mapping[str, str], warnings: Sequence[str]
 ) -> Listing:
-    reached, broken = Tree(found, links).follow()
+    reached, broken = Tree(regular, links).follow()
     files = [File(name, where) for name, where in reached.items()]
     files += [File(name, None, why) for name, why in {**broken, **odd}.items()]
     return Listing(sorted(files, key=lambda file: file.name), list(warnings))

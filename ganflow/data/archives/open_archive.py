@@ -114,7 +114,7 @@ def _open_file(path: Path, plain: Path, encoding: str) -> Archive:
             return Tar(tar, encoding)
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise GanflowError(f"{path} is damaged: {error}") from None
-    raise GanflowError(f"{path} is no folder, zip or tar (plain, .gz, .bz2, .xz)")
+    raise GanflowError(f"{path} is not a folder, zip or tar (plain, .gz, .bz2, .xz)")
 
 
 def _unpack(opener: Any, packed: Path, target: Path) -> Path:

@@ -37,7 +37,7 @@ class Deep:
 
     @property
     def transparent(self) -> bool:
-        """Whether a pixel is not opaque, by the largest alpha of the image."""
+        """True where a pixel is not opaque, by the largest alpha of the image."""
         return self.alpha is not None and bool(self.alpha.min() < self.alpha.max() or not self.alpha.any())
 
     def seen(self) -> dict[Scale, Seen]:

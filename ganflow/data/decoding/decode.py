@@ -39,7 +39,7 @@ TURNS = {
 
 @dataclass(frozen=True)
 class Header:
-    """What an image file says about itself before it is decoded."""
+    """The facts that an image file states before it is decoded."""
 
     width: int
     height: int
@@ -48,7 +48,7 @@ class Header:
 
 @dataclass
 class Frame:
-    """How images become squares of one size; sources take these as options.
+    """The way from images to squares of one size; sources take these as options.
 
     Without ``crop`` a resized image that is not square is stretched.
     """
@@ -65,7 +65,7 @@ class Frame:
         """Pixels per side of what :meth:`square` returns.
 
         Raises:
-            ConfigError: the image called ``name`` is no square and nothing is set that makes it one.
+            ConfigError: the image called ``name`` is not a square, and nothing is set that makes it one.
         """
         if self.resize:
             return self.resize
@@ -87,7 +87,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Conversion:
-    """How pixels of any kind become opaque ones of 8 bits."""
+    """The way from pixels of any kind to opaque ones of 8 bits."""
 
     background: str = "white"  # under transparent pixels, one of BACKGROUNDS or REFUSE
     max_pixels: int = MAX_PIXELS
@@ -131,7 +131,7 @@ def decode(raw: bytes, channels: int, frame: Frame, conversion: Conversion = AS_
             refused.
     """
     with open_image(raw, conversion.max_pixels) as image:
-        several = getattr(image, "is_animated", False)  # only formats with frames have it, as Pillow documents
+        is_animated = getattr(image, "is_animated", False)  # only formats with frames have it, as Pillow documents
         values = deep(image, raw)
         if values:
             form, transparent, seen = values.form, values.transparent, values.seen()
@@ -147,7 +147,7 @@ def decode(raw: bytes, channels: int, frame: Frame, conversion: Conversion = AS_
         flat = flat if turn is None else flat.transpose(turn)
         mode = "L" if channels == 1 else "RGB"
         flat = frame.square(flat if flat.mode == mode else flat.convert(mode))
-    notes = {TRANSPARENT: transparent, FIRST: several, TURNED: turn is not None}
+    notes = {TRANSPARENT: transparent, FIRST: is_animated, TURNED: turn is not None}
     return Picture(to_chw(flat), form, [note for note, holds in notes.items() if holds], seen)
 
 

@@ -22,7 +22,7 @@ Range = tuple[float, float]  # the values that become 0 and 255
 
 @dataclass(frozen=True)
 class Scale:
-    """What a value means; images of one scale share one range."""
+    """The meaning of a value; images of one scale share one range."""
 
     kind: str  # INTEGERS | SIGNED | FLOATS | ALPHA
     white: int = 0  # said by the format; 0: not said
@@ -73,11 +73,11 @@ class Ranges:
         return Ranges(self.option, {scale: self._given(scale) or _assumed(scale, its) for scale, its in seen.items()})
 
     def agrees(self, other: "Ranges", scales: Iterable[Scale]) -> bool:
-        """Whether two of them scale all values alike."""
+        """True where two of them scale all values alike."""
         return all(self.of(scale) == other.of(scale) for scale in scales)
 
     def reason(self, scale: Scale) -> str:
-        """What a range comes from."""
+        """The origin of a range."""
         if self._given(scale):
             return "data.range"
         if scale.white:
@@ -134,7 +134,7 @@ def _assumed(scale: Scale, seen: Seen) -> Range:
 
 
 def _is_scaled_up(ones: int, significant: int) -> bool:
-    """Whether 16-bit samples fill their range, as PNG asks of samples with fewer significant bits."""
+    """True where 16-bit samples fill their range, as PNG asks of samples with fewer significant bits."""
     return ones >= 2**significant or not ones % 2 ** (16 - significant)
 
 

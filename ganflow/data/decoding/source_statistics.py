@@ -1,4 +1,4 @@
-"""What the images of a set were before they became 8 bits."""
+"""Statistics of a set's images before they became 8 bits."""
 
 from collections import Counter
 from dataclasses import dataclass, field

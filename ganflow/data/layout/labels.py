@@ -48,7 +48,11 @@ def stated(archive: Archive, files: Sequence[File], images: Sequence[File]) -> S
     """
     seen = [file for file in files if not is_hidden(file.name)]
     manifests = {file.name: _read_json(archive, file) for file in seen if posixpath.basename(file.name) == MANIFEST}
-    lists = {name: said["labels"] for name, said in manifests.items() if isinstance(said, dict) and "labels" in said}
+    lists = {
+        name: content["labels"]
+        for name, content in manifests.items()
+        if isinstance(content, dict) and "labels" in content
+    }
     if lists:  # another dataset.json is a file for something else
         return _from_lists(lists, images)
     for suffix in (".cls", ".json"):

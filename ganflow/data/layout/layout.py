@@ -141,7 +141,7 @@ def _held_out(
 
 
 def _where(reading: Reading, stated: Stated | None, labelled: bool) -> str:
-    """What gave the labels, or why there are none."""
+    """The origin of the labels, or the reason for their absence."""
     if reading.labels == NONE:
         return "data.labels=none"
     if stated is not None and reading.labels == AUTO:
@@ -150,15 +150,15 @@ def _where(reading: Reading, stated: Stated | None, labelled: bool) -> str:
 
 
 def _doubts(placed: Placed, keys: Keys, reading: Reading, stated: Stated | None) -> list[str]:
-    """What the user may have meant otherwise."""
+    """Warnings about what the user may have meant otherwise."""
     if reading.labels == NONE:
         return []
     if stated is not None and reading.labels == AUTO:
         numbers = [key for key in keys or () if isinstance(key, int) and key < 0]
         return [f"label {min(numbers)} is read as a class of its own"] if numbers else []
     if keys is None:
-        one = f"every image lies in one folder, {placed.wrapper}/, which is not read as a class"
-        return [f"{one}; data.labels=folders reads it as one"] if placed.wrapper else []
+        wrapped = f"every image lies in one folder, {placed.wrapper}/, which is not read as a class"
+        return [f"{wrapped}; data.labels=folders reads it as one"] if placed.wrapper else []
     classes = [str(key) for key in classes_of(keys)]
     if len(classes) > 1 and all(len(name) >= 5 and name.isdecimal() for name in classes):
         return [f"the classes are numbered folders ({_some(classes)}); data.labels=none if they only portion the files"]

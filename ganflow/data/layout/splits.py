@@ -27,7 +27,7 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class Role:
-    """What a folder's name says: a split, and the words beside it, which other splits of the data set share."""
+    """A folder's name, read: a split, and the words beside it, which other splits of the data set share."""
 
     split: str  # TRAIN, TEST or VAL
     beside: tuple[str, ...] = ()

@@ -62,8 +62,8 @@ def _held(root: Path, files: Mapping[str, str], refuse: Callable[[Path], Ganflow
 
     with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
         try:
-            for (name, sha), found in zip(files.items(), pool.map(digest, files), strict=True):
-                if found != sha:
+            for (name, sha), actual in zip(files.items(), pool.map(digest, files), strict=True):
+                if actual != sha:
                     raise refuse(root / name)
                 yield name
         finally:

@@ -41,7 +41,7 @@ class Mixture:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the data say about themselves, so that no configuration has to repeat it."""
+    """Facts that the data state, so that no configuration has to repeat them."""
 
     resolution: int  # pixels per side
     channels: int  # 1 grey, 3 RGB; of points, their coordinates
@@ -51,7 +51,7 @@ class Facts:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """How an image is stored."""
+        """The type of a stored value."""
         return np.dtype(np.float32 if self.kind == POINTS else np.uint8)
 
     def stated(self) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def read_manifest(root: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise GanflowError(f"{path} is missing; `dvc repro prepare` writes it") from None
     except (ValueError, KeyError, TypeError):
-        raise GanflowError(f"{path} is no description of a data set; {REPAIR}") from None
+        raise GanflowError(f"{path} is not a valid description of a data set; {REPAIR}") from None
     if version != FORMAT:
         raise GanflowError(f"{path} has format version {version}, this ganflow reads {FORMAT}: prepare the data again")
     try:

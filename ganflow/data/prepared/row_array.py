@@ -54,7 +54,7 @@ class Rows:
 
         Raises:
             IndexError: an index outside of ``[0, len(self))``.
-            TypeError: a mask or anything else that is no whole number.
+            TypeError: a mask or anything else that is not a whole number.
         """
         indices = np.asarray(indices)
         if indices.size and not np.issubdtype(indices.dtype, np.integer):
@@ -123,12 +123,12 @@ class _Files:
 
     def _look(self, path: Path, size: int) -> int:
         try:
-            found = path.stat()
+            status = path.stat()
         except FileNotFoundError:
             raise GanflowError(f"{path} is missing; {self.repair}") from None
-        if not 0 < found.st_size - size <= _HEADER:
+        if not 0 < status.st_size - size <= _HEADER:
             raise self._unreadable(path)
-        return found.st_ino
+        return status.st_ino
 
     def _unreadable(self, path: Path) -> GanflowError:
-        return GanflowError(f"{path} is no readable shard; {self.repair}")
+        return GanflowError(f"{path} is not a readable shard; {self.repair}")

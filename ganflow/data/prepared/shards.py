@@ -27,7 +27,7 @@ SHARD_BYTES = 256 * 2**20
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where one ``prepare`` works: what stands in ``data`` at the end is published, ``scratch`` is thrown away."""
+    """The folders of one ``prepare``: what stands in ``data`` at the end is published, ``scratch`` is thrown away."""
 
     data: Path
     scratch: Path

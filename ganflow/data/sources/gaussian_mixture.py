@@ -17,7 +17,7 @@ from ganflow.errors import require
 
 @dataclass
 class PointSet:
-    """How many points are drawn; sources of points take these as options."""
+    """The number of points to draw; sources of points take these as options."""
 
     count: int = 100_000  # in the train split
     test_count: int = 10_000  # in the test split; 0: none

@@ -66,19 +66,19 @@ class Idx(Frame):
         """(split, "images" | "labels") → file; one that is not gzipped wins over the same one gzipped."""
         if not root.is_dir():
             raise ConfigError("data.path", self.path, "no such folder" if not root.exists() else "must be a folder")
-        found: dict[tuple[str, str], Path] = {}
+        files: dict[tuple[str, str], Path] = {}
         for path in sorted(root.iterdir()):
             match = NAME.fullmatch(path.name)
             if match is None:
                 continue
             key = ("train" if match[1] == "train" else "test", match[2])
-            other = found.get(key)
+            other = files.get(key)
             if other is not None and other.name.removesuffix(".gz") != path.name.removesuffix(".gz"):
                 raise ConfigError("data.path", self.path, f"holds both {other.name} and {path.name}; keep one of them")
-            found.setdefault(key, path)
-        if ("train", "images") not in found:
+            files.setdefault(key, path)
+        if ("train", "images") not in files:
             raise ConfigError("data.path", self.path, "holds no train-images-idx3-ubyte or train-images-idx3-ubyte.gz")
-        return found
+        return files
 
 
 def _pair(files: dict[tuple[str, str], Path], split: str, scratch: Path) -> tuple[NDArray[np.uint8], Labels]:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ganflow.config.components import component
 from ganflow.distributed import collectives
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from ganflow.errors import require
 from ganflow.methods.augment.affine import Affine, blit, deform, warp
 from ganflow.methods.augment.base import Augmentation, in_float32
@@ -65,7 +65,7 @@ class ADA(Augmentation):
         self._control_after = 0  # images of the last interval, in the turn that ends it
 
     @in_float32
-    def forward(self, images: Tensor, draw: Draw) -> Tensor:
+    def forward(self, images: Tensor, draw: RandomStream) -> Tensor:
         images = _move(images, self.p, draw, self.pipeline)
         if "c" in self.pipeline:
             images = _recolour(images, self.colour * self.p, draw)
@@ -101,14 +101,14 @@ class ADA(Augmentation):
 # Every parameter is drawn such that 0 leaves the image as it is, and multiplied by whether it is its turn.
 
 
-def _move(images: Tensor, p: Tensor, draw: Draw, pipeline: str) -> Tensor:
+def _move(images: Tensor, p: Tensor, draw: RandomStream, pipeline: str) -> Tensor:
     if "g" not in pipeline:
         return warp(images, _blit(images, p, draw)) if "b" in pipeline else images
     deformed = _deform(images, p, draw)
     return resample(images, _blit(images, p, draw).after(deformed) if "b" in pipeline else deformed)
 
 
-def _blit(images: Tensor, p: Tensor, draw: Draw) -> Affine:
+def _blit(images: Tensor, p: Tensor, draw: RandomStream) -> Affine:
     u = draw.uniform("blit", 7).to(images.dtype)
     flip, quarters, shift = (u[:, :3] < p).T
     side = images.shape[-1]
@@ -116,7 +116,7 @@ def _blit(images: Tensor, p: Tensor, draw: Draw) -> Affine:
     return blit((2 * u[:, 3]).floor() * flip, (4 * u[:, 4]).floor() * quarters, pixels * shift[:, None])
 
 
-def _deform(images: Tensor, p: Tensor, draw: Draw) -> Affine:
+def _deform(images: Tensor, p: Tensor, draw: RandomStream) -> Affine:
     u, n = (numbers.to(images.dtype) for numbers in (draw.uniform("geometry", 7), draw.normal("geometry sizes", 4)))
     scale, stretch, shift = (u[:, :3] < p).T
     before, after = (u[:, 3:5] < 1 - (1 - p).sqrt()).T  # either of them: with p
@@ -131,7 +131,7 @@ def _deform(images: Tensor, p: Tensor, draw: Draw) -> Affine:
     )
 
 
-def _recolour(images: Tensor, p: Tensor, draw: Draw) -> Tensor:
+def _recolour(images: Tensor, p: Tensor, draw: RandomStream) -> Tensor:
     u, n = (numbers.to(images.dtype) for numbers in (draw.uniform("colour", 7), draw.normal("colour sizes", 3)))
     brightness, contrast, flip, hue, saturation = (u[:, :5] < p).T
     return recolour(
@@ -144,17 +144,17 @@ def _recolour(images: Tensor, p: Tensor, draw: Draw) -> Tensor:
     )
 
 
-def _equalise(images: Tensor, p: Tensor, draw: Draw) -> Tensor:
+def _equalise(images: Tensor, p: Tensor, draw: RandomStream) -> Tensor:
     on = draw.uniform("filter", len(POWER)).to(images.dtype) < p
     return equalise(images, (draw.normal("filter sizes", len(POWER)).to(images.dtype) * OCTAVE * on).exp2())
 
 
-def _add_noise(images: Tensor, p: Tensor, draw: Draw) -> Tensor:
+def _add_noise(images: Tensor, p: Tensor, draw: RandomStream) -> Tensor:
     on = draw.uniform("noise", 1).to(images.dtype) < p
     deviation = draw.normal("noise sizes", 1).to(images.dtype).abs() * NOISE * on
     return images + deviation[..., None, None] * draw.normal("noise pixels", *images.shape[1:]).to(images.dtype)
 
 
-def _cut_out(images: Tensor, p: Tensor, draw: Draw) -> Tensor:
+def _cut_out(images: Tensor, p: Tensor, draw: RandomStream) -> Tensor:
     u = draw.uniform("cutout", 3).to(images.dtype)
     return torch.where((u[:, 0] < p).view(-1, 1, 1, 1), cutout(images, u[:, 1:]), images)

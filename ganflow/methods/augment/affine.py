@@ -47,7 +47,7 @@ def deform(scale: Tensor, before: Tensor, stretch: Tensor, after: Tensor, shift:
 
 
 def warp(images: Tensor, inverse: Affine) -> Tensor:
-    """What images (N, C, H, W) show at the places that ``inverse`` names; beyond their edges they are mirrored.
+    """Sample images (N, C, H, W) at the places that ``inverse`` names; beyond their edges they are mirrored.
 
     Bilinear, so exact where a map leads from pixels to pixels; all others are for
     :mod:`ganflow.methods.augment.resample`.
@@ -97,8 +97,8 @@ def blend(images: Tensor, column: Cell, row: Cell) -> Tensor:
     flat, shape = images.flatten(2), (*images.shape[:2], *column.pixel.shape[1:])
 
     def along(place: Tensor) -> Tensor:  # of two neighbours in a row, (N, C, H', W')
-        one, other = (flat.gather(2, at).view(shape) for at in (place, place + 1))
-        return one * (1 - column.share)[:, None] + other * column.share[:, None]
+        left, right = (flat.gather(2, at).view(shape) for at in (place, place + 1))
+        return left * (1 - column.share)[:, None] + right * column.share[:, None]
 
     above, below = along(corner), along(corner + width)
     return above * (1 - row.share)[:, None] + below * row.share[:, None]

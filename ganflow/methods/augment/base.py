@@ -1,4 +1,4 @@
-"""What every augmentation is."""
+"""The base of every augmentation."""
 
 import functools
 from abc import ABC, abstractmethod
@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 
 A = TypeVar("A", bound="Augmentation")
 
@@ -19,7 +19,7 @@ class Augmentation(nn.Module, ABC):
     follows_logits = False  # it adapts to what ``observe`` is shown
 
     @abstractmethod
-    def forward(self, images: Tensor, draw: Draw) -> Tensor:
+    def forward(self, images: Tensor, draw: RandomStream) -> Tensor:
         """Augment images (N, C, H, W) in [-1, 1], differentiably, by a draw of one row per image."""
 
     def observe(self, real_logits: Tensor, batch: int, turn: int) -> None:
@@ -36,14 +36,14 @@ class Augmentation(nn.Module, ABC):
         return {}
 
 
-def in_float32(forward: Callable[[A, Tensor, Draw], Tensor]) -> Callable[[A, Tensor, Draw], Tensor]:
+def in_float32(forward: Callable[[A, Tensor, RandomStream], Tensor]) -> Callable[[A, Tensor, RandomStream], Tensor]:
     """Compute a ``forward`` in at least float32 under any autocast, and hand it back in the images' own dtype.
 
     Eight bits would place a pixel of a larger image wrongly.
     """
 
     @functools.wraps(forward)
-    def exact(self: A, images: Tensor, draw: Draw) -> Tensor:
+    def exact(self: A, images: Tensor, draw: RandomStream) -> Tensor:
         with torch.autocast(images.device.type, enabled=False):
             wide = images.float() if images.dtype.itemsize < 4 else images
             return forward(self, wide, draw).to(images.dtype)

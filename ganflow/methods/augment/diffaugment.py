@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ganflow.config.components import component
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from ganflow.errors import require
 from ganflow.methods.augment.base import Augmentation, in_float32
 
@@ -28,7 +28,7 @@ class DiffAugment(Augmentation):
         self.policy = policy
 
     @in_float32
-    def forward(self, images: Tensor, draw: Draw) -> Tensor:
+    def forward(self, images: Tensor, draw: RandomStream) -> Tensor:
         for name in self.policy:
             images = POLICIES[name](images, draw.uniform(name, 3 if name == "color" else 2).to(images.dtype))
         return images
@@ -65,7 +65,7 @@ def cutout(images: Tensor, u: Tensor) -> Tensor:
 
 
 def _within_half(size: int, u: Tensor) -> Tensor:
-    """Which of ``size`` pixels the square covers: (N, size)."""
+    """A mask of those of ``size`` pixels that the square covers: (N, size)."""
     side = int(size / 2 + 0.5)
     first = (u * (size + 1 - side % 2)).floor() - side // 2
     place = torch.arange(size, device=u.device) - first[:, None]

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from ganflow.config.components import component
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from ganflow.methods.augment.base import Augmentation
 
 
@@ -11,5 +11,5 @@ from ganflow.methods.augment.base import Augmentation
 class NoAugmentation(Augmentation):
     """D sees the images as they are."""
 
-    def forward(self, images: Tensor, draw: Draw) -> Tensor:
+    def forward(self, images: Tensor, draw: RandomStream) -> Tensor:
         return images

@@ -20,7 +20,7 @@ from ganflow.methods.augment.wavelets import SYM6
 
 
 def resample(images: Tensor, inverse: Affine) -> Tensor:
-    """What images (N, C, H, W) show at the places that ``inverse`` names; those that it does not move keep every bit.
+    """Sample images (N, C, H, W) at the places that ``inverse`` names; those that it does not move keep every bit.
 
     H, W ≥ 2.
     """
@@ -35,7 +35,7 @@ def resample(images: Tensor, inverse: Affine) -> Tensor:
 
 
 def _half_steps(size: int, like: Tensor) -> Tensor:
-    """Where the filter that comes back wants to see: every half pixel, from before the first to after the last."""
+    """The places that the filter on the way back reads: every half pixel, from before the first to after the last."""
     return torch.arange(2 * size + 10, dtype=like.dtype, device=like.device) / 2 - 2.5
 
 

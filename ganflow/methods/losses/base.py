@@ -1,4 +1,4 @@
-"""What every adversarial loss is."""
+"""The base of every adversarial loss."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class AdversarialLoss(ABC):
-    """What D and G minimise, from logits (N,) to a scalar: a mean over the rows, so that ranks average to the whole."""
+    """Losses of D and G: logits (N,) to a scalar, a mean over the rows, so that ranks average to the whole."""
 
     paired: ClassVar[bool] = False  # G's loss compares with the real logits of the same rows
     fresh_reals: bool = False  # if paired: G's turn has real images of its own, else those of D's last turn
@@ -15,8 +15,8 @@ class AdversarialLoss(ABC):
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """What D minimises."""
+        """The term that D minimises."""
 
     @abstractmethod
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """What G minimises; ``real`` is handed in when the loss is ``paired``, and only then."""
+        """The term that G minimises; ``real`` is handed in when the loss is ``paired``, and only then."""

@@ -124,7 +124,7 @@ class R3GANDiscriminator(nn.Module):
     """The generator's mirror image: stages of ``blocks`` blocks, halved between them, then a map of learned weights.
 
     ``projection`` is the paper's: the inner product of the features with the class's embedding, nothing beside it.
-    With ``spectral_norm`` W₃ starts like the other weights, for zeros cannot be divided by their norm.
+    With ``spectral_norm`` W₃ starts like the other weights, because zeros cannot be divided by their norm.
     """
 
     def __init__(

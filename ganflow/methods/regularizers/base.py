@@ -1,4 +1,4 @@
-"""What every regulariser is: hooks into the turns of D and of G."""
+"""The base of every regulariser: hooks into the turns of D and of G."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from ganflow.errors import require
 
-Judge = Callable[[Tensor, Tensor | None], Tensor]  # images (N, C, H, W), labels (N,) or None → logits (N,)
+Discriminator = Callable[[Tensor, Tensor | None], Tensor]  # images (N, C, H, W), labels (N,) or None → logits (N,)
 Maker = Callable[..., Any]  # z (N, latent_dim), labels (N,) or None → images; with ``True`` after them, (images, w)
 
 
@@ -22,14 +22,14 @@ class DiscriminatorTurn:
     the steps before this one, of both players' turns.
     """
 
-    D: Judge
+    D: Discriminator
     real: Tensor
     labels: Tensor | None
     fake: Tensor
     fake_labels: Tensor | None
     real_logits: Tensor
     fake_logits: Tensor
-    draw: Draw
+    draw: RandomStream
     step: int = 0
 
 
@@ -44,7 +44,7 @@ class GeneratorTurn:
     z: Tensor
     labels: Tensor | None
     fake: Tensor
-    draw: Draw
+    draw: RandomStream
 
 
 class Regularizer(nn.Module):
@@ -64,13 +64,13 @@ class Regularizer(nn.Module):
         self.interval = interval
 
     def discriminator_term(self, turn: DiscriminatorTurn) -> Tensor | None:
-        """What D minimises besides the loss."""
+        """The term that D minimises besides the loss."""
 
     def generator_term(self, turn: GeneratorTurn) -> Tensor | None:
-        """What G minimises besides the loss."""
+        """The term that G minimises besides the loss."""
 
-    def perturb(self, images: Tensor, draw: Draw, nimg: int) -> Tensor:
-        """What D sees instead of the images, after ``nimg`` images of the run."""
+    def perturb(self, images: Tensor, draw: RandomStream, nimg: int) -> Tensor:
+        """The images as D sees them, after ``nimg`` images of the run."""
         return images
 
     def finish_turn(self) -> None:
@@ -86,5 +86,5 @@ class Regularizer(nn.Module):
         """Called after D's step."""
 
     def overrides(self, hook: str) -> bool:
-        """Whether this regulariser has a hook of its own."""
+        """True where this regulariser has a hook of its own."""
         return getattr(type(self), hook) is not getattr(Regularizer, hook)

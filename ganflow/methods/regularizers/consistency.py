@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ganflow.config.components import component
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from ganflow.errors import require
 from ganflow.methods.regularizers.base import DiscriminatorTurn, Regularizer
 
@@ -32,12 +32,12 @@ class Consistency(Regularizer):
         terms = []
         for name, (weight, images, labels, logits) in sides.items():
             if weight:
-                twins = flip_and_shift(images.detach(), turn.draw.under(f"consistency-{name}"), self.shift)
+                twins = flip_and_shift(images.detach(), turn.draw.substream(f"consistency-{name}"), self.shift)
                 terms.append(weight * (logits - turn.D(twins, labels)).square().mean())
         return torch.stack(terms).sum()
 
 
-def flip_and_shift(images: Tensor, draw: Draw, share: float) -> Tensor:
+def flip_and_shift(images: Tensor, draw: RandomStream, share: float) -> Tensor:
     """Mirror half of the images (N, C, H, W) and move each by whole pixels, at most this share of its side.
 
     What moves in from outside is the image's own reflection.
@@ -51,7 +51,7 @@ def flip_and_shift(images: Tensor, draw: Draw, share: float) -> Tensor:
 
 
 def _moved(side: int, uniform: Tensor, share: float) -> Tensor:
-    """Which pixel each one shows: (N, side)."""
+    """The index of the pixel that each pixel shows: (N, side)."""
     most = round(share * side)
     by = (uniform * (2 * most + 1)).floor().long() - most
     index = torch.arange(side, device=uniform.device) - by[:, None]

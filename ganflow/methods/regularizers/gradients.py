@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ganflow.methods.regularizers.base import Judge
+from ganflow.methods.regularizers.base import Discriminator
 
 
 def gradient(logits: Tensor, images: Tensor) -> Tensor:
@@ -12,7 +12,7 @@ def gradient(logits: Tensor, images: Tensor) -> Tensor:
     return slope.flatten(1)
 
 
-def norms(D: Judge, images: Tensor, labels: Tensor | None) -> Tensor:
+def norms(D: Discriminator, images: Tensor, labels: Tensor | None) -> Tensor:
     """``‖∇D‖₂`` at each of these images (N,), which get a graph of their own."""
     at = images.detach().requires_grad_()
     # Not the root of a sum of squares: its derivative is infinite where D is flat.

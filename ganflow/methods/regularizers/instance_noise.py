@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from ganflow.config.components import component
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from ganflow.errors import require
 from ganflow.methods.regularizers.base import Regularizer
 
@@ -21,7 +21,7 @@ class InstanceNoise(Regularizer):
         require(anneal_kimg > 0, "anneal_kimg", anneal_kimg, "must be more than 0")
         self.sigma, self.anneal_kimg = sigma, anneal_kimg
 
-    def perturb(self, images: Tensor, draw: Draw, nimg: int) -> Tensor:
+    def perturb(self, images: Tensor, draw: RandomStream, nimg: int) -> Tensor:
         sigma = self.sigma * (1 - nimg / (self.anneal_kimg * 1000))
         if sigma <= 0:
             return images

@@ -21,7 +21,7 @@ class LeCam(Regularizer):
     those of the turns before, and several ranks have the term of one.
     """
 
-    anchors: Tensor  # (α_R, α_F); in float64, for a rank's rounding must not show
+    anchors: Tensor  # (α_R, α_F); in float64, because a rank's rounding must not show
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ganflow.config.components import component
 from ganflow.distributed import collectives
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from ganflow.errors import require
 from ganflow.methods.regularizers.base import GeneratorTurn, Regularizer
 
@@ -24,7 +24,7 @@ class PathLength(Regularizer):
     """
 
     differentiates = frozenset({"w"})
-    average: Tensor  # a; in float64, for a rank's rounding must not show
+    average: Tensor  # a; in float64, because a rank's rounding must not show
 
     def __init__(
         self, weight: float = 2.0, decay: float = 0.01, interval: int = 4, shrink: int = 2, current: bool = True
@@ -55,7 +55,7 @@ class PathLength(Regularizer):
             self.average.lerp_(now, self.decay)
 
 
-def _lengths(fake: Tensor, w: Tensor, draw: Draw, rows: slice) -> Tensor:
+def _lengths(fake: Tensor, w: Tensor, draw: RandomStream, rows: slice) -> Tensor:
     """``‖J_wᵀ·y‖₂`` of each of these rows of the turn (N,), from w (N, w_dim) or (N, num_ws, w_dim)."""
     y = draw.normal("path-length", *fake.shape[1:])[rows].to(fake.dtype) / sqrt(fake.shape[2] * fake.shape[3])
     (slope,) = torch.autograd.grad((fake * y).sum(), w, create_graph=True)

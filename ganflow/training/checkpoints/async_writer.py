@@ -1,4 +1,4 @@
-"""What a run writes, written beside the training: the steps do not wait, an outage of the storage does not end them."""
+"""Writes beside the training: its steps do not wait, and an outage of the storage does not end them."""
 
 import threading
 from collections import deque
@@ -20,11 +20,11 @@ def _nothing() -> None:
 
 
 class Writer:
-    """Carries out writes one after the other, from a thread of its own that is there while something is left to do."""
+    """Carries out writes one after the other, from a thread of its own that lives while something is left to do."""
 
     def __init__(self) -> None:
         self._jobs: deque[_Job] = deque()
-        self._busy = False  # the thread is there
+        self._busy = False  # the thread lives
         self._changed = threading.Condition()
         self._failure: StorageError | None = None
 
@@ -47,7 +47,7 @@ class Writer:
                 threading.Thread(target=self._work, name="ganflow-writer", daemon=True).start()
 
     def flush(self, wait_s: float | None = None) -> bool:
-        """Wait until all is written, for at most ``wait_s``; whether it is.
+        """Wait until all is written, for at most ``wait_s``; False where it is not.
 
         Raises:
             StorageError: a write failed for good.
@@ -79,6 +79,8 @@ class Writer:
             job.done()
         except StorageError as error:
             return error
-        except Exception as error:  # told where somebody waits: a thread that dies would be waited for forever
+        except (
+            Exception
+        ) as error:  # raised where the writer is waited for: a thread that dies would be waited for forever
             return StorageError(f"cannot write: {type(error).__name__}: {error}")
         return None

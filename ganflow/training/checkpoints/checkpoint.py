@@ -80,7 +80,7 @@ def load(content: bytes, device: torch.device | str) -> dict[str, Any]:
 
 
 def _is_state(content: bytes) -> bool:
-    """Whether :func:`load` gives a state; "meta" spares the copy of its tensors."""
+    """True where :func:`load` gives a state; "meta" spares the copy of its tensors."""
     try:
         return isinstance(load(content, "meta"), dict)
     except Exception:  # what a pickle of something else raises has no common base

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 
 import ganflow
+from ganflow.config.keys import trained_sections
 from ganflow.config.schema import Config
 
-PARTS = ("seed", "method", "gan", "vae", "optimizers", "training")
 SOURCES = ("distributed", "methods", "training")  # as the stage train of dvc.yaml
 
 
@@ -21,8 +21,9 @@ def fingerprint(config: Config, data_digest: str) -> str:
     The cluster is left out: the number of workers may change during a run.
     """
     whole = asdict(config)
-    what = {part: whole[part] for part in PARTS} | {"data": data_digest, "code": _code(), "torch": torch.__version__}
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
+    sections = {section: whole[section] for section in trained_sections()}
+    origin = sections | {"data": data_digest, "code": _code(), "torch": torch.__version__}
+    return hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @cache

@@ -11,8 +11,9 @@ from ganflow.config import components, composition, params_file, validation
 from ganflow.config.composition import hydra_store
 from ganflow.config.scheduled_options import moving
 from ganflow.config.schema import Config
+from ganflow.data.prepared.dataset import Facts
 from ganflow.errors import GanflowError
-from ganflow.methods import build
+from ganflow.methods.build import check_fits
 
 PARAMS = Path(__file__).parents[3] / "params.yaml"
 EVERY = [
@@ -59,7 +60,7 @@ def test_params_yaml_is_the_composed_default(default: Config) -> None:
 def test_every_choice_composes_and_builds(slot: str, group: str, name: str) -> None:
     params = composition.compose([f"{slot}={name}"])
     assert at(params, slot)["name"] == name
-    build.check_fits(params, 32, 3, 10)
+    check_fits(params, Facts(32, 3, 10))
     if group == "source" and "path" in at(params, slot):
         params.data["path"] = "somewhere"  # it has no default that works
     facts = {"resolution": 32, "channels": 3, "num_classes": 10, "conditioning": "projection", "latent_dim": 8}

@@ -40,8 +40,9 @@ def overrides(group: str, name: str) -> list[str]:
         return networks(**{group: name})
     if group == "regularizer":
         return [*networks("stylegan2" if name == "path_length" else "mlp"), f"gan/regularizers=[{name}]"]
-    slots = components.GROUPS[group].slots
-    return [*networks(), *(f"{slot}={name}" for slot in slots), *(["method=vae"] if group == "encoder" else [])]
+    spec = components.GROUPS[group]
+    places = (*spec.slots, spec.key) if spec.key else spec.slots
+    return [*networks(), *(f"{place}={name}" for place in places), *(["method=vae"] if group == "encoder" else [])]
 
 
 @pytest.fixture(scope="module")

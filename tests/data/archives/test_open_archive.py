@@ -85,7 +85,7 @@ def test_a_damaged_archive_of_several_is_named(tmp_path: Path) -> None:
     (tmp_path / "in/1.tar").write_bytes(raw[:2048])
     assert f"{tmp_path}/in/1.tar is damaged" in refused("image_folder", tmp_path / "in", tmp_path)
     (tmp_path / "in/1.tar").write_bytes(b"rubbish")
-    assert "in/1.tar is no folder, zip or tar" in refused("image_folder", tmp_path / "in", tmp_path)
+    assert "in/1.tar is not a folder, zip or tar" in refused("image_folder", tmp_path / "in", tmp_path)
 
 
 def test_members_that_lead_out_of_one_of_several_are_left_out(tmp_path: Path) -> None:

@@ -109,10 +109,10 @@ def test_of_more_than_memory_holds_little_more_is_read_than_asked_for(
 
 def test_a_file_of_another_shape_or_length_is_refused(files: list[Path]) -> None:
     np.save(files[2], np.zeros((7, 3, 2), np.int64))
-    with pytest.raises(GanflowError, match=r"2\.npy is no readable shard; make it anew"):
+    with pytest.raises(GanflowError, match=r"2\.npy is not a readable shard; make it anew"):
         rows_of(files)
     os.truncate(files[2], 200)
-    with pytest.raises(GanflowError, match=r"2\.npy is no readable shard"):
+    with pytest.raises(GanflowError, match=r"2\.npy is not a readable shard"):
         rows_of(files)
     files[2].unlink()
     with pytest.raises(GanflowError, match=r"2\.npy is missing"):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganflow.config import components
 from ganflow.distributed import collectives
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from ganflow.errors import ConfigError
 from ganflow.methods.augment import ada
 from ganflow.methods.augment.ada import ADA
@@ -30,7 +30,7 @@ def test_at_p_of_nought_no_bit_changes(pipeline: str, channels: int) -> None:
     for side in (4, 9, 32):
         x = images(16, channels, side, side)
         for seen in (x, x.bfloat16(), x.double()):
-            assert torch.equal(ADA(pipeline=pipeline)(seen, Draw(0, "D", 0, 16, CPU)), seen)
+            assert torch.equal(ADA(pipeline=pipeline)(seen, RandomStream(0, "D", 0, 16, CPU)), seen)
 
 
 def parameters(monkeypatch: pytest.MonkeyPatch, p: float, side: int = 32) -> dict[str, np.ndarray]:
@@ -42,7 +42,7 @@ def parameters(monkeypatch: pytest.MonkeyPatch, p: float, side: int = 32) -> dic
 
     for name in ("blit", "deform", "recolour"):
         monkeypatch.setattr(ada, name, keep(name))
-    template, draw = torch.zeros(1, 3, side, side, dtype=torch.float64), Draw(0, "D", 0, MANY, CPU)
+    template, draw = torch.zeros(1, 3, side, side, dtype=torch.float64), RandomStream(0, "D", 0, MANY, CPU)
     for part in (ada._blit, ada._deform, ada._recolour):
         part(template, torch.tensor(p), draw)
     names = ["flip", "quarters", "shift", "scale", "before", "stretch", "after", "drift", "_",
@@ -104,18 +104,18 @@ def test_the_share_of_images_that_change_is_what_the_transforms_make_of_p(p: flo
     }
     x, n = images(4000, 3, 8, 8), 4000
     for pipeline, expected in (unchanged | {"bgcfno": math.prod(unchanged.values())}).items():
-        same = (ADA(p=p, pipeline=pipeline)(x, Draw(1, "D", 0, n, CPU)) == x).flatten(1).all(1)
+        same = (ADA(p=p, pipeline=pipeline)(x, RandomStream(1, "D", 0, n, CPU)) == x).flatten(1).all(1)
         assert float(same.float().mean()) == pytest.approx(expected, abs=4 * 0.5 / math.sqrt(n)), pipeline
 
 
 def test_colours_may_change_less_often_than_the_rest() -> None:
-    x, draw = images(64, 3, 8, 8), Draw(0, "D", 0, 64, CPU)
+    x, draw = images(64, 3, 8, 8), RandomStream(0, "D", 0, 64, CPU)
     assert torch.equal(ADA(p=0.8, pipeline="c", colour=0.5)(x, draw), ADA(p=0.4, pipeline="c")(x, draw))
     assert torch.equal(ADA(p=0.8, pipeline="bgo", colour=0.5)(x, draw), ADA(p=0.8, pipeline="bgo")(x, draw))
 
 
 def test_what_is_cut_out_is_a_square_of_half_the_side() -> None:
-    x, draw = torch.ones(500, 2, 16, 16), Draw(0, "D", 0, 500, CPU)
+    x, draw = torch.ones(500, 2, 16, 16), RandomStream(0, "D", 0, 500, CPU)
     seen = ADA(p=0.5, pipeline="o")(x, draw)
     places = draw.uniform("cutout", 3)
     whole = cutout(x, places[:, 1:].to(x.dtype))
@@ -127,7 +127,7 @@ def test_what_is_cut_out_is_a_square_of_half_the_side() -> None:
 
 def test_noise_has_a_strength_of_its_own_in_every_image() -> None:
     x, n = torch.zeros(4000, 1, 8, 8), 4000
-    seen = ADA(p=0.5, pipeline="n")(x, Draw(2, "D", 0, n, CPU)).flatten(1)
+    seen = ADA(p=0.5, pipeline="n")(x, RandomStream(2, "D", 0, n, CPU)).flatten(1)
     loud = seen.std(1)[(seen != 0).any(1)]
     assert len(loud) / n == pytest.approx(0.5, abs=0.03)
     deviations = np.sort(loud.double().numpy())  # of 64 pixels each, so a little wider than the half normal of 0.1
@@ -139,7 +139,7 @@ def test_noise_has_a_strength_of_its_own_in_every_image() -> None:
 def test_octaves_get_factors_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[Tensor] = []
     monkeypatch.setattr(ada, "equalise", lambda images, factors: taken.append(factors) or images)
-    ADA(p=0.3, pipeline="f")(torch.zeros(MANY, 1, 4, 4, dtype=torch.float64), Draw(0, "D", 0, MANY, CPU))
+    ADA(p=0.3, pipeline="f")(torch.zeros(MANY, 1, 4, 4, dtype=torch.float64), RandomStream(0, "D", 0, MANY, CPU))
     for octave in taken[0].log2().numpy().T:
         on = octave[octave != 0]
         assert len(on) / MANY == pytest.approx(0.3, abs=0.015)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ganflow.config import components
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from ganflow.methods.augment.base import Augmentation, in_float32
 
 STRONGEST = {
@@ -26,8 +26,8 @@ def images(*shape: int) -> Tensor:
     return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
 
-def draw(count: int, first: int = 0, stream: str = "D/judge-1") -> Draw:
-    return Draw(0, stream, first, count, torch.device("cpu"))
+def draw(count: int, first: int = 0, stream: str = "D/judge-1") -> RandomStream:
+    return RandomStream(0, stream, first, count, torch.device("cpu"))
 
 
 @EACH
@@ -82,7 +82,7 @@ class Product(Augmentation):
     """What autocast would round."""
 
     @in_float32
-    def forward(self, images: Tensor, draw: Draw) -> Tensor:
+    def forward(self, images: Tensor, draw: RandomStream) -> Tensor:
         return images @ images.mT
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ganflow.config import components
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from ganflow.errors import ConfigError
 from ganflow.methods.augment.diffaugment import DiffAugment, color, cutout, translation
 
@@ -19,7 +19,7 @@ def images(*shape: int, seed: int = 0) -> Tensor:
 
 
 def uniforms(n: int, columns: int) -> Tensor:
-    return Draw(3, "test", 0, n, CPU).uniform("u", columns).double()
+    return RandomStream(3, "test", 0, n, CPU).uniform("u", columns).double()
 
 
 def steps(choices: int) -> list[float]:
@@ -67,7 +67,7 @@ def test_cutout_zeroes_half_the_side_around_every_place(height: int, width: int)
 
 
 def test_policies_follow_one_another_as_listed_each_by_numbers_of_its_own() -> None:
-    x, draw = images(5, 3, 8, 8), Draw(0, "D/judge-1", 10, 5, CPU)
+    x, draw = images(5, 3, 8, 8), RandomStream(0, "D/judge-1", 10, 5, CPU)
     u = {name: draw.uniform(name, 3 if name == "color" else 2).double() for name in ("color", "translation", "cutout")}
     whole = cutout(translation(color(x, u["color"]), u["translation"]), u["cutout"])
     torch.testing.assert_close(DiffAugment()(x, draw), whole, rtol=0, atol=0)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from ganflow.methods.regularizers.consistency import flip_and_shift
 from tests.methods.regularizers.small import Smooth, build, normal, turn
 
@@ -20,7 +20,7 @@ def by_hand(image: torch.Tensor, draw: np.ndarray, most: int) -> torch.Tensor:
 
 @pytest.mark.parametrize(("share", "most"), [(0.0, 0), (0.15, 1), (0.4, 3)])
 def test_images_are_mirrored_and_moved_as_drawn(share: float, most: int) -> None:
-    images, draw = normal(40, 2, 8, 8), Draw(0, "t", 3, 40, CPU)
+    images, draw = normal(40, 2, 8, 8), RandomStream(0, "t", 3, 40, CPU)
     numbers = draw.uniform("flip-shift", 3).numpy()
     moved = flip_and_shift(images, draw, share)
     for image, seen, row in zip(images, moved, numbers, strict=True):
@@ -30,13 +30,13 @@ def test_images_are_mirrored_and_moved_as_drawn(share: float, most: int) -> None
 
 def test_the_images_of_toys_are_one_pixel() -> None:
     images = normal(6, 2, 1, 1)
-    torch.testing.assert_close(flip_and_shift(images, Draw(0, "t", 0, 6, CPU), 0.125), images, rtol=0, atol=0)
+    torch.testing.assert_close(flip_and_shift(images, RandomStream(0, "t", 0, 6, CPU), 0.125), images, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(("real", "fake"), [(10.0, 0.0), (2.0, 5.0), (0.0, 3.0)])
 def test_it_is_the_squared_difference_to_the_twins_logits(real: float, fake: float) -> None:
     D, made = Smooth(), turn(Smooth())
-    x, g = (flip_and_shift(i, made.draw.under(f"consistency-{n}"), 0.25) for n, i in
+    x, g = (flip_and_shift(i, made.draw.substream(f"consistency-{n}"), 0.25) for n, i in
             (("real", made.real), ("fake", made.fake)))  # fmt: skip
     of_real = ((D(made.real, made.labels) - D(x, made.labels)) ** 2).mean()
     of_fake = ((D(made.fake, made.fake_labels) - D(g, made.fake_labels)) ** 2).mean()

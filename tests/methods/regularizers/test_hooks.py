@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from tests.methods.regularizers.small import build, normal
 
 CPU = torch.device("cpu")
@@ -52,13 +52,13 @@ def test_short_gradients_stay_as_they_are() -> None:
 
 @pytest.mark.parametrize(("nimg", "sigma"), [(0, 0.4), (500, 0.3), (1500, 0.1), (2000, 0.0), (9000, 0.0)])
 def test_noise_falls_linearly_to_nothing(nimg: int, sigma: float) -> None:
-    images, draw = normal(6, 2, 4, 4), Draw(0, "t", 2, 6, CPU)
+    images, draw = normal(6, 2, 4, 4), RandomStream(0, "t", 2, 6, CPU)
     seen = build("instance_noise", sigma=0.4, anneal_kimg=2.0).perturb(images, draw, nimg)
     torch.testing.assert_close(seen, images + sigma * draw.normal("instance-noise", 2, 4, 4).double())
     assert nimg < 2000 or seen is images
 
 
 def test_noise_is_of_the_image_not_of_the_batch() -> None:
-    images, draw, noise = normal(6, 2, 4, 4), Draw(0, "t", 2, 6, CPU), build("instance_noise")
+    images, draw, noise = normal(6, 2, 4, 4), RandomStream(0, "t", 2, 6, CPU), build("instance_noise")
     part = noise.perturb(images[4:], replace(draw, first=6, count=2), 0)
     torch.testing.assert_close(noise.perturb(images, draw, 0)[4:], part, rtol=0, atol=0)

@@ -5,12 +5,12 @@ import torch
 from torch import Tensor, nn
 
 from ganflow.distributed import collectives
-from ganflow.distributed.rng import Draw
+from ganflow.distributed.rng import RandomStream
 from ganflow.methods.gan import GAN
 from ganflow.methods.losses.non_saturating import NonSaturating
+from ganflow.methods.player import Player
 from ganflow.methods.regularizers.base import GeneratorTurn
 from ganflow.methods.regularizers.path_length import PathLength
-from ganflow.training.player import Player
 from tests.methods.regularizers.small import normal
 from tests.support.ranks import on_ranks
 from tests.support.turns import batch
@@ -38,7 +38,7 @@ class Mapped(nn.Module):
 
 def turn(G: Mapped) -> GeneratorTurn:
     z = normal(6, 3, seed=6)
-    return GeneratorTurn(G, z, None, G(z, None), Draw(0, "t", 0, 6, CPU))
+    return GeneratorTurn(G, z, None, G(z, None), RandomStream(0, "t", 0, 6, CPU))
 
 
 def lengths(G: Mapped, made: GeneratorTurn, shrink: int) -> Tensor:

@@ -7,6 +7,7 @@ import yaml
 
 import ganflow
 from ganflow.config import composition
+from ganflow.config.keys import trained_sections
 from ganflow.training.checkpoints.fingerprint import SOURCES, fingerprint
 
 ROOT = Path(inspect.getfile(ganflow)).parents[1]
@@ -63,6 +64,7 @@ def test_every_file_that_training_loads_is_part_of_the_name_or_known_to_be_besid
 def test_dvc_trains_again_for_the_same_files() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     for stage in ("tune", "train"):
+        assert set(trained_sections()) <= set(stages[stage]["params"]), stage
         named = {dep.removeprefix("ganflow/") for dep in stages[stage]["deps"] if dep.startswith("ganflow/")}
         assert set(SOURCES) <= named, stage
 

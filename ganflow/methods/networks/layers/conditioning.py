@@ -1,4 +1,4 @@
-"""How a class label enters a network."""
+"""Class labels on their way into a network."""
 
 import math
 

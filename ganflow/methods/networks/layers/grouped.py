@@ -66,7 +66,7 @@ class _Convolution(torch.autograd.Function):
 
 
 class _WeightGradient(torch.autograd.Function):
-    """What the weights of a convolution from ``large`` have for a gradient, when its output has ``small``."""
+    """The gradient of a convolution's weights, from its input ``large`` and its output's gradient ``small``."""
 
     @staticmethod
     def forward(ctx: Any, small: Tensor, large: Tensor, kernel: torch.Size, geometry: _Geometry) -> Tensor:

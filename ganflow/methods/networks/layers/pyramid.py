@@ -1,4 +1,4 @@
-"""What networks share whose maps are doubled or halved from stage to stage."""
+"""Parts of networks whose maps are doubled or halved from stage to stage."""
 
 import torch
 from torch import Tensor, nn
@@ -21,9 +21,9 @@ def stages(name: str, resolution: int, starts: tuple[int, ...], width: int, halv
     """
     require(width > 0, "width", width, "must be more than 0")
     require(halve_after > 0, "halve_after", halve_after, "must be more than 0")
-    found = [(side, width >> ((side - 1) // halve_after).bit_length()) for side in _sides(name, resolution, starts)]
-    require(found[-1][1] > 0, "width", width, f"leaves no channels at {resolution} pixels; raise it or halve_after")
-    return found
+    maps = [(side, width >> ((side - 1) // halve_after).bit_length()) for side in _sides(name, resolution, starts)]
+    require(maps[-1][1] > 0, "width", width, f"leaves no channels at {resolution} pixels; raise it or halve_after")
+    return maps
 
 
 def _sides(name: str, resolution: int, starts: tuple[int, ...]) -> list[int]:

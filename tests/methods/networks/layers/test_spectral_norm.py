@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ganflow.distributed import collectives
 from ganflow.methods.networks.dcgan import DCGANDiscriminator
 from ganflow.methods.networks.layers.spectral_norm import normalise_spectrally
-from ganflow.training.build import place
+from ganflow.methods.player import to_device
 from tests.support.ranks import on_ranks
 
 LAYERS = {
@@ -92,7 +92,7 @@ def test_under_autocast_it_is_computed_in_float32() -> None:
 def test_placing_a_network_lays_its_kernels_out_and_moves_nothing() -> None:
     D = DCGANDiscriminator(8, 3, 0, "none", width=4, spectral_norm=True)
     start = copy.deepcopy(D.state_dict())
-    place(D, torch.device("cpu"))
+    to_device(D, torch.device("cpu"))
     torch.testing.assert_close(D.state_dict(), start, rtol=0, atol=0)
     kernels = [p for p in D.parameters() if p.dim() == 4]
     assert len(kernels) == 2

@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganflow.config import components
+from ganflow.config.scheduled_options import value_at
+from ganflow.config.schema import Config
 from ganflow.distributed import collectives
 
 
@@ -51,7 +54,7 @@ class Player:
             self._learning = False
 
     def learns(self, flag: bool) -> None:
-        """Whether gradients reach this player's parameters."""
+        """Let gradients reach this player's parameters, or stop them."""
         for parameter in self.parameters:
             parameter.requires_grad = flag
 
@@ -89,3 +92,18 @@ class Player:
         """Go on from a :meth:`state_dict`."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+
+
+def build_player(network: nn.Module, config: Config, optimizer: str, device: torch.device) -> Player:
+    """A player with the optimizer at this key of ``params.yaml``, its network moved to the device."""
+    make = components.build("optimizer", value_at(config, optimizer), optimizer)
+    return Player(to_device(network, device), make(network.parameters()))
+
+
+def to_device(network: nn.Module, device: torch.device) -> nn.Module:
+    """Move a network to the device, channels last where there are convolutions, which are faster so."""
+    network = network.to(device)
+    for parameter in network.parameters():  # not modules' weights: a normalised one is computed anew at every look
+        if parameter.dim() == 4 and parameter.shape[1] > 1:  # with one channel DDP would warn of its strides
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return network

@@ -1,0 +1,62 @@
+"""The discriminator as it is called in a turn: behind the augmentation and the regularisers that perturb images.
+
+Shapes: images (N, C, H, W) in [-1, 1]; labels (N,) or None; logits (N,).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+from ganflow.methods.augment.base import Augmentation
+from ganflow.methods.augment.none import NoAugmentation
+from ganflow.methods.base import Batch, Network, to_float32
+from ganflow.methods.regularizers.base import Regularizer
+
+
+class Verdict(NamedTuple):
+    """D of images: logits (N,), and the auxiliary classifier's logits (N, classes) where it has one."""
+
+    logits: Tensor
+    classes: Tensor | None
+
+
+class DiscriminatorOutputs(NamedTuple):
+    """Rows of a turn of D from ``place`` in the whole batch on; ``size`` counts all."""
+
+    real: Tensor
+    fake: Tensor
+    real_logits: Tensor
+    fake_logits: Tensor
+    place: int
+    size: int
+
+    def first(self, rows: int) -> list[Tensor]:
+        """Those among the first rows of the whole batch."""
+        return [t[: max(0, rows - self.place)] for t in self[:4]]
+
+
+class AugmentedDiscriminator:
+    """D in one turn: every image passes the augmentation and the perturbing regularisers first, each by new draws."""
+
+    def __init__(self, D: Network, augmentation: Augmentation, perturbing: Sequence[Regularizer], batch: Batch) -> None:
+        self.D, self.augmentation, self.perturbing, self.batch = D, augmentation, perturbing, batch
+        self.perturbs = bool(perturbing) or not isinstance(augmentation, NoAugmentation)
+        self.calls = 0
+
+    def __call__(self, images: Tensor, labels: Tensor | None) -> Verdict:
+        seen = self._perturbed(images) if self.perturbs else images
+        out = to_float32(self.D(seen, labels))
+        return Verdict(out, None) if out.ndim == 1 else Verdict(out[:, 0], out[:, 1:])
+
+    def _perturbed(self, images: Tensor) -> Tensor:
+        self.calls += 1
+        draw = self.batch.draw.substream(f"judge-{self.calls}")
+        seen: Tensor = self.augmentation(images, draw)
+        for regularizer in self.perturbing:
+            seen = regularizer.perturb(seen, draw, self.batch.nimg)
+        return seen
+
+    def logits(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        """The verdict's adversarial part."""
+        return self(images, labels).logits

@@ -1,0 +1,42 @@
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+import torch
+
+from ganflow.config import components, composition
+from ganflow.config.scheduled_options import below
+from ganflow.data.prepared.dataset import Facts
+from ganflow.methods.base import MethodBuilder, Turn
+from ganflow.methods.build import build_method
+from ganflow.training.build import images_per_turn
+
+METHODS: dict[str, Any] = components.choices("method")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_a_method_declares_is_in_params_yaml(name: str) -> None:
+    method, params = METHODS[name], asdict(composition.compose([f"method={name}"]))
+    assert issubclass(method, MethodBuilder)
+    for key in (*method.sections, *method.schedulable, *method.optimizers.values()):
+        assert below(params, key) is not None, key
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_players_have_turns_and_the_generator_is_one_player_s(name: str) -> None:
+    config = composition.compose([f"method={name}"])
+    built = build_method(config, Facts(8, 1, 10), torch.device("cpu"))
+    assert set(built.players) == {turn.player for turn in built.method.turns} == set(METHODS[name].optimizers)
+    owned = {id(parameter) for parameter in built.players[built.generator_player].parameters}
+    assert {id(parameter) for parameter in built.generator.parameters()} <= owned
+    z, labels = torch.zeros(2, config.gan.latent_dim), torch.tensor([0, 9])
+    assert built.generator(z, labels).shape == (2, 1, 8, 8)
+
+
+def test_the_images_of_a_step_are_shared_among_a_player_s_turns() -> None:
+    def turns(*names: str, fresh: int) -> list[Turn]:
+        return [Turn(name, lambda batch: {}, fresh=place < fresh) for place, name in enumerate(names)]
+
+    assert images_per_turn(turns("D", "G", fresh=1), 32) == {"D": 32, "G": 32}
+    assert images_per_turn(turns("D", "D", "G", fresh=2), 32) == {"D": 32, "G": 64}
+    assert images_per_turn(turns("autoencoder", "D", "encoder", fresh=1), 8) == {"autoencoder": 8, "D": 8, "encoder": 8}
