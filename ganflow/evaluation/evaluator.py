@@ -16,7 +16,8 @@ from ganflow.distributed import collectives, rng
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.evaluation.extractors.base import Extractor, Splits
 from ganflow.evaluation.feature_store import FeatureStore
-from ganflow.evaluation.inputs import MetricInputs, asks_for
+from ganflow.evaluation.inputs import MetricInputs
+from ganflow.evaluation.metrics.base import Metric
 from ganflow.evaluation.outcome import Outcome, lacking, outcome_of
 from ganflow.evaluation.samples import Drawn, Samples
 from ganflow.methods.generator import Generator
@@ -115,8 +116,7 @@ class Evaluator:
             GanflowError: images that cannot be read.
         """
         metrics, lacks = self._metrics(names), lacking(inputs)
-        asked = [asks_for(metric) for metric in metrics.values()]
-        inputs.prepare(one for ones in asked if not lacks & {*ones} for one in ones)
+        inputs.prepare(name for metric in metrics.values() if not lacks & {*metric.needs} for name in metric.needs)
         mine = list(metrics)[collectives.rank() :: collectives.world_size()]
         outcomes: dict[str, Outcome] = {}
         refused = None
@@ -142,7 +142,7 @@ class Evaluator:
         """
         width = self.extractor(torch.from_numpy(self.reference.images(np.arange(1)))).embeddings.shape[1]
         for name, metric in self._metrics(names).items():
-            fewest = metric.fewest(width) if hasattr(metric, "fewest") else 2
+            fewest = metric.fewest(width)
             if samples < fewest:
                 why = f"must be at least {fewest} for {name} of the {width} features of {self.extractor.name}"
                 raise ConfigError(key, samples, why)
@@ -158,7 +158,7 @@ class Evaluator:
             "seed": SEED,
         }
 
-    def _metrics(self, names: Sequence[str] | None) -> dict[str, Any]:
+    def _metrics(self, names: Sequence[str] | None) -> dict[str, Metric]:
         return {
             name: components.build("metric", node, f"evaluation.metrics.{name}")
             for name, node in self.config.metrics.items()

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ganflow.evaluation import bootstrap
-from ganflow.evaluation.inputs import MetricInputs, asks_for
-from ganflow.evaluation.metrics.base import UnmeasurableError
+from ganflow.evaluation.inputs import MetricInputs
+from ganflow.evaluation.metrics.base import Metric
+from ganflow.evaluation.metrics.features import UnmeasurableError
 
 LEFT_OUT = "left_out"  # beside the figures in ``metrics.json``: figure → why it is not there
 
@@ -27,13 +28,12 @@ class Outcome:
         return cls(figures, {name: why for one in several for name, why in one.left_out.items()})
 
 
-def outcome_of(name: str, metric: Any, inputs: MetricInputs, resamples: int) -> Outcome:
+def outcome_of(name: str, metric: Metric, inputs: MetricInputs, resamples: int) -> Outcome:
     """What a metric says of its inputs, with the bounds of its interval unless ``resamples`` is 0."""
-    asked = asks_for(metric)
-    if lacking(inputs) & {*asked}:
+    if lacking(inputs) & {*metric.needs}:
         return Outcome({}, _needs(metric, {}))
     try:
-        figures = metric(**{one: getattr(inputs, one) for one in asked})
+        figures = metric(*(getattr(inputs, name) for name in metric.needs))
         figures |= _bounds(metric, figures, inputs, resamples)
     except UnmeasurableError as error:
         return Outcome({}, dict.fromkeys(metric.figures, str(error).removeprefix(f"{name}: ")))
@@ -53,13 +53,13 @@ def why_missing(figure: str, values: Mapping[str, Any]) -> str | None:
     return left_out.get(figure)
 
 
-def _needs(metric: Any, figures: Mapping[str, float]) -> dict[str, str]:
+def _needs(metric: Metric, figures: Mapping[str, float]) -> dict[str, str]:
     """The figures that a metric leaves out, with what they need."""
     return {name: f"needs {figure.needs}" for name, figure in metric.figures.items() if name not in figures}
 
 
-def _bounds(metric: Any, figures: Mapping[str, float], inputs: MetricInputs, resamples: int) -> dict[str, float]:
-    bounded: str = getattr(metric, "bounded", "")
+def _bounds(metric: Metric, figures: Mapping[str, float], inputs: MetricInputs, resamples: int) -> dict[str, float]:
+    bounded = metric.bounded
     if not resamples or bounded not in figures:
         return {}
     counts = bootstrap.counts(len(inputs.fake), resamples).to(inputs.fake.embeddings.device)

@@ -94,7 +94,8 @@ def _check_points(config: Config) -> None:
     fits, way_out = _takes_points("extractor", extractor), f"set evaluation/extractor=pixels, {begin}"
     require(fits, "evaluation.extractor.name", extractor, f"is for images, and these data are points; {way_out}")
     for name in config.evaluation.metrics:
-        fits, way_out = _takes_points("metric", name), f"set evaluation/metrics=[modes], {begin}"
+        metric: Any = components.choices("metric")[name]
+        fits, way_out = metric.points, f"set evaluation/metrics=[modes], {begin}"
         require(fits, "evaluation.metrics", name, f"measures images, and these data are points; {way_out}")
 
 

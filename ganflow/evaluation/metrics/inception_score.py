@@ -8,12 +8,12 @@ from torch import Tensor
 
 from ganflow.config.components import component
 from ganflow.errors import require
-from ganflow.evaluation.metrics.base import HIGHER, Figure, UnmeasurableError
-from ganflow.evaluation.metrics.features import Features, check_finite
+from ganflow.evaluation.metrics.base import HIGHER, Figure, Metric
+from ganflow.evaluation.metrics.features import Features, UnmeasurableError, check_finite
 
 
 @component("metric", "inception_score")
-class InceptionScore:
+class InceptionScore(Metric):
     """``exp(E[KL(p(y|x) ‖ p(y))])``: mean and standard deviation over ``splits`` of the samples. Higher is better.
 
     It is 1 when every sample looks alike or none is clear, and at most the number of classes. It knows nothing of the

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganflow.config.components import component
 from ganflow.errors import require
-from ganflow.evaluation.metrics.base import LOWER, Figure
+from ganflow.evaluation.metrics.base import LOWER, Figure, Metric
 from ganflow.evaluation.metrics.features import Features, check_finite, some_rows
 
 ROWS = 512  # of a kernel at a time
@@ -17,7 +17,7 @@ MOST = 10_000  # rows of either side that an interval is made from
 
 
 @component("metric", "kid")
-class KID:
+class KID(Metric):
     """Unbiased squared MMD with the kernel ``(x·y/F + 1)³``: mean and standard deviation over random subsets."""
 
     figures: ClassVar[Mapping[str, Figure]] = {
@@ -26,8 +26,7 @@ class KID:
         ),
     }
 
-    bounded: ClassVar[str] = "kid"
-    smooth: ClassVar[bool] = True
+    bounded = "kid"
 
     def __init__(self, subsets: int = 100, subset_size: int = 1000) -> None:
         require(subsets > 0, "subsets", subsets, "must be at least 1")
