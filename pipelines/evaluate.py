@@ -31,11 +31,11 @@ def main() -> None:
     record = run_record.RunRecord.read(MODEL / run_record.FILE)
     with held():
         report_files.write(found, REPORTS, params.register.name, run_record.summary(record))
-    shown = ", ".join(f"{name} {value:.4g}" for name, value in found.figures.items() if name in SHOWN)
+    shown = ", ".join(f"{name} {figure.value:.4g}" for name, figure in found.figures.items() if name in SHOWN)
     p = found.protocol
     for note in found.notes:
         print(f"evaluate: {note}")
-    print(f"evaluate: {shown} over {p['samples']} samples against {p['reference']}, by {p['extractor']}")
+    print(f"evaluate: {shown} over {p.samples} samples against {p.reference}, by {p.extractor}")
     print(f"evaluate: {REPORTS / 'report.html'} shows it all")
 
 

@@ -1,9 +1,8 @@
 """The protocol: which samples, which reference, which extractor; the figures never go without it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +16,8 @@ from ganflow.errors import ConfigError, GanflowError
 from ganflow.evaluation.extractors.base import Extractor, Splits
 from ganflow.evaluation.feature_store import FeatureStore
 from ganflow.evaluation.inputs import MetricInputs
-from ganflow.evaluation.metrics.base import Metric
-from ganflow.evaluation.outcome import Outcome, lacking, outcome_of
+from ganflow.evaluation.metrics.base import Measurement, Metric
+from ganflow.evaluation.outcome import Outcome, Protocol, lacking, outcome_of
 from ganflow.evaluation.samples import Drawn, Samples
 from ganflow.methods.generator import Generator
 from ganflow.terminal.progress import Advanced, unheard
@@ -62,7 +61,7 @@ class Evaluator:
         samples: int,
         names: Sequence[str] | None = None,
         tell: Callable[[str], None] = unsaid,
-    ) -> dict[str, float]:
+    ) -> Mapping[str, Measurement]:
         """Figures of the chosen metrics (all of the configuration's by default), by name, on every rank.
 
         The first time that a figure cannot be measured, rank 0 tells why.
@@ -74,7 +73,7 @@ class Evaluator:
                 tell(f"{figure} is not measured: {found.left_out[figure]}")
         return found.figures
 
-    def measure_one(self, figure: str, generator: Generator, samples: int, name: str) -> dict[str, float]:
+    def measure_one(self, figure: str, generator: Generator, samples: int, name: str) -> Mapping[str, Measurement]:
         """The figures of one metric, among them ``figure``.
 
         Raises:
@@ -99,10 +98,6 @@ class Evaluator:
                 f"the reference has {_facts(*wanted, facts.num_classes)}"
             )
         return Drawn(generator, SEED, samples, self._labels(generator, samples))
-
-    def figures(self, inputs: MetricInputs, names: Sequence[str] | None = None, resamples: int = 0) -> dict[str, float]:
-        """Figures of :meth:`outcome` alone."""
-        return self.outcome(inputs, names, resamples).figures
 
     def outcome(self, inputs: MetricInputs, names: Sequence[str] | None = None, resamples: int = 0) -> Outcome:
         """Figures of the chosen metrics, and why others are left out; each metric is computed by one rank.
@@ -147,16 +142,16 @@ class Evaluator:
                 why = f"must be at least {fewest} for {name} of the {width} features of {self.extractor.name}"
                 raise ConfigError(key, samples, why)
 
-    def protocol(self, samples: int) -> dict[str, Any]:
-        """What stands beside every figure."""
-        return {
-            "samples": samples,
-            "reference": self.config.reference,
-            "reference_samples": len(self.reference),
-            "extractor": self.extractor.name,
-            "extractor_accuracy": self.extractor.accuracy,
-            "seed": SEED,
-        }
+    def protocol(self, samples: int) -> Protocol:
+        """What stands beside every figure, but for the reference's repeats."""
+        return Protocol(
+            samples=samples,
+            reference=self.config.reference,
+            reference_samples=len(self.reference),
+            extractor=self.extractor.name,
+            extractor_accuracy=self.extractor.accuracy,
+            seed=SEED,
+        )
 
     def _metrics(self, names: Sequence[str] | None) -> dict[str, Metric]:
         return {

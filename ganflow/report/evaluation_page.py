@@ -3,16 +3,16 @@
 import struct
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from html import escape
-from typing import Any
 
 from ganflow.evaluation.evaluation_result import ClassRow
-from ganflow.evaluation.metrics.base import Figure, known
+from ganflow.evaluation.metrics.base import Figure, Measurement, known
+from ganflow.evaluation.outcome import Evaluation, Protocol
 from ganflow.report import charts
 from ganflow.report.curves import Curve
 from ganflow.report.html import card, document, marked, scroll, section, table
-from ganflow.report.verdicts import SPREAD, WORDS, verdicts
+from ganflow.report.verdicts import WORDS, verdicts
 
 SHOWN = 20  # classes with bars; of more, those that are furthest from their share
 
@@ -32,12 +32,10 @@ class Report:
 
     title: str
     summary: Mapping[str, str]  # facts beneath the title
-    figures: Mapping[str, Any]  # what is also in the protocol is shown there alone
-    protocol: Mapping[str, Any]
+    evaluation: Evaluation = field(default_factory=Evaluation)
     curves: Sequence[Curve] = ()
     classes: Sequence[ClassRow] = ()
     pictures: Sequence[Picture] = ()
-    left_out: Mapping[str, str] = field(default_factory=dict)  # figure → why it could not be measured
 
 
 def html(report: Report) -> str:
@@ -47,26 +45,23 @@ def html(report: Report) -> str:
 
 
 def _header(report: Report) -> str:
-    told = verdicts(report.figures, sum(row.reference > 0 for row in report.classes))
+    told = verdicts(report.evaluation.figures, sum(row.reference > 0 for row in report.classes))
     listed = f"\n{marked((v.good, v.text) for v in told)}" if told else ""
     facts = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in report.summary.items())
     return f"<h1>{escape(report.title)}</h1>{listed}" + (f'\n<dl class="facts">{facts}</dl>' if facts else "")
 
 
 def _figures(report: Report) -> str:
-    figures = {name: value for name, value in report.figures.items() if name not in report.protocol}
-    spread = {name + end for name in figures for end in SPREAD}
-    names = [name for name in figures if name not in spread]
-    rows = "".join(_figure(name, figures) for name in names)
+    rows = "".join(_figure(name, measured) for name, measured in report.evaluation.figures.items())
     head = '<tr><th scope="col">Figure</th><th scope="col" class="number">Value</th></tr>'
     return section("Figures", card(table(head, rows, "Figures"))) if rows else ""
 
 
-def _figure(name: str, figures: Mapping[str, Any]) -> str:
+def _figure(name: str, measured: Measurement) -> str:
     """The row of one figure, with its interval and its standard deviation."""
     figure = known().get(name, Figure(name, "", ""))
-    low, high, std = (figures.get(name + end) for end in SPREAD)
-    value = f"<b>{_value(figures[name])}</b>" + (f'<div class="soft">± {_value(std)}</div>' if std is not None else "")
+    low, high, std = measured.low, measured.high, measured.std
+    value = f"<b>{_value(measured.value)}</b>" + (f'<div class="soft">± {_value(std)}</div>' if std is not None else "")
     if low is not None and high is not None:
         value += f'<div class="soft">95 %: {_value(low)} to {_value(high)}</div>'
     said = f'<b>{escape(figure.label)}</b> <span class="better">{escape(WORDS[figure.better])}</span>'
@@ -80,7 +75,7 @@ def _left_out(report: Report) -> str:
     labels = {name: figure.label for name, figure in known().items()}
     rows = "".join(
         f'<tr><th scope="row">{escape(labels.get(name, name))}</th><td>{escape(why)}</td></tr>'
-        for name, why in report.left_out.items()
+        for name, why in report.evaluation.left_out.items()
     )
     return section("Not measured", card(table("", rows, "Not measured"))) if rows else ""
 
@@ -126,11 +121,13 @@ def _curves(report: Report) -> str:
 
 
 def _protocol(report: Report) -> str:
+    if report.evaluation.protocol == Protocol():
+        return ""
     rows = "".join(
         f'<tr><th scope="row">{escape(name.replace("_", " "))}</th><td>{_value(value)}</td></tr>'
-        for name, value in report.protocol.items()
+        for name, value in asdict(report.evaluation.protocol).items()
     )
-    return section("Protocol", card(table("", rows, "Protocol"))) if rows else ""
+    return section("Protocol", card(table("", rows, "Protocol")))
 
 
 def _plain(picture: Picture) -> str:

@@ -6,16 +6,17 @@ Names of classes, paths and recipes are anybody's text, so they stand in code sp
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import Any
 
 import yaml
 
-from ganflow.evaluation.metrics.base import known
+from ganflow.evaluation.metrics.base import Measurement, known
+from ganflow.evaluation.outcome import Evaluation, Protocol
 from ganflow.generation import export
 from ganflow.methods.generator import FILE, GeneratorSpec
 from ganflow.report import snippets
 from ganflow.report.charts import number
-from ganflow.report.verdicts import SPREAD, WORDS
+from ganflow.report.verdicts import WORDS
 
 SAMPLES = "samples.png"
 WEIGHTS = f"artifacts/{FILE}"
@@ -47,7 +48,7 @@ class Card:
     parameters: int
     data: Mapping[str, str] = field(default_factory=dict)  # facts by what they are
     origin: Mapping[str, str] = field(default_factory=dict)  # recipe, commit, run, environment
-    metrics: Mapping[str, Any] = field(default_factory=dict)  # figures and protocol, as in reports/metrics.json
+    evaluation: Evaluation = field(default_factory=Evaluation)
     license: str = ""  # SPDX id or a line of text
     exports: Collection[str] = tuple(export.FORMS)  # that it is handed over in
 
@@ -111,26 +112,24 @@ def _classes(spec: GeneratorSpec) -> str:
 
 
 def _figures(card: Card) -> str:
-    figures = {name: value for name, value in card.metrics.items() if name not in _PROTOCOL}
-    spread = {name + end for name in figures for end in SPREAD}
-    rows = [_row(name, figures) for name in figures if name not in spread and _is_number(figures[name])]
+    rows = [_row(name, measured) for name, measured in card.evaluation.figures.items()]
     if not rows:
         return "## Figures\n\nNothing was measured."
     head = ["| Figure | Value | 95 % interval | |", "|---|---|---|---|"]
-    return "\n".join(["## Figures", "", *head, *rows, "", _protocol(card.metrics)])
+    return "\n".join(["## Figures", "", *head, *rows, "", _protocol(card.evaluation.protocol)])
 
 
-def _row(name: str, figures: Mapping[str, Any]) -> str:
+def _row(name: str, measured: Measurement) -> str:
     figure = known().get(name)
     label, better = (figure.label, WORDS[figure.better]) if figure else (code(name, cell=True), "")
-    low, high = (figures.get(f"{name}{end}") for end in ("_low", "_high"))
-    interval = f"{number(low)} to {number(high)}" if _is_number(low) and _is_number(high) else ""
-    return f"| {label} | {number(figures[name])} | {interval} | {better} |"
+    low, high = measured.low, measured.high
+    interval = "" if low is None or high is None else f"{number(low)} to {number(high)}"
+    return f"| {label} | {number(measured.value)} | {interval} | {better} |"
 
 
-def _protocol(metrics: Mapping[str, Any]) -> str:
-    known = {name: metrics[name] for name in _PROTOCOL if metrics.get(name) is not None}
-    told = (f"{name.replace('_', ' ')} {code(value)}" for name, value in known.items())
+def _protocol(protocol: Protocol) -> str:
+    values = {name: getattr(protocol, name) for name in _PROTOCOL}
+    told = (f"{name.replace('_', ' ')} {code(value)}" for name, value in values.items() if value not in (None, ""))
     return f"Protocol: {', '.join(told) or 'not stated'}."
 
 
@@ -145,11 +144,11 @@ def _made(card: Card) -> list[str]:
 
 
 def _limits(card: Card) -> str:
-    share = card.metrics.get("memorised")
+    share = card.evaluation.figures.get("memorised")
     nearer = "- How many samples resemble training images was not measured; look before you publish any."
-    if _is_number(share):
-        said = f"{100 * share:.3g} % of the samples lie nearer to a training image than 95 % of held-out images do"
-        nearer = f"- {said}; 5 % is expected."
+    if share is not None:
+        percent = f"{100 * share.value:.3g} % of the samples"
+        nearer = f"- {percent} lie nearer to a training image than 95 % of held-out images do; 5 % is expected."
     held = f"Licence: {code(card.license)}." if card.license else (
         "Licence: none is stated, so none is given; `register.license` in `params.yaml` states one. It is about the "
         "weights; that of the data may bind, too.")  # fmt: skip
@@ -163,10 +162,6 @@ def _ways(card: Card, left_out: Mapping[str, str]) -> list[str]:
         why = left_out.get(file)
         ways.append(write(card.spec, f"{EXPORTS}/{file}") if why is None else f"There is no `{file}`: {code(why)}")
     return [*ways, snippets.rule(card.spec)]
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _count(n: int, what: str) -> str:

@@ -31,6 +31,7 @@ def _worker(work: Work) -> None:
 
     from ganflow.distributed import collectives
     from ganflow.evaluation.build import build_evaluator
+    from ganflow.report.metrics_file import flat
     from ganflow.training.build import build_trainer, open_train
     from ganflow.training.history import History
     from ganflow.training.trainer import Trainer
@@ -52,7 +53,7 @@ def _worker(work: Work) -> None:
         supply.keep_extractors(extractors, tell)
     samples, names = config.evaluation.snapshot_samples, config.evaluation.snapshot_metrics
     evaluator.check_enough(samples, names, "evaluation.snapshot_samples")
-    trainer.measure = lambda generator: evaluator.measure(generator, samples, names, tell)
+    trainer.measure = lambda generator: flat(evaluator.measure(generator, samples, names, tell))
     trainer.listener = each(History(place, trainer.writer.put), work.post)
     trainer.asked = work.wish()
     trainer.resume()

@@ -25,6 +25,16 @@ class Figure:
     needs: str = ""  # beyond samples and reference; where that lacks, the figure is left out
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """The value of a figure; where known, the 95 % interval and the standard deviation of what it is the mean of."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    std: float | None = None
+
+
 class Metric(ABC):
     """A component of the group ``metric``: maps what it measures to named figures.
 
@@ -48,8 +58,10 @@ class Metric(ABC):
         return 2
 
     @abstractmethod
-    def __call__(self, *inputs: Any, **by_name: Any) -> dict[str, float]:
-        """The figures of what it ``needs``; those of which nothing can be said are left out.
+    def __call__(self, *inputs: Any, **by_name: Any) -> Mapping[str, float | Measurement]:
+        """The figures of what it ``needs``, as measurements where a number does not say all.
+
+        Figures of which nothing can be said are left out.
 
         Raises:
             UnmeasurableError: none can be made, with the reason.

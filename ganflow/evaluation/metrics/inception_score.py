@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ganflow.config.components import component
 from ganflow.errors import require
-from ganflow.evaluation.metrics.base import HIGHER, Figure, Metric
+from ganflow.evaluation.metrics.base import HIGHER, Figure, Measurement, Metric
 from ganflow.evaluation.metrics.features import Features, UnmeasurableError, check_finite
 
 
@@ -37,7 +37,7 @@ class InceptionScore(Metric):
         """Samples that fill the splits."""
         return self.splits
 
-    def __call__(self, fake: Features, real: Features) -> dict[str, float]:
+    def __call__(self, fake: Features, real: Features) -> dict[str, Measurement]:
         check_finite("inception_score", fake)
         if fake.logits.ndim > 2 or not fake.logits.shape[1]:
             return {}
@@ -45,7 +45,7 @@ class InceptionScore(Metric):
             raise UnmeasurableError(f"inception_score: {len(fake)} samples do not fill {self.splits} splits")
         log_p = fake.logits.double().log_softmax(1)
         scores = torch.stack([_score(part) for part in log_p.tensor_split(self.splits)])
-        return {"inception_score": float(scores.mean()), "inception_score_std": float(scores.std(correction=0))}
+        return {"inception_score": Measurement(float(scores.mean()), std=float(scores.std(correction=0)))}
 
 
 def _score(log_p: Tensor) -> Tensor:
