@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 from typing import Any
 
 from ganflow.config.schema import PromotionConfig
@@ -11,7 +10,7 @@ from ganflow.config.validation import LATENCY
 from ganflow.evaluation.gate import Contender, Decision
 from ganflow.evaluation.significance import compare
 from ganflow.report import comparison_table, metrics_file
-from ganflow.report.html import card, document, marked, section, table
+from ganflow.report.html import environment
 
 MARKS = {True: "holds", False: "FAILS"}
 
@@ -61,10 +60,9 @@ def page(record: Record) -> str:
     """A page that stands alone and runs nothing."""
     title = record.verdict.partition(": ")[2].partition(":")[0]
     head, *rows = _rows(record)
-    figures = table(_row(head, "th"), "".join(_row(row, "td") for row in rows), "Figures")
-    facts = f'<p class="soft">{escape(", ".join(filter(None, (record.when, record.by))))}</p>'
-    checks = marked((check.holds, check.why) for check in record.decision.checks)
-    return document(title, f"<h1>{escape(title)}</h1>\n{facts}\n{checks}\n{section('Figures', card(figures))}")
+    checks = [(check.holds, check.why) for check in record.decision.checks]
+    template = environment().get_template("promotion.html.j2")
+    return template.render(title=title, record=record, checks=checks, head=head, rows=rows)
 
 
 def _champion(record: Record) -> str:
@@ -89,9 +87,3 @@ def _values(side: Contender) -> dict[str, Any]:
 def _more(side: Contender) -> dict[str, Any]:
     """What a contender tells besides its evaluation."""
     return {"data": side.data, LATENCY: side.latency_ms, "latency_batch": side.latency_batch}
-
-
-def _row(cells: Sequence[str], tag: str) -> str:
-    first, *others = (escape(cell) for cell in cells)
-    cells_ = "".join(f'<{tag} class="number">{cell}</{tag}>' for cell in others)
-    return f'<tr><th scope="row">{first}</th>{cells_}</tr>'

@@ -19,7 +19,7 @@ from ganflow.report.html import POLICY
 from ganflow.report.metrics_file import parse
 from ganflow.report.verdicts import verdicts
 
-HOSTILE = '<script>alert(1)</script><img src="http://outside.test/x.png">\'"&'
+HOSTILE = '<script>alert(1)</script><img src="http://outside.test/x.png">\'"&{{ 7 * 7 }}{% x %}'
 PNG = png(np.full((6, 4, 3), 200, np.uint8))
 VOID = {"meta", "link", "img"}
 

@@ -73,7 +73,17 @@ def test_points_have_their_own_words() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["a|b", "`x`", "``", "<script>alert(1)</script>", "a\n# b\n---\nlicense: mit", "![x](http://x)", "\u202eabc", ""],
+    [
+        "a|b",
+        "`x`",
+        "``",
+        "<script>alert(1)</script>",
+        "a\n# b\n---\nlicense: mit",
+        "![x](http://x)",
+        "{{ 7 * 7 }}{% x %}",
+        "\u202eabc",
+        "",
+    ],
 )
 def test_no_name_breaks_out(name: str) -> None:
     evaluation = replace(EVALUATION, figures={**EVALUATION.figures, name: Measurement(1.0)})
