@@ -47,10 +47,10 @@ def compare(a: Evaluation, b: Evaluation) -> list[Difference]:
 
 
 def _difference(name: str, better: str, a: Measurement, b: Measurement) -> Difference:
-    intervals = [_interval(side) for side in (a, b)]
-    if None in intervals:
+    interval_a, interval_b = _interval(a), _interval(b)
+    if interval_a is None or interval_b is None:
         return Difference(name, a.value, b.value, better)
-    (centre_a, half_a), (centre_b, half_b) = filter(None, intervals)
+    (centre_a, half_a), (centre_b, half_b) = interval_a, interval_b
     return Difference(name, a.value, b.value, better, centre_a - centre_b, math.hypot(half_a, half_b))
 
 

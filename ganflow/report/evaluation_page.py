@@ -12,7 +12,7 @@ from ganflow.evaluation.metrics.base import Figure, known
 from ganflow.evaluation.outcome import Evaluation, Protocol
 from ganflow.report import charts
 from ganflow.report.curves import Curve
-from ganflow.report.html import environment
+from ganflow.report.html import template
 from ganflow.report.verdicts import WORDS, verdicts
 
 SHOWN = 20  # classes with bars; of more, those that are furthest from their share
@@ -57,23 +57,18 @@ class Report:
 
 def html(report: Report) -> str:
     """The page as a whole; the same report gives the same text."""
-    evaluation, protocol = report.evaluation, asdict(report.evaluation.protocol)
+    evaluation, protocol = report.evaluation, report.evaluation.protocol
+    sentences = verdicts(evaluation.figures, sum(row.reference > 0 for row in report.classes))
     names = [*evaluation.figures, *evaluation.left_out]
-    return (
-        environment()
-        .get_template("evaluation.html.j2")
-        .render(
-            title=report.title,
-            report=report,
-            verdicts=[
-                (v.good, v.text) for v in verdicts(evaluation.figures, sum(r.reference > 0 for r in report.classes))
-            ],
-            known={name: known().get(name, Figure(name, "", "")) for name in names},
-            words=WORDS,
-            bars=Markup(_bars(report.classes)),
-            curves=[Markup(charts.lines(c.title, c.x_label, c.x, c.series, c.log)) for c in report.curves],
-            protocol={} if evaluation.protocol == Protocol() else protocol,
-        )
+    return template("evaluation.html.j2").render(
+        title=report.title,
+        report=report,
+        verdicts=[(verdict.good, verdict.text) for verdict in sentences],
+        known={name: known().get(name, Figure(name, "", "")) for name in names},
+        words=WORDS,
+        bars=Markup(_bars(report.classes)),
+        curves=[Markup(charts.lines(c.title, c.x_label, c.x, c.series, c.log)) for c in report.curves],
+        protocol={} if protocol == Protocol() else asdict(protocol),
     )
 
 

@@ -3,7 +3,7 @@
 from functools import cache
 from importlib import resources
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup
 
 from ganflow.report import charts
@@ -12,9 +12,13 @@ from ganflow.report import charts
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
+def template(name: str) -> Template:
+    """The template; one of ``.html.j2`` escapes what it is given, unless that is :class:`markupsafe.Markup`."""
+    return _environment().get_template(name)
+
+
 @cache
-def environment() -> Environment:
-    """Templates that end in ``.html.j2`` escape what they are given, unless it is :class:`markupsafe.Markup`."""
+def _environment() -> Environment:
     templates = Environment(
         loader=PackageLoader("ganflow.report"),
         autoescape=select_autoescape(["html.j2"], default=False),

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from ganflow.config import components
-from ganflow.evaluation.metrics.base import Measurement
+from ganflow.evaluation.metrics.base import Measurement, Metric
 from ganflow.evaluation.outcome import Evaluation, Protocol
 
 LEFT_OUT = "left_out"  # beside the figures: figure → why it is not there
@@ -27,9 +27,10 @@ def contents(evaluation: Evaluation) -> dict[str, Any]:
 
 def flat(figures: Mapping[str, Measurement]) -> dict[str, float]:
     """Figures as numbers by name: deviations beside their figures, bounds behind all figures of the metric."""
-    metrics = {figure: name for name, metric in components.choices("metric").items() for figure in _figures(metric)}
+    metrics: Mapping[str, type[Metric]] = components.choices("metric")
+    metric_of = {figure: name for name, metric in metrics.items() for figure in metric.figures}
     numbers: dict[str, float | None] = {}
-    for _, names in groupby(figures, metrics.get):
+    for _, names in groupby(figures, metric_of.get):
         group = {name: figures[name] for name in names}
         for name, figure in group.items():
             numbers |= {name: figure.value, name + STD: figure.std}
@@ -54,11 +55,6 @@ def parse(values: Mapping[str, Any]) -> Evaluation:
         if name not in belongs
     }
     return Evaluation(figures, values.get(LEFT_OUT, {}), Protocol(**protocol))
-
-
-def _figures(metric: Any) -> Mapping[str, object]:
-    figures: Mapping[str, object] = metric.figures
-    return figures
 
 
 def _is_number(value: object) -> bool:

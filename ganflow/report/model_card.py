@@ -15,7 +15,7 @@ from ganflow.evaluation.outcome import Evaluation
 from ganflow.generation import export
 from ganflow.methods.generator import FILE, GeneratorSpec
 from ganflow.report import snippets
-from ganflow.report.html import environment
+from ganflow.report.html import template
 from ganflow.report.verdicts import WORDS
 
 SAMPLES = "samples.png"
@@ -66,21 +66,17 @@ def summary(card: Card) -> str:
 
 def _render(card: Card, *, left_out: Mapping[str, str] | None, front: str, ways: Sequence[str]) -> str:
     protocol = {name: getattr(card.evaluation.protocol, name) for name in _PROTOCOL}
-    return (
-        environment()
-        .get_template("model_card.md.j2")
-        .render(
-            card=card,
-            left_out=left_out,
-            front=front,
-            ways=ways,
-            samples=SAMPLES,
-            classes=_classes(card.spec),
-            known=known(),
-            words=WORDS,
-            code=code,
-            protocol={name: value for name, value in protocol.items() if value not in (None, "")},
-        )
+    return template("model_card.md.j2").render(
+        card=card,
+        left_out=left_out,
+        front=front,
+        ways=ways,
+        samples=SAMPLES,
+        classes=_classes(card.spec),
+        known=known(),
+        words=WORDS,
+        code=code,
+        protocol={name: value for name, value in protocol.items() if value not in (None, "")},
     )
 
 

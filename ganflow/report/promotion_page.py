@@ -10,7 +10,7 @@ from ganflow.config.validation import LATENCY
 from ganflow.evaluation.gate import Contender, Decision
 from ganflow.evaluation.significance import compare
 from ganflow.report import comparison_table, metrics_file
-from ganflow.report.html import environment
+from ganflow.report.html import template
 
 MARKS = {True: "holds", False: "FAILS"}
 
@@ -61,8 +61,7 @@ def page(record: Record) -> str:
     title = record.verdict.partition(": ")[2].partition(":")[0]
     head, *rows = _rows(record)
     checks = [(check.holds, check.why) for check in record.decision.checks]
-    template = environment().get_template("promotion.html.j2")
-    return template.render(title=title, record=record, checks=checks, head=head, rows=rows)
+    return template("promotion.html.j2").render(title=title, record=record, checks=checks, head=head, rows=rows)
 
 
 def _champion(record: Record) -> str:
