@@ -31,11 +31,11 @@ def main() -> None:
     record = run_record.RunRecord.read(MODEL / run_record.FILE)
     with held():
         report_files.write(result, REPORTS, params.register.name, run_record.summary(record))
-    shown = ", ".join(f"{name} {value:.4g}" for name, value in result.figures.items() if name in SHOWN)
+    shown = ", ".join(f"{name} {figure.value:.4g}" for name, figure in result.figures.items() if name in SHOWN)
     p = result.protocol
     for note in result.notes:
         print(f"evaluate: {note}")
-    print(f"evaluate: {shown} over {p['samples']} samples against {p['reference']}, by {p['extractor']}")
+    print(f"evaluate: {shown} over {p.samples} samples against {p.reference}, by {p.extractor}")
     print(f"evaluate: {REPORTS / 'report.html'} shows it all")
 
 

@@ -1,10 +1,9 @@
 """`ganflow evaluate` and `ganflow compare`: samples of any generator, measured by the pipeline's own protocol."""
 
-import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from ganflow import storage
 from ganflow.atomic_files import write_out
@@ -16,17 +15,18 @@ from ganflow.evaluation.build import evaluator_here
 from ganflow.evaluation.evaluation_result import Measured
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.image_sets import as_samples, is_pictures, open_images
+from ganflow.evaluation.metrics.base import Measurement
+from ganflow.evaluation.outcome import Evaluation
 from ganflow.evaluation.samples import Samples
 from ganflow.evaluation.significance import Difference, compare
 from ganflow.methods.generator import FILE
-from ganflow.report import comparison_table, report_files
+from ganflow.report import comparison_table, metrics_file, report_files
 from ganflow.storage import is_remote
 from ganflow.terminal.console import tell
 from ganflow.terminal.progress import Advanced, Bars
 from ganflow.tracking.registry.loader import FORMS, load_generator
 
 IMAGES = "a folder, zip, tar or .npz, local or s3://"
-BOUNDS = ("_low", "_high")
 
 
 def evaluate(samples: str, reference: str, overrides: Sequence[str], out: str | None) -> list[str]:
@@ -49,13 +49,13 @@ def evaluate(samples: str, reference: str, overrides: Sequence[str], out: str | 
         result = evaluation_result.alone(evaluator, _samples(samples, evaluator, wanted, Path(scratch, "samples")))
     if out is not None:
         write_out(Path(out), _written(result, samples, reference, page=out.endswith(".html")))
-    return [*_lines(result.figures | result.protocol), *result.notes]
+    return [*_lines(result), *result.notes]
 
 
 def _written(result: Measured, samples: str, reference: str, *, page: bool) -> str:
     if page:
         return report_files.page(result, None, samples, {"samples": samples, "reference": reference})
-    return json.dumps(result.values, indent=2) + "\n"
+    return metrics_file.text(result)
 
 
 def compare_two(a: str, b: str, reference: str, overrides: Sequence[str]) -> list[str]:
@@ -71,8 +71,8 @@ def compare_two(a: str, b: str, reference: str, overrides: Sequence[str]) -> lis
         results = []
         for name, where in (("a", a), ("b", b)):
             results.append(evaluation_result.alone(evaluator, _samples(where, evaluator, wanted, Path(scratch, name))))
-    differences = compare(*(side.values for side in results))
-    counts = [side.values["samples"] for side in results]
+    differences = compare(*results)
+    counts = [side.protocol.samples for side in results]
     head = [f"A {a}: {counts[0]:,} samples", f"B {b}: {counts[1]:,} samples", ""]
     notes = [
         f"{name} of {side} is left out: {why}"
@@ -113,22 +113,18 @@ def _is_model(where: str) -> bool:
     return where.startswith(("models:", "runs:")) or path.suffix == Path(FILE).suffix or (path / FILE).is_file()
 
 
-def _lines(values: Mapping[str, Any]) -> list[str]:
+def _lines(evaluation: Evaluation) -> list[str]:
     """A figure or a line of the protocol each, bounds beside what they bound."""
-    shown = {name: value for name, value in values.items() if not name.endswith(BOUNDS)}
+    shown = metrics_file.without_bounds(evaluation.figures) | asdict(evaluation.protocol)
+    intervals = {name: _interval(figure) for name, figure in evaluation.figures.items()}
     width = max(map(len, shown))
-    return [
-        f"{name:{width}s}  {comparison_table.text(value)}{_interval(name, values)}" for name, value in shown.items()
-    ]
+    return [f"{name:{width}s}  {comparison_table.text(v)}{intervals.get(name, '')}" for name, v in shown.items()]
 
 
-def _interval(name: str, values: Mapping[str, Any]) -> str:
-    low, high = (values.get(f"{name}{end}") for end in BOUNDS)
-    return (
-        ""
-        if low is None or high is None
-        else f"  (95 %: {comparison_table.text(low)} to {comparison_table.text(high)})"
-    )
+def _interval(figure: Measurement) -> str:
+    if figure.low is None or figure.high is None:
+        return ""
+    return f"  (95 %: {comparison_table.text(figure.low)} to {comparison_table.text(figure.high)})"
 
 
 def _verdict(differences: Sequence[Difference]) -> str:

@@ -2,17 +2,17 @@
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ganflow.atomic_files import write_whole
 from ganflow.config import params_file
 from ganflow.config.schema import Config
-from ganflow.config.validation import LATENCY
 from ganflow.errors import GanflowError
 from ganflow.evaluation import evaluation_result, gate
 from ganflow.evaluation.build import evaluator_here
 from ganflow.evaluation.evaluator import Evaluator
+from ganflow.evaluation.gate import Contender
 from ganflow.evaluation.latency import BATCH, alone, latency
 from ganflow.methods.generator import Generator
 from ganflow.report import comparison_table
@@ -99,30 +99,30 @@ def _judged(settings: Config, contest: Contest, reference: str) -> report.Record
         generators = [
             load_generator(uri, settings.tracking, str(evaluator.device)) for uri in contest.uris if uri is not None
         ]
-        values = [_values(evaluator, generator) for generator in generators]
-    ratio = _time(generators, values)
-    champion = None if first else values[1]
-    decision = gate.judge(settings.promotion, values[0], champion, ratio)
+        sides = [_measured(evaluator, generator) for generator in generators]
+    sides, ratio = _timed(generators, sides)
+    champion = None if first else sides[1]
+    decision = gate.judge(settings.promotion, sides[0], champion, ratio)
     return report.Record(
         contest.name,
         contest.challenger,
         contest.standing.champion,
         decision,
         settings.promotion,
-        values[0],
+        sides[0],
         champion,
     )
 
 
-def _values(evaluator: Evaluator, generator: Generator) -> dict[str, Any]:
+def _measured(evaluator: Evaluator, generator: Generator) -> Contender:
     evaluator.check_enough(evaluator.config.samples, list(evaluator.config.metrics), "evaluation.samples")
     samples = evaluator.drawn(generator, evaluator.config.samples)
     result = evaluation_result.alone(evaluator, samples)
-    return result.values | {"data": evaluator.splits.train.digest[:12]}
+    return Contender(result.figures, result.left_out, result.protocol, evaluator.splits.train.digest[:12])
 
 
-def _time(generators: list[Generator], values: list[dict[str, Any]]) -> float | None:
-    """Add the time per batch to the values; the ratio of the two, if there are two."""
+def _timed(generators: list[Generator], sides: list[Contender]) -> tuple[list[Contender], float | None]:
+    """The sides with the time per batch; the ratio of the two, if there are two."""
     times: tuple[float, ...]
     if len(generators) == 1:
         times, ratio = (alone(generators[0]),), None
@@ -130,6 +130,5 @@ def _time(generators: list[Generator], values: list[dict[str, Any]]) -> float | 
         challenger, champion = generators
         timing = latency(challenger, champion)
         times, ratio = (timing.a_ms, timing.b_ms), timing.ratio
-    for side, ms in zip(values, times, strict=True):
-        side |= {LATENCY: ms, "latency_batch": BATCH}
-    return ratio
+    timed = [replace(side, latency_ms=ms, latency_batch=BATCH) for side, ms in zip(sides, times, strict=True)]
+    return timed, ratio

@@ -150,7 +150,7 @@ def _check_licence(text: str) -> None:
 def _check_promotion(config: Config) -> None:
     p, key = config.promotion, "promotion."
     metrics: dict[str, Any] = components.choices("metric")
-    bounded = sorted(metric.bounded for metric in metrics.values() if hasattr(metric, "bounded"))
+    bounded = sorted(metric.bounded for metric in metrics.values() if metric.bounded)
     require(p.metric in bounded, key + "metric", p.metric, f"one that has an interval: {', '.join(bounded)}")
     directed = [name for m in metrics.values() for name, figure in m.figures.items() if figure.better]
     figures = [*directed, LATENCY]

@@ -1,7 +1,6 @@
 """A whole evaluation: figures with intervals and protocol, classes, and pictures for people."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -12,7 +11,7 @@ from ganflow.evaluation import pictures
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.inputs import MetricInputs
 from ganflow.evaluation.metrics import intra_fid
-from ganflow.evaluation.outcome import LEFT_OUT
+from ganflow.evaluation.outcome import Evaluation
 from ganflow.evaluation.samples import Samples
 from ganflow.generation.image_grid import picture
 
@@ -31,25 +30,17 @@ class ClassRow:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measured(Evaluation):
     """What is known of samples after an evaluation."""
 
-    figures: dict[str, float]
-    protocol: dict[str, Any]
-    classes: list[ClassRow]
-    pictures: dict[str, bytes]  # PNG by name
-    left_out: dict[str, str]  # figure → why it could not be measured
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """Figures, then the protocol, and what is left out if anything is."""
-        return self.figures | self.protocol | ({LEFT_OUT: self.left_out} if self.left_out else {})
+    classes: list[ClassRow] = field(default_factory=list)
+    pictures: dict[str, bytes] = field(default_factory=dict)  # PNG by name
 
     @property
     def notes(self) -> list[str]:
         """What the figures do not say by themselves, a line each."""
         notes = [f"{name} is left out: {why}" for name, why in self.left_out.items()]
-        repeats, n = self.protocol["reference_repeats"], self.protocol["reference_samples"]
+        repeats, n = self.protocol.reference_repeats, self.protocol.reference_samples
         counted = "; memorisation, precision, recall, density and ball_coverage count each image once"
         return notes + ([f"{repeats:,} of {n:,} reference images repeat others{counted}"] if repeats else [])
 
@@ -72,9 +63,10 @@ def evaluate(evaluator: Evaluator, samples: Samples, resamples: int) -> Measured
     inputs.prepare(["fake", "real", *(["neighbours"] if _pairs_wanted(inputs) else [])])
     if collectives.rank() > 0:
         return None
-    protocol = evaluator.protocol(len(samples)) | {"reference_repeats": len(inputs.real) - len(inputs.real.distinct)}
-    left_out = found.left_out | _single_classes(inputs)
-    return Measured(found.figures, protocol, class_shares(inputs), _pictures(inputs), left_out)
+    repeats = len(inputs.real) - len(inputs.real.distinct)
+    protocol = replace(evaluator.protocol(len(samples)), reference_repeats=repeats)
+    left_out = {**found.left_out, **_single_classes(inputs)}
+    return Measured(found.figures, left_out, protocol, class_shares(inputs), _pictures(inputs))
 
 
 def alone(evaluator: Evaluator, samples: Samples) -> Measured:

@@ -1,9 +1,8 @@
 """The protocol: which samples, which reference, which extractor; the figures never go without it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +15,9 @@ from ganflow.distributed import collectives, rng
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.evaluation.extractors.base import Extractor, Splits
 from ganflow.evaluation.feature_store import FeatureStore
-from ganflow.evaluation.inputs import MetricInputs, asks_for
-from ganflow.evaluation.outcome import Outcome, lacking, outcome_of
+from ganflow.evaluation.inputs import MetricInputs
+from ganflow.evaluation.metrics.base import Measurement, Metric
+from ganflow.evaluation.outcome import Outcome, Protocol, lacking, outcome_of
 from ganflow.evaluation.samples import Drawn, Samples
 from ganflow.methods.generator import Generator
 from ganflow.terminal.progress import Advanced, unheard
@@ -61,7 +61,7 @@ class Evaluator:
         samples: int,
         names: Sequence[str] | None = None,
         tell: Callable[[str], None] = unsaid,
-    ) -> dict[str, float]:
+    ) -> Mapping[str, Measurement]:
         """Figures of the chosen metrics (all of the configuration's by default), by name, on every rank.
 
         The first time that a figure cannot be measured, rank 0 tells why.
@@ -73,7 +73,7 @@ class Evaluator:
                 tell(f"{figure} is not measured: {found.left_out[figure]}")
         return found.figures
 
-    def measure_one(self, figure: str, generator: Generator, samples: int, name: str) -> dict[str, float]:
+    def measure_one(self, figure: str, generator: Generator, samples: int, name: str) -> Mapping[str, Measurement]:
         """The figures of one metric, among them ``figure``.
 
         Raises:
@@ -99,10 +99,6 @@ class Evaluator:
             )
         return Drawn(generator, SEED, samples, self._labels(generator, samples))
 
-    def figures(self, inputs: MetricInputs, names: Sequence[str] | None = None, resamples: int = 0) -> dict[str, float]:
-        """Figures of :meth:`outcome` alone."""
-        return self.outcome(inputs, names, resamples).figures
-
     def outcome(self, inputs: MetricInputs, names: Sequence[str] | None = None, resamples: int = 0) -> Outcome:
         """Figures of the chosen metrics, and why others are left out; each metric is computed by one rank.
 
@@ -115,8 +111,7 @@ class Evaluator:
             GanflowError: images that cannot be read.
         """
         metrics, lacks = self._metrics(names), lacking(inputs)
-        asked = [asks_for(metric) for metric in metrics.values()]
-        inputs.prepare(one for ones in asked if not lacks & {*ones} for one in ones)
+        inputs.prepare(name for metric in metrics.values() if not lacks & {*metric.needs} for name in metric.needs)
         mine = list(metrics)[collectives.rank() :: collectives.world_size()]
         outcomes: dict[str, Outcome] = {}
         refused = None
@@ -142,23 +137,23 @@ class Evaluator:
         """
         width = self.extractor(torch.from_numpy(self.reference.images(np.arange(1)))).embeddings.shape[1]
         for name, metric in self._metrics(names).items():
-            fewest = metric.fewest(width) if hasattr(metric, "fewest") else 2
+            fewest = metric.fewest(width)
             if samples < fewest:
                 why = f"must be at least {fewest} for {name} of the {width} features of {self.extractor.name}"
                 raise ConfigError(key, samples, why)
 
-    def protocol(self, samples: int) -> dict[str, Any]:
-        """What stands beside every figure."""
-        return {
-            "samples": samples,
-            "reference": self.config.reference,
-            "reference_samples": len(self.reference),
-            "extractor": self.extractor.name,
-            "extractor_accuracy": self.extractor.accuracy,
-            "seed": SEED,
-        }
+    def protocol(self, samples: int) -> Protocol:
+        """What stands beside every figure, but for the reference's repeats."""
+        return Protocol(
+            samples=samples,
+            reference=self.config.reference,
+            reference_samples=len(self.reference),
+            extractor=self.extractor.name,
+            extractor_accuracy=self.extractor.accuracy,
+            seed=SEED,
+        )
 
-    def _metrics(self, names: Sequence[str] | None) -> dict[str, Any]:
+    def _metrics(self, names: Sequence[str] | None) -> dict[str, Metric]:
         return {
             name: components.build("metric", node, f"evaluation.metrics.{name}")
             for name, node in self.config.metrics.items()

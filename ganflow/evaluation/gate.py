@@ -1,21 +1,18 @@
 """The gate between a challenger and the champion: better by more than noise, and nothing much worse.
 
-It judges values that were measured by one protocol, and knows no registry. Without a champion, thresholds take its
+It judges evaluations that were measured by one protocol, and knows no registry. Without a champion, thresholds take its
 place.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ganflow.config.schema import EvaluationConfig, PromotionConfig
 from ganflow.config.validation import LATENCY, figures_of
 from ganflow.errors import ConfigError
 from ganflow.evaluation.metrics.base import HIGHER, LOWER, known
-from ganflow.evaluation.outcome import why_missing
+from ganflow.evaluation.outcome import Evaluation
 from ganflow.evaluation.significance import Difference, compare
-
-Sides = Mapping[str, Mapping[str, Any]]  # values by whose they are
 
 BETTER, LIMIT, FIRST, MOVED = "better", "limit", "first", "moved"
 WAYS_OUT = {
@@ -23,6 +20,15 @@ WAYS_OUT = {
     LIMIT: "promotion.limits.{}=null does without",
     FIRST: "promotion.first.{}=null does without",
 }
+
+
+@dataclass(frozen=True)
+class Contender(Evaluation):
+    """A model's evaluation, with what else the gate and its record tell of it."""
+
+    data: str = ""  # the begin of the data set's digest
+    latency_ms: float | None = None  # per batch
+    latency_batch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,14 +78,12 @@ def check_measured(config: PromotionConfig, evaluation: EvaluationConfig, *, fir
         _require(value is None or figure in measured, f"{part}.{figure}", value, measured)
 
 
-def judge(
-    config: PromotionConfig, challenger: Mapping[str, Any], champion: Mapping[str, Any] | None, ratio: float | None
-) -> Decision:
+def judge(config: PromotionConfig, challenger: Contender, champion: Contender | None, ratio: float | None) -> Decision:
     """Hold a challenger against the champion, or against the thresholds of a first model.
 
     Args:
         config: the gate.
-        challenger: figures, their intervals and the protocol; ``latency_ms`` beside them.
+        challenger: its evaluation and latency.
         champion: the same of the champion; None where there is none.
         ratio: the challenger's time per batch over the champion's.
 
@@ -88,7 +92,7 @@ def judge(
         GanflowError: the two were not measured by one protocol.
     """
     if champion is None:
-        sides: Sides = {"challenger": challenger}
+        sides = {"challenger": challenger}
         return Decision(
             [_left_out(FIRST, f, worst, sides) or _first(f, worst, challenger) for f, worst in _asked(config.first)]
         )
@@ -97,15 +101,15 @@ def judge(
     checks = [_left_out(BETTER, config.metric, None, sides) or _better(config.metric, differences)]
     checks += [_left_out(LIMIT, f, most, sides) or _limit(f, most, differences) for f, most in _asked(config.limits)]
     if config.latency is not None and ratio is not None:
-        checks.append(_latency(config.latency, ratio, challenger[LATENCY], champion[LATENCY]))
+        checks.append(_latency(config.latency, ratio, challenger.latency_ms, champion.latency_ms))
     return Decision(checks)
 
 
-def _left_out(kind: str, figure: str, limit: float | None, sides: Sides) -> Check | None:
+def _left_out(kind: str, figure: str, limit: float | None, sides: Mapping[str, Contender]) -> Check | None:
     """A condition that fails, because an evaluation that was to measure its figure could not; None where it did."""
-    for side, values in sides.items():
-        why = why_missing(figure, values)
-        if why is not None:
+    for side, contender in sides.items():
+        if figure in contender.left_out:
+            why = contender.left_out[figure]
             line = f"{figure} of the {side} was not measured: {why}; {WAYS_OUT[kind].format(figure)}"
             return Check(kind, figure, None, None, limit, False, line)
     return None
@@ -136,12 +140,15 @@ def _limit(figure: str, most: float, differences: Mapping[str, Difference]) -> C
     return Check(LIMIT, figure, d.a, d.b, most, holds, why)
 
 
-def _latency(most: float, ratio: float, challenger_ms: float, champion_ms: float) -> Check:
+def _latency(most: float, ratio: float, challenger_ms: float | None, champion_ms: float | None) -> Check:
     why = f"a batch takes {ratio:.3g} × the champion's time; at most {most:.4g} × is allowed"
     return Check(LIMIT, LATENCY, challenger_ms, champion_ms, most, ratio <= most, why)
 
 
-def _first(figure: str, worst: float, values: Mapping[str, Any]) -> Check:
+def _first(figure: str, worst: float, contender: Contender) -> Check:
+    values = {name: measurement.value for name, measurement in contender.figures.items()}
+    if contender.latency_ms is not None:
+        values[LATENCY] = contender.latency_ms
     ways = {name: f.better for name, f in known().items() if f.better} | {LATENCY: LOWER}
     _require(figure in values and figure in ways, f"first.{figure}", worst, [name for name in values if name in ways])
     value, higher = values[figure], ways[figure] == HIGHER

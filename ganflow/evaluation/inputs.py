@@ -1,6 +1,5 @@
-"""What a metric may ask for: the name of a parameter of its ``__call__`` is the name of a property here."""
+"""The inputs of metrics: a metric's ``needs`` are names of properties here."""
 
-import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
@@ -102,10 +101,10 @@ class MetricInputs:
         return np.concatenate([self.samples.images(at, min(batch, n - at)).cpu().numpy() for at in range(0, n, batch)])
 
     def prepare(self, names: Iterable[str]) -> None:
-        """Make what these parameters ask for as far as all ranks have to make it together."""
-        asked = set(names)
+        """Make the inputs of these names as far as all ranks have to make them together."""
+        needed = set(names)
         for name in COLLECTIVE:
-            if name in asked:
+            if name in needed:
                 getattr(self, name)
 
 
@@ -123,8 +122,3 @@ class Pool:
     def images(self, indices: Any) -> Any:
         """uint8 (B, C, R, R)."""
         return self._images[indices]
-
-
-def asks_for(metric: Any) -> list[str]:
-    """The names of what a metric is called with."""
-    return [name for name in inspect.signature(type(metric).__call__).parameters if name != "self"]

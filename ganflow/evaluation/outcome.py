@@ -2,44 +2,63 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from ganflow.evaluation import bootstrap
-from ganflow.evaluation.inputs import MetricInputs, asks_for
-from ganflow.evaluation.metrics.base import UnmeasurableError
-
-LEFT_OUT = "left_out"  # beside the figures in ``metrics.json``: figure → why it is not there
+from ganflow.evaluation.inputs import MetricInputs
+from ganflow.evaluation.metrics.base import Measurement, Metric
+from ganflow.evaluation.metrics.features import UnmeasurableError
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Figures by name, with their bounds, and why others are left out."""
+    """Figures by name, and why others are left out."""
 
-    figures: dict[str, float] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
+    figures: Mapping[str, Measurement] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_all(cls, outcomes: Iterable["Outcome"]) -> "Outcome":
         """Those of several metrics as one, in their order."""
-        several = list(outcomes)
-        figures = {name: value for one in several for name, value in one.figures.items()}
-        return cls(figures, {name: why for one in several for name, why in one.left_out.items()})
+        figures: dict[str, Measurement] = {}
+        left_out: dict[str, str] = {}
+        for outcome in outcomes:
+            figures |= outcome.figures
+            left_out |= outcome.left_out
+        return cls(figures, left_out)
 
 
-def outcome_of(name: str, metric: Any, inputs: MetricInputs, resamples: int) -> Outcome:
+@dataclass(frozen=True)
+class Protocol:
+    """What stands beside every figure; None and "" are not stated, as in figures of an earlier version."""
+
+    samples: int | None = None
+    reference: str = ""  # the split
+    reference_samples: int | None = None
+    extractor: str = ""
+    extractor_accuracy: float | None = None
+    seed: int | None = None
+    reference_repeats: int | None = None  # reference images that repeat others
+
+
+@dataclass(frozen=True)
+class Evaluation(Outcome):
+    """Figures with the protocol that they were measured by."""
+
+    protocol: Protocol = field(default_factory=Protocol)
+
+
+def outcome_of(name: str, metric: Metric, inputs: MetricInputs, resamples: int) -> Outcome:
     """What a metric says of its inputs, with the bounds of its interval unless ``resamples`` is 0."""
-    asked = asks_for(metric)
-    if lacking(inputs) & {*asked}:
+    if lacking(inputs) & {*metric.needs}:
         return Outcome({}, _needs(metric, {}))
     try:
-        figures = metric(**{one: getattr(inputs, one) for one in asked})
-        figures |= _bounds(metric, figures, inputs, resamples)
+        values = metric(*(getattr(inputs, name) for name in metric.needs))
+        figures = {key: v if isinstance(v, Measurement) else Measurement(v) for key, v in values.items()}
+        figures |= _bounded(metric, figures, inputs, resamples)
     except UnmeasurableError as error:
         return Outcome({}, dict.fromkeys(metric.figures, str(error).removeprefix(f"{name}: ")))
-    finite = {key: value for key, value in figures.items() if math.isfinite(value)}
-    broken = {key: f"came out as {value}" for key, value in figures.items() if key not in finite}
-    return Outcome(finite, _needs(metric, figures) | broken)
+    return _finite(figures, _needs(metric, figures))
 
 
 def lacking(inputs: MetricInputs) -> set[str]:
@@ -47,22 +66,34 @@ def lacking(inputs: MetricInputs) -> set[str]:
     return {name for name in ("generator", "accuracy_of") if getattr(inputs, name) is None}
 
 
-def why_missing(figure: str, values: Mapping[str, Any]) -> str | None:
-    """Why an evaluation's values lack a figure; None where it is there, or was not asked for."""
-    left_out: Mapping[str, str] = values.get(LEFT_OUT, {})
-    return left_out.get(figure)
-
-
-def _needs(metric: Any, figures: Mapping[str, float]) -> dict[str, str]:
+def _needs(metric: Metric, figures: Mapping[str, Measurement]) -> dict[str, str]:
     """The figures that a metric leaves out, with what they need."""
     return {name: f"needs {figure.needs}" for name, figure in metric.figures.items() if name not in figures}
 
 
-def _bounds(metric: Any, figures: Mapping[str, float], inputs: MetricInputs, resamples: int) -> dict[str, float]:
-    bounded: str = getattr(metric, "bounded", "")
-    if not resamples or bounded not in figures:
+def _bounded(
+    metric: Metric, figures: Mapping[str, Measurement], inputs: MetricInputs, resamples: int
+) -> dict[str, Measurement]:
+    """The figure that has an interval, with it."""
+    if not resamples or metric.bounded not in figures:
         return {}
+    figure = figures[metric.bounded]
     counts = bootstrap.counts(len(inputs.fake), resamples).to(inputs.fake.embeddings.device)
     resampled = metric.resampled(inputs.fake, inputs.real, counts)
-    found = bootstrap.interval(figures[bounded], resampled, metric.smooth)
-    return {f"{bounded}_low": found.low, f"{bounded}_high": found.high}
+    bounds = bootstrap.interval(figure.value, resampled, metric.smooth)
+    return {metric.bounded: replace(figure, low=bounds.low, high=bounds.high)}
+
+
+def _finite(figures: Mapping[str, Measurement], left_out: Mapping[str, str]) -> Outcome:
+    """What is finite of the figures; the rest is left out."""
+    finite, broken = dict(figures), dict(left_out)
+    for name, figure in figures.items():
+        spread = {"low": figure.low, "high": figure.high, "std": figure.std}
+        infinite = {part: value for part, value in spread.items() if value is not None and not math.isfinite(value)}
+        if not math.isfinite(figure.value):
+            del finite[name]
+            broken[name] = f"came out as {figure.value}"
+        elif infinite:
+            finite[name] = Measurement(figure.value, **(spread | dict.fromkeys(infinite)))
+            broken |= {f"{part} of {name}": f"came out as {value}" for part, value in infinite.items()}
+    return Outcome(finite, broken)

@@ -1,12 +1,11 @@
 """Two evaluations by one protocol: which is better, by how much, and whether that is more than noise."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ganflow.errors import GanflowError
-from ganflow.evaluation.metrics.base import LOWER, known
+from ganflow.evaluation.metrics.base import LOWER, Measurement, known
+from ganflow.evaluation.outcome import Evaluation
 
 SAME = ("reference", "reference_samples", "extractor")  # of the protocol, or figures do not compare
 
@@ -30,8 +29,8 @@ class Difference:
         return "A" if (self.by < 0) == (self.better == LOWER) else "B"
 
 
-def compare(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
-    """The differences of two evaluations' values, figure by figure.
+def compare(a: Evaluation, b: Evaluation) -> list[Difference]:
+    """The differences of two evaluations, figure by figure.
 
     The two are independent draws, so the variances of their figures add.
 
@@ -39,20 +38,24 @@ def compare(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
         GanflowError: they were not measured by one protocol.
     """
     for key in SAME:
-        if a.get(key) != b.get(key):
-            raise GanflowError(f"{key} is {a.get(key)} of A and {b.get(key)} of B: such figures do not compare")
+        of_a, of_b = (getattr(side.protocol, key) for side in (a, b))
+        if of_a != of_b:
+            raise GanflowError(f"{key} is {of_a} of A and {of_b} of B: such figures do not compare")
     ways = {name: figure.better for name, figure in known().items()}
-    return [_difference(name, ways[name], a, b) for name in a if name in b and ways.get(name)]
+    shared = [name for name in a.figures if name in b.figures and ways.get(name)]
+    return [_difference(name, ways[name], a.figures[name], b.figures[name]) for name in shared]
 
 
-def _difference(name: str, better: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Difference:
-    if not all(f"{name}_{end}" in side for side in (a, b) for end in ("low", "high")):
-        return Difference(name, a[name], b[name], better)
-    (centre_a, half_a), (centre_b, half_b) = (_interval(name, side) for side in (a, b))
-    return Difference(name, a[name], b[name], better, centre_a - centre_b, math.hypot(half_a, half_b))
+def _difference(name: str, better: str, a: Measurement, b: Measurement) -> Difference:
+    interval_a, interval_b = _interval(a), _interval(b)
+    if interval_a is None or interval_b is None:
+        return Difference(name, a.value, b.value, better)
+    (centre_a, half_a), (centre_b, half_b) = interval_a, interval_b
+    return Difference(name, a.value, b.value, better, centre_a - centre_b, math.hypot(half_a, half_b))
 
 
-def _interval(name: str, values: Mapping[str, Any]) -> tuple[float, float]:
+def _interval(figure: Measurement) -> tuple[float, float] | None:
     """Centre and half width."""
-    low, high = values[f"{name}_low"], values[f"{name}_high"]
-    return (low + high) / 2, (high - low) / 2
+    if figure.low is None or figure.high is None:
+        return None
+    return (figure.low + figure.high) / 2, (figure.high - figure.low) / 2

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ganflow.errors import GanflowError
 from ganflow.evaluation.metrics.base import known
-from ganflow.report.verdicts import SPREAD
+from ganflow.report.metrics_file import SPREAD
 
 LOSSES = ("adversarial", "reconstruction", "kl", "class")  # a player's other terms are regularisers
 PREFIXES = {"lr": "Learning rates", "gradient": "Gradient norms"}

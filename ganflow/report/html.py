@@ -1,8 +1,10 @@
-"""What every page is made of. A page stands alone, asks for nothing and runs nothing."""
+"""Pages and cards by the templates beside this file. A page stands alone, asks for nothing and runs nothing."""
 
-from collections.abc import Iterable
-from html import escape
+from functools import cache
 from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
+from markupsafe import Markup
 
 from ganflow.report import charts
 
@@ -10,52 +12,34 @@ from ganflow.report import charts
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def document(title: str, body: str) -> str:
-    """A whole page; ``body`` is markup, ``title`` text."""
+def template(name: str) -> Template:
+    """The template; one of ``.html.j2`` escapes what it is given, unless that is :class:`markupsafe.Markup`."""
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> Environment:
+    templates = Environment(
+        loader=PackageLoader("ganflow.report"),
+        autoescape=select_autoescape(["html.j2"], default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
     style = charts.STYLE + resources.files("ganflow.report").joinpath("page.css").read_text(encoding="utf-8")
-    # Without an icon of its own a page asks its server for one.
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{escape(title)}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
+    templates.globals |= {"policy": Markup(POLICY), "style": Markup(style)}
+    templates.filters |= {"value": value, "share": share, "number": charts.number}
+    return templates
 
 
-def marked(told: Iterable[tuple[bool, str]]) -> str:
-    """Sentences, each with a mark that says whether that is good."""
-    marks = {True: ("good", "✓"), False: ("bad", "!")}
-    items = (f'<li class="{marks[good][0]}"><b>{marks[good][1]}</b>{escape(text)}</li>' for good, text in told)
-    return f'<ul class="verdicts">{"".join(items)}</ul>'
+def value(fact: object) -> str:
+    """A value as text."""
+    if isinstance(fact, int | float) and not isinstance(fact, bool):
+        return charts.number(fact)
+    return "–" if fact is None else str(fact)
 
 
-def section(title: str, content: str) -> str:
-    """A part of the page with its heading."""
-    return f"<section>\n<h2>{title}</h2>\n{content}\n</section>"
-
-
-def card(content: str) -> str:
-    """A box of its own."""
-    return f'<div class="card">{content}</div>'
-
-
-def table(head: str, rows: str, label: str, kind: str = "scroll") -> str:
-    """Rows beneath a head, which may be empty, in a box that scrolls."""
-    top = f"<thead>{head}</thead>" if head else ""
-    return scroll(f"<table>{top}<tbody>{rows}</tbody></table>", label, kind)
-
-
-def scroll(content: str, label: str, kind: str = "scroll") -> str:
-    """A box that scrolls by itself, by the keyboard too."""
-    return f'<div class="{kind}" role="region" aria-label="{escape(label)}" tabindex="0">{content}</div>'
+def share(part: float) -> str:
+    """A share of one in percent."""
+    return f"{100 * part:.2f} %"

@@ -4,18 +4,19 @@ Names of classes, paths and recipes are anybody's text, so they stand in code sp
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import Any
 
 import yaml
 
 from ganflow.evaluation.metrics.base import known
+from ganflow.evaluation.outcome import Evaluation
 from ganflow.generation import export
 from ganflow.methods.generator import FILE, GeneratorSpec
 from ganflow.report import snippets
-from ganflow.report.charts import number
-from ganflow.report.verdicts import SPREAD, WORDS
+from ganflow.report.html import template
+from ganflow.report.verdicts import WORDS
 
 SAMPLES = "samples.png"
 WEIGHTS = f"artifacts/{FILE}"
@@ -32,10 +33,6 @@ _PROTOCOL = (
     "extractor_accuracy",
     "seed",
 )
-_USE = """- Meant for research, teaching and tests of software, and for data like those it was trained on.
-- Samples are made up. They are no evidence of anything, and nothing about a person may be concluded from them.
-- What the data lack, show too often or show unfairly, the samples do, too; rare classes suffer most.
-- A figure holds for its samples, reference and extractor alone; those of another protocol are not comparable."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Card:
     parameters: int
     data: Mapping[str, str] = field(default_factory=dict)  # facts by what they are
     origin: Mapping[str, str] = field(default_factory=dict)  # recipe, commit, run, environment
-    metrics: Mapping[str, Any] = field(default_factory=dict)  # figures and protocol, as in reports/metrics.json
+    evaluation: Evaluation = field(default_factory=Evaluation)
     license: str = ""  # SPDX id or a line of text
     exports: Collection[str] = tuple(export.FORMS)  # that it is handed over in
 
@@ -59,16 +56,28 @@ def markdown(card: Card, left_out: Mapping[str, str]) -> str:
         card: what is known.
         left_out: files that are not there, with the reason.
     """
-    front = yaml.safe_dump(_front(card, left_out), sort_keys=False, allow_unicode=True)
-    picture = "" if SAMPLES in left_out else f"![samples, not chosen]({SAMPLES})"
-    use = "## How to use it\n\n" + "\n\n".join(_ways(card, left_out))
-    parts = [f"# {code(card.name)}", _what(card), picture, _figures(card), use, *_made(card), _limits(card)]
-    return f"---\n{front}---\n\n" + "\n\n".join(filter(None, parts)) + "\n"
+    return _render(card, left_out=left_out, front=_front(card, left_out), ways=_ways(card, left_out))
 
 
 def summary(card: Card) -> str:
     """The card without what only the folder has: pictures, files and how to use them."""
-    return "\n\n".join(filter(None, [_what(card), _figures(card), *_made(card), _limits(card)])) + "\n"
+    return _render(card, left_out=None, front="", ways=[])
+
+
+def _render(card: Card, *, left_out: Mapping[str, str] | None, front: str, ways: Sequence[str]) -> str:
+    protocol = {name: getattr(card.evaluation.protocol, name) for name in _PROTOCOL}
+    return template("model_card.md.j2").render(
+        card=card,
+        left_out=left_out,
+        front=front,
+        ways=ways,
+        samples=SAMPLES,
+        classes=_classes(card.spec),
+        known=known(),
+        words=WORDS,
+        code=code,
+        protocol={name: value for name, value in protocol.items() if value not in (None, "")},
+    )
 
 
 def code(value: object, cell: bool = False) -> str:
@@ -80,8 +89,8 @@ def code(value: object, cell: bool = False) -> str:
     return span.replace("|", r"\|") if cell else span
 
 
-def _front(card: Card, left_out: Mapping[str, str]) -> dict[str, Any]:
-    """What Hugging Face's hub reads."""
+def _front(card: Card, left_out: Mapping[str, str]) -> str:
+    """What Hugging Face's hub reads, as YAML."""
     licensed: dict[str, Any] = {}
     if _SPDX.fullmatch(card.license):
         licensed = {"license": card.license.lower()}
@@ -89,17 +98,8 @@ def _front(card: Card, left_out: Mapping[str, str]) -> dict[str, Any]:
         licensed = {"license": "other", "license_name": card.license}
     task = {} if card.spec.points else {"pipeline_tag": "unconditional-image-generation"}
     forms = [name for file, name in ((export.PT2, "pytorch"), (export.ONNX, "onnx")) if file not in left_out]
-    return {**licensed, "library_name": "ganflow", **task, "tags": ["gan", "safetensors", *forms]}
-
-
-def _what(card: Card) -> str:
-    spec = card.spec
-    makes = "points in the plane" if spec.points else f"{spec.resolution}×{spec.resolution} images"
-    channels = "" if spec.points else f" of {_count(spec.channels, 'channel')}"
-    facts = {"network": code(spec.network.get("name", "")), "parameters": f"{card.parameters:,}",
-             "latent": f"{spec.latent_dim} values from N(0, 1)", "classes": _classes(spec)}  # fmt: skip
-    told = (f"- {name}: {value}" for name, value in facts.items())
-    return "\n".join([f"A generator of {makes}{channels}, trained with ganflow.", "", *told])
+    front = {**licensed, "library_name": "ganflow", **task, "tags": ["gan", "safetensors", *forms]}
+    return yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
 
 
 def _classes(spec: GeneratorSpec) -> str:
@@ -110,52 +110,6 @@ def _classes(spec: GeneratorSpec) -> str:
     return str(spec.num_classes) + (f": {names}{more}" if names else "")
 
 
-def _figures(card: Card) -> str:
-    figures = {name: value for name, value in card.metrics.items() if name not in _PROTOCOL}
-    spread = {name + end for name in figures for end in SPREAD}
-    rows = [_row(name, figures) for name in figures if name not in spread and _is_number(figures[name])]
-    if not rows:
-        return "## Figures\n\nNothing was measured."
-    head = ["| Figure | Value | 95 % interval | |", "|---|---|---|---|"]
-    return "\n".join(["## Figures", "", *head, *rows, "", _protocol(card.metrics)])
-
-
-def _row(name: str, figures: Mapping[str, Any]) -> str:
-    figure = known().get(name)
-    label, better = (figure.label, WORDS[figure.better]) if figure else (code(name, cell=True), "")
-    low, high = (figures.get(f"{name}{end}") for end in ("_low", "_high"))
-    interval = f"{number(low)} to {number(high)}" if _is_number(low) and _is_number(high) else ""
-    return f"| {label} | {number(figures[name])} | {interval} | {better} |"
-
-
-def _protocol(metrics: Mapping[str, Any]) -> str:
-    known = {name: metrics[name] for name in _PROTOCOL if metrics.get(name) is not None}
-    told = (f"{name.replace('_', ' ')} {code(value)}" for name, value in known.items())
-    return f"Protocol: {', '.join(told) or 'not stated'}."
-
-
-def _made(card: Card) -> list[str]:
-    """Sections on data and origin; what is not known is left out."""
-    sections = {"Data": card.data, "Training": card.origin}
-    return [
-        "\n".join([f"## {title}", "", *(f"- {name}: {code(value)}" for name, value in facts.items())])
-        for title, facts in sections.items()
-        if facts
-    ]
-
-
-def _limits(card: Card) -> str:
-    share = card.metrics.get("memorised")
-    nearer = "- How many samples resemble training images was not measured; look before you publish any."
-    if _is_number(share):
-        said = f"{100 * share:.3g} % of the samples lie nearer to a training image than 95 % of held-out images do"
-        nearer = f"- {said}; 5 % is expected."
-    held = f"Licence: {code(card.license)}." if card.license else (
-        "Licence: none is stated, so none is given; `register.license` in `params.yaml` states one. It is about the "
-        "weights; that of the data may bind, too.")  # fmt: skip
-    return "\n".join(["## Intended use and limits", "", _USE, nearer, "", held])
-
-
 def _ways(card: Card, left_out: Mapping[str, str]) -> list[str]:
     """With ganflow, with torch alone, with onnxruntime alone; or why not."""
     ways = [snippets.with_ganflow(card.spec, WEIGHTS)]
@@ -163,11 +117,3 @@ def _ways(card: Card, left_out: Mapping[str, str]) -> list[str]:
         why = left_out.get(file)
         ways.append(write(card.spec, f"{EXPORTS}/{file}") if why is None else f"There is no `{file}`: {code(why)}")
     return [*ways, snippets.rule(card.spec)]
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"

@@ -1,17 +1,16 @@
 """What the gate decided about a challenger: for programs as JSON, for people as lines and as a page."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 from typing import Any
 
 from ganflow.config.schema import PromotionConfig
-from ganflow.evaluation.gate import Decision
-from ganflow.evaluation.outcome import LEFT_OUT
+from ganflow.config.validation import LATENCY
+from ganflow.evaluation.gate import Contender, Decision
 from ganflow.evaluation.significance import compare
-from ganflow.report import comparison_table
-from ganflow.report.html import card, document, marked, section, table
+from ganflow.report import comparison_table, metrics_file
+from ganflow.report.html import template
 
 MARKS = {True: "holds", False: "FAILS"}
 
@@ -25,8 +24,8 @@ class Record:
     champion: int | None
     decision: Decision
     gate: PromotionConfig
-    measured: Mapping[str, Any]  # of the challenger: figures, protocol
-    against: Mapping[str, Any] | None  # of the champion
+    measured: Contender  # the challenger
+    against: Contender | None  # the champion
     when: str = ""
     by: str = ""
 
@@ -42,7 +41,8 @@ class Record:
 
 def as_json(record: Record) -> str:
     """All of it."""
-    values = asdict(record)
+    against = None if record.against is None else _values(record.against)
+    values = asdict(record) | {"measured": _values(record.measured), "against": against}
     values |= {"decision": "promoted" if record.decision.promoted else "refused", "reasons": record.decision.reasons}
     return json.dumps(values | {"checks": [asdict(check) for check in record.decision.checks]}, indent=2) + "\n"
 
@@ -60,10 +60,8 @@ def page(record: Record) -> str:
     """A page that stands alone and runs nothing."""
     title = record.verdict.partition(": ")[2].partition(":")[0]
     head, *rows = _rows(record)
-    figures = table(_row(head, "th"), "".join(_row(row, "td") for row in rows), "Figures")
-    facts = f'<p class="soft">{escape(", ".join(filter(None, (record.when, record.by))))}</p>'
-    checks = marked((check.holds, check.why) for check in record.decision.checks)
-    return document(title, f"<h1>{escape(title)}</h1>\n{facts}\n{checks}\n{section('Figures', card(figures))}")
+    checks = [(check.holds, check.why) for check in record.decision.checks]
+    return template("promotion.html.j2").render(title=title, record=record, checks=checks, head=head, rows=rows)
 
 
 def _champion(record: Record) -> str:
@@ -75,13 +73,16 @@ def _champion(record: Record) -> str:
 def _rows(record: Record) -> list[Sequence[str]]:
     """Figures of both, with the difference and its noise; of a challenger alone what it has."""
     if record.against is None:
-        bounded = {f"{name}{end}" for name in record.measured for end in ("_low", "_high")}
-        names = [name for name in record.measured if name not in bounded | {LEFT_OUT}]
-        return [("", "challenger"), *((name, comparison_table.text(record.measured[name])) for name in names)]
+        figures = metrics_file.without_bounds(record.measured.figures)
+        values = figures | asdict(record.measured.protocol) | _more(record.measured)
+        return [("", "challenger"), *((name, comparison_table.text(value)) for name, value in values.items())]
     return comparison_table.rows(compare(record.measured, record.against), "challenger", "champion")
 
 
-def _row(cells: Sequence[str], tag: str) -> str:
-    first, *others = (escape(cell) for cell in cells)
-    cells_ = "".join(f'<{tag} class="number">{cell}</{tag}>' for cell in others)
-    return f'<tr><th scope="row">{first}</th>{cells_}</tr>'
+def _values(side: Contender) -> dict[str, Any]:
+    return metrics_file.contents(side) | _more(side)
+
+
+def _more(side: Contender) -> dict[str, Any]:
+    """What a contender tells besides its evaluation."""
+    return {"data": side.data, LATENCY: side.latency_ms, "latency_batch": side.latency_batch}

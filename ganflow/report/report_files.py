@@ -2,12 +2,12 @@
 
 import csv
 import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from ganflow.atomic_files import write_whole
 from ganflow.evaluation.evaluation_result import Measured
+from ganflow.report import metrics_file
 from ganflow.report.curves import read_curves
 from ganflow.report.evaluation_page import Picture, Report, html
 
@@ -30,7 +30,7 @@ def write(found: Measured, folder: Path, title: str, summary: Mapping[str, str])
         title: the model's name.
         summary: facts beneath the title: where the model is from.
     """
-    write_whole(folder / "metrics.json", json.dumps(found.values, indent=2) + "\n")
+    write_whole(folder / "metrics.json", metrics_file.text(found))
     write_whole(folder / "classes.csv", _classes(found))
     for name, png in found.pictures.items():
         write_whole(folder / "evaluation" / f"{name}.png", png)
@@ -43,12 +43,10 @@ def page(found: Measured, training: Path | None, title: str, summary: Mapping[st
         Report(
             title,
             summary,
-            found.figures,
-            found.protocol,
+            found,
             read_curves(training.read_text(encoding="utf-8")) if training and training.is_file() else (),
             found.classes,
             [Picture(*CAPTIONS[name], png) for name, png in found.pictures.items()],
-            found.left_out,
         )
     )
 

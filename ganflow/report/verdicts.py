@@ -3,12 +3,10 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from ganflow.evaluation.metrics.base import HIGHER, LOWER
+from ganflow.evaluation.metrics.base import HIGHER, LOWER, Measurement
 from ganflow.report.charts import number
 
-SPREAD = ("_low", "_high", "_std")  # what these end belongs to the figure before
 DOUBTFUL = 0.01  # a p-value below is a sign
 
 
@@ -23,7 +21,7 @@ class Verdict:
     text: str
 
 
-def verdicts(figures: Mapping[str, Any], classes: int) -> list[Verdict]:
+def verdicts(figures: Mapping[str, Measurement], classes: int) -> list[Verdict]:
     """What follows from the figures in plain words; ``classes`` of the reference, 0 where unknown."""
     told = []
     p, covered, modes = (_finite(figures.get(name)) for name in ("memorisation_p", "coverage", "modes"))
@@ -37,5 +35,5 @@ def verdicts(figures: Mapping[str, Any], classes: int) -> list[Verdict]:
     return told
 
 
-def _finite(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+def _finite(figure: Measurement | None) -> float | None:
+    return figure.value if figure is not None and math.isfinite(figure.value) else None

@@ -93,7 +93,7 @@ def test_the_interval_of_kid_holds_that_of_all_samples_there_can_be() -> None:
 
     def trial(rng: np.random.Generator) -> tuple[float, Interval]:
         fake = features(support[rng.choice(300, 200, p=p)])
-        return truth, interval(metric(fake, reference)["kid"], metric.resampled(fake, reference, resamples))
+        return truth, interval(metric(fake, reference)["kid"].value, metric.resampled(fake, reference, resamples))
 
     assert 0.9 <= share_of_trials(trial) <= 0.985
 

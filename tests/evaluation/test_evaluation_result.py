@@ -20,9 +20,11 @@ from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.evaluation_result import Measured, evaluate
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.extractors.base import Splits
+from ganflow.evaluation.metrics.base import Measurement
 from ganflow.evaluation.samples import Given, Samples
 from ganflow.methods.generator import Generator, GeneratorSpec
-from ganflow.report import report_files
+from ganflow.report import metrics_file, report_files
+from ganflow.report.metrics_file import flat
 from ganflow.terminal.progress import Advanced
 from tests.support.ranks import on_ranks
 from tests.support.replay import Replay
@@ -57,10 +59,10 @@ def replay(data: Dataset, without: tuple[int, ...] = ()) -> Replay:
 
 def test_a_generator_that_replays_train_images_is_flagged_and_the_test_split_is_not(digits: Path, cache: Path) -> None:
     by = evaluator(digits, cache, "memorisation")
-    copies = measured(replay(Dataset.open(digits)), by).figures
+    copies = flat(measured(replay(Dataset.open(digits)), by).figures)
     assert copies["memorised"] > 0.9
     assert copies["memorisation_p"] < 1e-6
-    honest = measured(replay(Dataset.open(digits, "test")), by).figures
+    honest = flat(measured(replay(Dataset.open(digits, "test")), by).figures)
     assert honest["memorised"] < 0.1
     assert honest["memorisation_p"] > 0.05
 
@@ -69,8 +71,8 @@ def test_a_generator_that_drops_three_classes_loses_as_much_coverage(digits: Pat
     by = evaluator(digits, cache, "diversity")
     whole = measured(replay(Dataset.open(digits)), by)
     found = measured(replay(Dataset.open(digits), without=(2, 5, 7)), by)
-    assert whole.figures["coverage"] - found.figures["coverage"] == pytest.approx(0.3)
-    assert found.figures["class_reverse_kl"] > 0.3 > whole.figures["class_reverse_kl"]
+    assert whole.figures["coverage"].value - found.figures["coverage"].value == pytest.approx(0.3)
+    assert found.figures["class_reverse_kl"].value > 0.3 > whole.figures["class_reverse_kl"].value
     assert [c.name for c in found.classes if c.generated < 0.05] == ["2", "5", "7"]
 
 
@@ -88,7 +90,7 @@ def whole_evaluation(data: Path, cache: Path) -> tuple[dict[str, Any], list[str]
     by.listener = seen.append
     found = evaluate(by, by.drawn(generator(), 301), 50)
     assert sum(event.count for event in seen if event.what == "samples") in (150, 151, 301)
-    return None if found is None else (found.values, sorted(found.pictures))
+    return None if found is None else (metrics_file.contents(found), sorted(found.pictures))
 
 
 def test_one_and_two_ranks_say_the_same(digits: Path, cache: Path) -> None:
@@ -107,7 +109,7 @@ def only_ways(data: Path, cache: Path) -> dict[str, float] | None:
     config = EvaluationConfig(extractor=EXTRACTOR, metrics={"ppl": {"name": "ppl", "samples": 50}}, reference="test")
     by = build_evaluator(config, data, cache, torch.device("cpu"))
     found = evaluate(by, by.drawn(generator(), 20), 50)
-    return None if found is None else found.figures
+    return None if found is None else flat(found.figures)
 
 
 def test_metrics_that_ask_for_no_features_leave_no_rank_waiting(digits: Path, cache: Path) -> None:
@@ -120,7 +122,7 @@ def left_out_on_a_rank(data: Path, cache: Path) -> tuple[dict[str, float], dict[
     by = evaluator(data, cache)
     test = Dataset.open(data, "test")
     found = by.outcome(by.inputs(Given(test, np.where(test.labels == 3, 4, test.labels))))
-    return found.figures, found.left_out
+    return flat(found.figures), dict(found.left_out)
 
 
 def test_what_one_rank_cannot_measure_costs_no_other_figure(digits: Path, cache: Path) -> None:
@@ -174,15 +176,15 @@ def test_a_class_of_one_image_costs_its_own_fid_alone(tmp_path: Path) -> None:
     why = "the reference has one image of it and not 2; the mean is without it"
     assert found.left_out == {"ppl": GENERATOR, "intra_fid of class one": why}
     assert [row.fid is None for row in found.classes] == [False, False, True]
-    assert found.figures["intra_fid"] == pytest.approx(np.mean([row.fid for row in found.classes[:2]]))
-    assert found.values["left_out"] == found.left_out
+    assert found.figures["intra_fid"].value == pytest.approx(np.mean([row.fid for row in found.classes[:2]]))
+    assert metrics_file.contents(found)["left_out"] == found.left_out
     assert found.notes == [f"ppl is left out: {GENERATOR}", f"intra_fid of class one is left out: {why}"]
 
 
 def test_data_of_two_images_are_measured_as_far_as_they_go(tmp_path: Path) -> None:
     data = small(tmp_path / "data", {"one": 2})
     found = everything(data, small(tmp_path / "samples", {"one": 50}), tmp_path)
-    assert set(found.figures) == {"kid", "kid_std", "kid_low", "kid_high", "recall", "diversity", "authenticity"}
+    assert set(flat(found.figures)) == {"kid", "kid_std", "kid_low", "kid_high", "recall", "diversity", "authenticity"}
     few = "2 reference images of 16 features: the covariance needs more images than features; measure kid"
     balls = "needs more different reference images than evaluation.metrics.prdc.k"
     classes = "needs an extractor that knows the classes of the data"
@@ -211,7 +213,7 @@ def test_reference_images_that_are_all_the_same_cost_what_is_relative_to_them(tm
     assert found.left_out["diversity"] == "all reference images have the same features; leave diversity out"
     same = "all train images are the same, so none has another as its neighbour"
     assert found.left_out["authenticity"] == found.left_out["memorisation_p"] == same
-    assert found.protocol["reference_repeats"] == 119
+    assert found.protocol.reference_repeats == 119
     assert found.notes[-1].startswith("119 of 120 reference images repeat others; memorisation, precision, recall,")
 
 
@@ -219,7 +221,7 @@ def test_samples_that_are_all_the_same_are_measured(tmp_path: Path) -> None:
     data = small(tmp_path / "data", {"a": 60, "b": 60}, {"a": 10, "b": 10})
     found = everything(data, small(tmp_path / "samples", {"a": 50, "b": 40}, like=7), tmp_path)
     assert found.left_out == {"ppl": GENERATOR}
-    assert found.figures["diversity"] == found.figures["recall"] == 0
+    assert found.figures["diversity"] == found.figures["recall"] == Measurement(0)
 
 
 def test_data_of_one_class_have_no_figures_of_classes(tmp_path: Path) -> None:
@@ -240,7 +242,7 @@ def test_a_test_split_that_is_the_train_split_again_says_nothing(tmp_path: Path)
     assert {name: found.left_out[name] for name in ("memorised", "memorisation_p")} == dict.fromkeys(
         ("memorised", "memorisation_p"), SPLIT
     )
-    assert found.figures["authenticity"] == 0
+    assert found.figures["authenticity"] == Measurement(0)
 
 
 def test_nothing_to_measure_is_one_line(tmp_path: Path) -> None:
@@ -298,9 +300,9 @@ def test_a_generator_of_other_images_is_refused(changes: Any, said: str, digits:
 
 def test_classifiers_of_samples_are_held_against_real_images(digits: Path, cache: Path) -> None:
     by = evaluator(digits, cache, "cas")
-    found = measured(replay(Dataset.open(digits)), by).figures
+    found = flat(measured(replay(Dataset.open(digits)), by).figures)
     assert found["cas"] == found["cas_real"] > 0.9  # the same images
-    nothing = measured(by.drawn(generator(), 300), by).figures
+    nothing = flat(measured(by.drawn(generator(), 300), by).figures)
     assert nothing["cas"] < 0.5 < nothing["cas_both"]
 
 
@@ -309,7 +311,7 @@ def test_the_files_of_an_evaluation(digits: Path, cache: Path, tmp_path: Path) -
     found = measured(by.drawn(generator(), 300), by)
     (tmp_path / "training.csv").write_text("kimg,D/adversarial\n1.0,0.5\n2.0,0.25\n")
     report_files.write(found, tmp_path, "a <model>", {"recipe": "default"})
-    assert json.loads((tmp_path / "metrics.json").read_text()) == found.values
+    assert json.loads((tmp_path / "metrics.json").read_text()) == metrics_file.contents(found)
     rows = [line.split(",") for line in (tmp_path / "classes.csv").read_text().splitlines()]
     assert rows[0] == ["class", "generated", "reference", "fid"]
     assert [row[0] for row in rows[1:]] == [str(d) for d in range(10)]

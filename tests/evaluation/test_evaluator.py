@@ -14,6 +14,7 @@ from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.evaluation_result import class_shares
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.methods.generator import Generator, GeneratorSpec
+from ganflow.report.metrics_file import flat
 from tests.support.ranks import on_ranks
 from tests.support.replay import Replay
 from tests.support.small import EXTRACTOR
@@ -46,7 +47,7 @@ def replay(data: Path, without: tuple[int, ...] = ()) -> Replay:
 
 def test_replaying_the_train_set_is_no_distance(digits: Path, cache: Path) -> None:
     measured = evaluator(digits, cache)
-    figures = measured.figures(measured.inputs(replay(digits)))
+    figures = flat(measured.outcome(measured.inputs(replay(digits))).figures)
     assert figures["fid"] == pytest.approx(0.0, abs=1e-9)
     assert figures["coverage"] == 1.0
     assert abs(figures["kid"]) < 3 * figures["kid_std"]
@@ -56,7 +57,7 @@ def test_dropped_classes_show(digits: Path, cache: Path) -> None:
     measured = evaluator(digits, cache)
     some = replay(digits, without=(2, 5, 7))
     inputs = measured.inputs(some)
-    assert measured.figures(inputs, ["coverage"])["coverage"] == 0.7
+    assert measured.outcome(inputs, ["coverage"]).figures["coverage"].value == 0.7
     shares = class_shares(inputs)
     assert [share.name for share in shares] == [str(d) for d in range(10)]
     assert sum(share.generated for share in shares) == pytest.approx(1.0)
@@ -67,7 +68,7 @@ def test_dropped_classes_show(digits: Path, cache: Path) -> None:
 
 
 def test_figures_do_not_depend_on_the_batch(digits: Path, cache: Path) -> None:
-    several = [evaluator(digits, cache, batch=batch).measure(generator(), 300) for batch in (300, 64, 7)]
+    several = [flat(evaluator(digits, cache, batch=batch).measure(generator(), 300)) for batch in (300, 64, 7)]
     assert list(several[0]) == ["fid", "kid", "kid_std", "coverage", "class_reverse_kl"]
     assert several[0]["fid"] > 0.1
     for figures in several[1:]:  # convolutions of float32 add in an order that depends on the batch
@@ -90,8 +91,9 @@ def test_the_reference_may_be_the_test_split(digits: Path, cache: Path) -> None:
     test = Dataset.open(digits, "test")
     assert len(measured.inputs(replay(digits)).real) == len(test)
     protocol = measured.protocol(50)
-    assert (protocol["reference"], protocol["reference_samples"], protocol["samples"]) == ("test", len(test), 50)
-    assert protocol["extractor_accuracy"] > 0.9
+    assert (protocol.reference, protocol.reference_samples, protocol.samples) == ("test", len(test), 50)
+    assert protocol.extractor_accuracy is not None
+    assert protocol.extractor_accuracy > 0.9
 
 
 def test_a_reference_that_is_not_there_is_refused(unlabelled: Path, cache: Path) -> None:
@@ -102,7 +104,7 @@ def test_a_reference_that_is_not_there_is_refused(unlabelled: Path, cache: Path)
 def test_data_without_labels_have_no_classes_to_cover(unlabelled: Path, cache: Path) -> None:
     measured = evaluator(unlabelled, cache)
     inputs = measured.inputs(Replay(measured.reference, np.arange(300)))
-    figures = measured.figures(inputs)
+    figures = flat(measured.outcome(inputs).figures)
     assert figures["fid"] == pytest.approx(0.0, abs=1e-9)
     assert "coverage" not in figures
     assert class_shares(inputs) == []
@@ -112,7 +114,7 @@ def measure_here(data: Path, cache: Path, samples: int) -> tuple[dict[str, float
     measured = evaluator(data, cache)
     part = collectives.share(samples)
     inputs = measured.inputs(measured.drawn(generator(), samples))
-    return measured.figures(inputs), inputs.fake.embeddings, part.stop - part.start
+    return flat(measured.outcome(inputs).figures), inputs.fake.embeddings, part.stop - part.start
 
 
 def test_figures_are_the_same_on_every_number_of_ranks(digits: Path, cache: Path) -> None:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,19 +7,22 @@ import pytest
 from ganflow.config import composition
 from ganflow.config.schema import PromotionConfig
 from ganflow.errors import ConfigError, GanflowError
-from ganflow.evaluation.gate import Check, Decision, check_measured, judge
+from ganflow.evaluation.gate import Check, Contender, Decision, check_measured, judge
+from ganflow.evaluation.metrics.base import Measurement
+from ganflow.evaluation.outcome import Protocol
 
-PROTOCOL = {"samples": 100, "reference": "train", "reference_samples": 50, "extractor": "classifier-1"}
+PROTOCOL = Protocol(samples=100, reference="train", reference_samples=50, extractor="classifier-1")
 GATE = PromotionConfig(limits={"coverage": 0.02, "memorised": 0.02}, first={"fid": 1.0, "coverage": 0.9})
-CHAMPION = {"fid": 0.5, "coverage": 1.0, "memorised": 0.05, "latency_ms": 10.0}
+CHAMPION = {"fid": 0.5, "coverage": 1.0, "memorised": 0.05}
 
 
-def values(fid: float = 0.3, half: float = 0.05, **more: float) -> dict[str, object]:
-    bounds = {"fid_low": fid - half, "fid_high": fid + half}
-    return {**CHAMPION, "fid": fid, **bounds, **more, **PROTOCOL}
+def values(fid: float = 0.3, half: float = 0.05, **more: float) -> Contender:
+    figures = {name: Measurement(value) for name, value in (CHAMPION | more).items()}
+    figures["fid"] = Measurement(fid, fid - half, fid + half)
+    return Contender(figures, {}, PROTOCOL, latency_ms=10.0)
 
 
-def verdict(challenger: dict[str, object], ratio: float = 1.0, gate: PromotionConfig = GATE) -> Decision:
+def verdict(challenger: Contender, ratio: float = 1.0, gate: PromotionConfig = GATE) -> Decision:
     return judge(gate, challenger, values(0.5), ratio)
 
 
@@ -99,11 +103,10 @@ def test_a_model_no_better_than_its_twin_passes_rarely() -> None:
 
 
 def test_a_metric_without_an_interval_is_an_error_that_says_what_there_is() -> None:
-    sides = [{name: v for name, v in values().items() if not name.startswith("fid_")} for _ in range(2)]
-    for side in sides:
-        side |= {"kid": 0.1, "kid_low": 0.0, "kid_high": 0.2}
+    figures = {"fid": Measurement(0.3), "kid": Measurement(0.1, 0.0, 0.2)}
+    side = replace(values(), figures={**values().figures, **figures})
     with pytest.raises(ConfigError) as told:
-        judge(GATE, sides[0], sides[1], 1.0)
+        judge(GATE, side, side, 1.0)
     assert str(told.value) == "promotion.metric=fid: has no interval; with an interval there is kid"
 
 
@@ -115,8 +118,9 @@ def test_a_limit_on_what_was_not_measured_is_an_error() -> None:
         judge(PromotionConfig(first={"precision": 0.5}), values(), None, None)
 
 
-def without(side: dict[str, object], figure: str, why: str) -> dict[str, object]:
-    return {k: v for k, v in side.items() if not k.startswith(figure)} | {"left_out": {figure: why}}
+def without(side: Contender, figure: str, why: str) -> Contender:
+    figures = {name: measured for name, measured in side.figures.items() if name != figure}
+    return replace(side, figures=figures, left_out={figure: why})
 
 
 @pytest.mark.parametrize(
@@ -142,7 +146,7 @@ def test_a_first_model_without_a_figure_that_is_asked_for_is_refused_with_the_re
 
 def test_other_protocols_do_not_meet() -> None:
     with pytest.raises(GanflowError, match="such figures do not compare"):
-        judge(GATE, values(), {**values(0.5), "extractor": "other"}, 1.0)
+        judge(GATE, values(), replace(values(0.5), protocol=replace(PROTOCOL, extractor="other")), 1.0)
 
 
 @pytest.mark.parametrize(

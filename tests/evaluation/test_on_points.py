@@ -17,6 +17,7 @@ from ganflow.evaluation.evaluation_result import class_shares
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.methods.build import check_fits
 from ganflow.methods.generator import Generator, GeneratorSpec
+from ganflow.report.metrics_file import flat
 from tests.support.ranks import on_ranks
 from tests.support.replay import Replay
 
@@ -42,7 +43,7 @@ def replay(data: Path, modes: tuple[int, ...] = tuple(range(8))) -> Replay:
 
 def test_replaying_the_data_captures_every_mode(ring: Path, tmp_path: Path) -> None:
     measured = evaluator(ring, tmp_path)
-    figures = measured.figures(measured.inputs(replay(ring)))
+    figures = flat(measured.outcome(measured.inputs(replay(ring))).figures)
     data = Dataset.open(ring)
     points, labels = data.images(np.arange(4000))[:, :, 0, 0], np.asarray(data.labels)
     angle = labels * np.pi / 4
@@ -52,13 +53,13 @@ def test_replaying_the_data_captures_every_mode(ring: Path, tmp_path: Path) -> N
     assert 0 < figures["reverse_kl"] < 0.01
     assert not any(file.suffix == ".pt" for file in tmp_path.iterdir()), "nothing has to be learned"
     protocol = measured.protocol(4000)
-    assert (protocol["extractor"], protocol["extractor_accuracy"]) == ("nearest-mode", 1.0)
+    assert (protocol.extractor, protocol.extractor_accuracy) == ("nearest-mode", 1.0)
 
 
 def test_dropped_modes_show(ring: Path, tmp_path: Path) -> None:
     measured = evaluator(ring, tmp_path)
     inputs = measured.inputs(replay(ring, (0, 5)))
-    figures = measured.figures(inputs)
+    figures = flat(measured.outcome(inputs).figures)
     assert figures["modes"] == 2
     assert figures["reverse_kl"] == pytest.approx(np.log(4), abs=0.01)
     shares = {share.name: share for share in class_shares(inputs)}
@@ -69,7 +70,7 @@ def test_dropped_modes_show(ring: Path, tmp_path: Path) -> None:
 
 def measure_here(data: Path, cache: Path) -> dict[str, float]:
     torch.manual_seed(0)
-    return evaluator(data, cache, batch=64).measure(Generator(SPEC.build(), SPEC), 301)
+    return flat(evaluator(data, cache, batch=64).measure(Generator(SPEC.build(), SPEC), 301))
 
 
 def test_figures_are_the_same_on_every_number_of_ranks(ring: Path, tmp_path: Path) -> None:

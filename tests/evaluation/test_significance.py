@@ -1,15 +1,22 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ganflow.errors import GanflowError
-from ganflow.evaluation.metrics.base import known
+from ganflow.evaluation.metrics.base import Measurement, known
+from ganflow.evaluation.outcome import Evaluation, Protocol
 from ganflow.evaluation.significance import compare
 
-PROTOCOL = {"samples": 100, "reference": "train", "reference_samples": 50, "extractor": "classifier-1"}
+PROTOCOL = Protocol(samples=100, reference="train", reference_samples=50, extractor="classifier-1")
 
 
-def values(fid: float, half: float, **more: float) -> dict[str, object]:
-    return {"fid": fid, "fid_low": fid - half, "fid_high": fid + half, **more, **PROTOCOL}
+def values(fid: float, half: float) -> Evaluation:
+    return of({"fid": Measurement(fid, fid - half, fid + half)})
+
+
+def of(figures: dict[str, Measurement]) -> Evaluation:
+    return Evaluation(figures, {}, PROTOCOL)
 
 
 @pytest.mark.parametrize(
@@ -24,12 +31,12 @@ def test_more_than_noise_is_a_difference(a: float, b: float, half: float, winner
 
 
 def test_higher_is_better_where_the_metric_says_so() -> None:
-    a, b = ({"coverage": c, "coverage_low": c - 0.01, "coverage_high": c + 0.01, **PROTOCOL} for c in (0.9, 0.5))
+    a, b = (of({"coverage": Measurement(c, c - 0.01, c + 0.01)}) for c in (0.9, 0.5))
     assert [d.winner for d in compare(a, b)] == ["A"]
 
 
 def test_without_an_interval_nobody_wins() -> None:
-    a, b = ({"precision": p, **PROTOCOL} for p in (0.9, 0.5))
+    a, b = (of({"precision": Measurement(p)}) for p in (0.9, 0.5))
     (found,) = compare(a, b)
     assert (found.figure, found.a, found.b, found.winner) == ("precision", 0.9, 0.5, None)
 
@@ -44,8 +51,8 @@ def test_equal_generators_differ_in_one_of_twenty() -> None:
 @pytest.mark.parametrize("key", ["reference", "reference_samples", "extractor"])
 def test_figures_of_other_protocols_do_not_compare(key: str) -> None:
     with pytest.raises(GanflowError) as refused:
-        compare(values(1, 0.1), {**values(2, 0.1), key: "other"})
-    assert str(refused.value) == f"{key} is {PROTOCOL[key]} of A and other of B: such figures do not compare"
+        compare(values(1, 0.1), replace(values(2, 0.1), protocol=replace(PROTOCOL, **{key: "other"})))
+    assert str(refused.value) == f"{key} is {getattr(PROTOCOL, key)} of A and other of B: such figures do not compare"
 
 
 def test_every_figure_says_which_way_it_goes() -> None:

@@ -8,15 +8,17 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ganflow.evaluation.metrics.base import Measurement
 from ganflow.methods.generator import GeneratorSpec
+from ganflow.report.metrics_file import parse
 from ganflow.report.model_card import Card, code, markdown, summary
 
-METRICS: dict[str, Any] = {
+EVALUATION = parse({
     "fid": 12.345, "fid_low": 11.9, "fid_high": 12.8, "coverage": 1.0, "memorised": 0.062, "samples": 10000,
     "reference": "test", "reference_samples": 360, "extractor": "classifier-1", "extractor_accuracy": None, "seed": 0,
-}  # fmt: skip
+})  # fmt: skip
 SPEC = GeneratorSpec({"name": "dcgan"}, 64, 32, 3, 2, ["cat", "dog"])
-CARD = Card("animals", SPEC, 1234567, {"images": "1797"}, {"git commit": "ef" * 20}, METRICS, "CC-BY-4.0")
+CARD = Card("animals", SPEC, 1234567, {"images": "1797"}, {"git commit": "ef" * 20}, EVALUATION, "CC-BY-4.0")
 
 
 def front(text: str) -> dict[str, Any]:
@@ -71,10 +73,21 @@ def test_points_have_their_own_words() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["a|b", "`x`", "``", "<script>alert(1)</script>", "a\n# b\n---\nlicense: mit", "![x](http://x)", "\u202eabc", ""],
+    [
+        "a|b",
+        "`x`",
+        "``",
+        "<script>alert(1)</script>",
+        "a\n# b\n---\nlicense: mit",
+        "![x](http://x)",
+        "{{ 7 * 7 }}{% x %}",
+        "\u202eabc",
+        "",
+    ],
 )
 def test_no_name_breaks_out(name: str) -> None:
-    card = replace(CARD, spec=replace(SPEC, classes=[name, "dog"]), data={"path": name}, metrics={**METRICS, name: 1.0})
+    evaluation = replace(EVALUATION, figures={**EVALUATION.figures, name: Measurement(1.0)})
+    card = replace(CARD, spec=replace(SPEC, classes=[name, "dog"]), data={"path": name}, evaluation=evaluation)
     plain = markdown(CARD, {})
     text = markdown(card, {})
     assert len(text.splitlines()) == len(plain.splitlines()) + 1  # the row of the figure

@@ -2,17 +2,20 @@ import json
 from html.parser import HTMLParser
 
 from ganflow.config.schema import PromotionConfig
-from ganflow.evaluation.gate import judge
+from ganflow.evaluation.gate import Contender, judge
+from ganflow.evaluation.metrics.base import Measurement
+from ganflow.evaluation.outcome import Protocol
 from ganflow.report.html import POLICY
 from ganflow.report.promotion_page import Record, as_json, lines, page
 
 GATE = PromotionConfig(limits={"coverage": 0.02}, latency=None)
-PROTOCOL = {"samples": 100, "reference": "train", "reference_samples": 50, "extractor": "<script>alert(1)</script>"}
+PROTOCOL = Protocol(samples=100, reference="train", reference_samples=50, extractor="<script>alert(1)</script>")
 HOSTILE = "<img src=http://outside.test>"
 
 
-def values(fid: float) -> dict[str, object]:
-    return {"fid": fid, "fid_low": fid - 0.1, "fid_high": fid + 0.1, "coverage": 1.0, **PROTOCOL}
+def values(fid: float) -> Contender:
+    figures = {"fid": Measurement(fid, fid - 0.1, fid + 0.1), "coverage": Measurement(1.0)}
+    return Contender(figures, {}, PROTOCOL)
 
 
 def record(fid: float) -> Record:

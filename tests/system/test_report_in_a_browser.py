@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from ganflow.evaluation.evaluation_result import ClassRow
-from ganflow.evaluation.metrics.base import known
+from ganflow.evaluation.metrics.base import Measurement, known
+from ganflow.evaluation.outcome import Evaluation, Protocol
 from ganflow.generation.image_grid import png
 from ganflow.report.curves import Curve
 from ganflow.report.evaluation_page import Picture, Report, html
@@ -35,12 +36,18 @@ MEASURE = """<script>addEventListener("load", () => {
 @pytest.fixture(scope="module")
 def page() -> str:
     """A report with everything, in which every text tries to load something and some are long."""
-    figures = dict.fromkeys(known(), 0.123456789) | {"fid_low": 0.1, "fid_high": 0.2, "kid_std": 1e-12, "x" * 200: 1.0}
+    figures = dict.fromkeys(known(), Measurement(0.123456789))
+    figures |= {
+        "fid": Measurement(0.123456789, 0.1, 0.2),
+        "kid": Measurement(0.1, std=1e-12),
+        "x" * 200: Measurement(1.0),
+    }
+    evaluation = Evaluation(figures, {HOSTILE: HOSTILE}, Protocol(reference=HOSTILE, seed=0))
     curve = Curve(HOSTILE, tuple(map(float, range(50))), {f"{HOSTILE}{i}": tuple([i + 1.0] * 50) for i in range(3)})
     classes = [ClassRow(HOSTILE, 0.5, 0.25, 1.0), ClassRow("y" * 200, 0.5, 0.75)]
     pictures = [Picture("Wide", HOSTILE, PICTURE), Picture("Again", "", PICTURE)]
     facts = {HOSTILE: HOSTILE, "z" * 200: "z" * 200}
-    return html(Report("w" * 200 + HOSTILE, facts, figures, {"seed": 0, HOSTILE: HOSTILE}, [curve], classes, pictures))
+    return html(Report("w" * 200 + HOSTILE, facts, evaluation, [curve], classes, pictures))
 
 
 def written(folder: Path, text: str) -> Path:

@@ -31,6 +31,7 @@ def _worker(work: Work) -> None:
 
     from ganflow.distributed import collectives
     from ganflow.evaluation.build import build_evaluator
+    from ganflow.report.metrics_file import flat
     from ganflow.training.build import build_trainer, open_train
     from ganflow.training.callbacks import Callbacks
     from ganflow.training.checkpoints.async_writer import Writer
@@ -55,7 +56,7 @@ def _worker(work: Work) -> None:
     evaluator.check_enough(samples, names, "evaluation.snapshot_samples")
     callbacks = Callbacks(
         listener=each(History(place, writer.put), work.post),
-        measure=lambda generator: evaluator.measure(generator, samples, names, tell),
+        measure=lambda generator: flat(evaluator.measure(generator, samples, names, tell)),
         pause_requested=work.wish(),
     )
     trainer = build_trainer(config, dataset, get_device(), place, callbacks, writer)

@@ -19,6 +19,7 @@ from ganflow.config.search_space import Dimension
 from ganflow.config.validation import figures_of
 from ganflow.errors import GanflowError
 from ganflow.evaluation.build import build_evaluator
+from ganflow.report.metrics_file import flat
 from ganflow.terminal.console import tell
 from ganflow.terminal.progress import Bars
 
@@ -140,7 +141,7 @@ def _train(values: dict[str, Any], base: Config, supply: Supply, recipes: dict[s
     samples = config.evaluation.snapshot_samples
     name = figures_of(config.evaluation.snapshot_metrics)[config.tune.metric]
     evaluator.check_enough(samples, [name], "evaluation.snapshot_samples")
-    callbacks = Callbacks(report, lambda g: evaluator.measure_one(config.tune.metric, g, samples, name))
+    callbacks = Callbacks(report, lambda g: flat(evaluator.measure_one(config.tune.metric, g, samples, name)))
     trainer = build_trainer(config, open_train(data), device, callbacks=callbacks)
     try:
         trainer.fit()

@@ -113,8 +113,8 @@ def _as_named(parts: list[Parts], inner: list[Parts], named: Mapping[str, list[s
     tops = sorted({p[0] for p in inner if len(p) > 1})
     seen = {p[:n] for p in [*parts, *inner] for n in range(len(p))}
     missing = next((n for names in named.values() for n in names if _split_path(n) not in seen), named[TRAIN][0])
-    folders = f"there are {', '.join(f'{name}/' for name in tops[:5])}" if tops else "there are no folders"
-    raise ConfigError("data.splits", dict(named), f"names a folder {missing}/ that holds no images; {folders}")
+    present = f"there are {', '.join(f'{name}/' for name in tops[:5])}" if tops else "there are no folders"
+    raise ConfigError("data.splits", dict(named), f"names a folder {missing}/ that holds no images; {present}")
 
 
 def _taken(parts: list[Parts], level: int, folders: Mapping[Parts, str], named: Mapping[str, list[str]]) -> Placed:

@@ -1,11 +1,14 @@
-"""What a figure says to people; every metric states it of each of its figures."""
+"""The base of every metric, and what a figure says to people."""
 
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from torch import Tensor
 
 from ganflow.config import components
-from ganflow.errors import GanflowError
+from ganflow.evaluation.metrics.features import Features
 
 LOWER, HIGHER = "lower", "higher"
 CLASSES = "an extractor that knows the classes of the data"  # what figures need
@@ -22,11 +25,54 @@ class Figure:
     needs: str = ""  # beyond samples and reference; where that lacks, the figure is left out
 
 
-class UnmeasurableError(GanflowError):
-    """Features that a metric makes no figure of, with the reason; the other metrics go on."""
+@dataclass(frozen=True)
+class Measurement:
+    """The value of a figure; where known, the 95 % interval and the standard deviation of what it is the mean of."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    std: float | None = None
+
+
+class Metric(ABC):
+    """A component of the group ``metric``: maps what it measures to named figures.
+
+    Attributes:
+        figures: every figure that it may give, in words.
+        needs: what it is called with, in this order: names of properties of
+            :class:`~ganflow.evaluation.inputs.MetricInputs`.
+        bounded: the figure that :meth:`resampled` gives an interval; "" where none has one.
+        smooth: whether that figure is a smooth function of the samples.
+        points: whether it measures points in the plane.
+    """
+
+    figures: ClassVar[Mapping[str, Figure]]
+    needs: ClassVar[tuple[str, ...]] = ("fake", "real")
+    bounded: ClassVar[str] = ""
+    smooth: ClassVar[bool] = True
+    points: ClassVar[bool] = False
+
+    def fewest(self, features: int) -> int:
+        """The smallest number of samples, of so many features each, that it measures."""
+        return 2
+
+    @abstractmethod
+    def __call__(self, *inputs: Any, **by_name: Any) -> Mapping[str, float | Measurement]:
+        """The figures of what it ``needs``, as measurements where a number does not say all.
+
+        Figures of which nothing can be said are left out.
+
+        Raises:
+            UnmeasurableError: none can be made, with the reason.
+        """
+
+    def resampled(self, fake: Features, real: Features, counts: Tensor) -> Tensor:
+        """The ``bounded`` figure of every resample, in which sample i counts ``counts[b, i]`` times: (B, N) → (B,)."""
+        raise NotImplementedError(f"{type(self).__name__} has no bounded figure")
 
 
 def known() -> dict[str, Figure]:
     """Every figure of every metric."""
-    metrics: Iterable[Any] = components.choices("metric").values()
+    metrics: Iterable[type[Metric]] = components.choices("metric").values()
     return {name: figure for metric in metrics for name, figure in metric.figures.items()}

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from ganflow.config.components import component
-from ganflow.evaluation.metrics.base import HIGHER, LABELS, Figure
+from ganflow.evaluation.metrics.base import HIGHER, LABELS, Figure, Metric
 
 NEEDS = f"{LABELS}, and a test split"
 
 
 @component("metric", "cas")
-class ClassificationAccuracyScore:
+class ClassificationAccuracyScore(Metric):
     """Accuracy on the data's test images of a classifier that has only seen samples and the classes asked for.
 
     ``cas``: trained on samples. ``cas_real``: the same classifier trained on as many real images, which is what to
@@ -26,6 +26,7 @@ class ClassificationAccuracyScore:
             "Classifier from both", HIGHER, "The same, trained on both; above the measure, samples help.", NEEDS
         ),
     }
+    needs = ("accuracy_of",)
 
     def __call__(self, accuracy_of: Callable[..., float]) -> dict[str, float]:
         return {

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from ganflow.config.components import component
 from ganflow.errors import require
-from ganflow.evaluation.metrics.base import CLASSES, HIGHER, LOWER, Figure
+from ganflow.evaluation.metrics.base import CLASSES, HIGHER, LOWER, Figure, Metric
 from ganflow.evaluation.metrics.features import Features, check_finite
 
 
 @component("metric", "coverage")
-class ClassCoverage:
+class ClassCoverage(Metric):
     """Which of the reference's classes samples are recognised as, and how often, by the extractor's own recognition.
 
     ``coverage``: share of the reference's classes whose share among samples is at least ``threshold`` of that in the
@@ -30,8 +30,8 @@ class ClassCoverage:
         ),
     }
 
-    bounded: ClassVar[str] = "coverage"
-    smooth: ClassVar[bool] = False  # it counts classes
+    bounded = "coverage"
+    smooth = False  # it counts classes
 
     def __init__(self, threshold: float = 0.25) -> None:
         require(0 < threshold <= 1, "threshold", threshold, "more than 0, at most 1")

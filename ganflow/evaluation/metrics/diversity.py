@@ -9,14 +9,14 @@ from torch import Tensor
 
 from ganflow.config.components import component
 from ganflow.errors import require
-from ganflow.evaluation.metrics.base import HIGHER, Figure, UnmeasurableError
-from ganflow.evaluation.metrics.features import Features, check_finite
+from ganflow.evaluation.metrics.base import HIGHER, Figure, Metric
+from ganflow.evaluation.metrics.features import Features, UnmeasurableError, check_finite
 
 SEED = 0  # of the pairs: the same samples get the same figure
 
 
 @component("metric", "diversity")
-class Diversity:
+class Diversity(Metric):
     """Mean distance of two samples in feature space over that of two reference images; a collapsed generator has 0.
 
     It is 1 where samples are as diverse as the data. Estimated from ``pairs`` random pairs of either kind.

@@ -8,10 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganflow.evaluation.metrics.base import UnmeasurableError
+from ganflow.errors import GanflowError
 
 ROUNDING = 16  # units in the last place: batches of another size add in another order
 SEED = 0  # of the direction that rows are sorted along
+
+
+class UnmeasurableError(GanflowError):
+    """Features that a metric makes no figure of, with the reason; the other metrics go on."""
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from ganflow.config.components import component
-from ganflow.evaluation.metrics.base import LOWER, Figure, UnmeasurableError
-from ganflow.evaluation.metrics.features import Features, check_finite
+from ganflow.evaluation.metrics.base import LOWER, Figure, Metric
+from ganflow.evaluation.metrics.features import Features, UnmeasurableError, check_finite
 
 
 @component("metric", "fid")
-class FID:
+class FID(Metric):
     """``‖μ₁−μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½)`` in float64. Lower is better.
 
     Fewer images than features are refused: their covariance lacks rank, and the figure says more of that than of them.
@@ -22,8 +22,7 @@ class FID:
         "fid": Figure("FID", LOWER, "How far the features of samples lie from those of real images; 0 is alike."),
     }
 
-    bounded: ClassVar[str] = "fid"
-    smooth: ClassVar[bool] = True
+    bounded = "fid"
 
     def fewest(self, features: int) -> int:
         """Samples that a covariance of full rank takes."""

@@ -8,15 +8,15 @@ import torch
 
 from ganflow.config.components import component
 from ganflow.errors import require
-from ganflow.evaluation.metrics.base import LOWER, Figure, UnmeasurableError
-from ganflow.evaluation.metrics.features import Features, check_finite
+from ganflow.evaluation.metrics.base import LOWER, Figure, Metric
+from ganflow.evaluation.metrics.features import Features, UnmeasurableError, check_finite
 from ganflow.evaluation.metrics.fid import check_rank, frechet_distance, moments
 
 SEED = 0  # of the parts: the same samples get the same figure
 
 
 @component("metric", "fid_infinity")
-class FIDInfinity:
+class FIDInfinity(Metric):
     """The distance of N samples is biased by about c/N; a line through those of ``sizes`` parts meets 1/N = 0.
 
     Sizes lie evenly between half of the samples and all; each part is drawn anew. The reference stays as it is, with

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from ganflow.config.components import component
 from ganflow.errors import require
-from ganflow.evaluation.metrics.base import HIGHER, Figure, UnmeasurableError
-from ganflow.evaluation.metrics.features import Features, check_finite
+from ganflow.evaluation.metrics.base import HIGHER, Figure, Measurement, Metric
+from ganflow.evaluation.metrics.features import Features, UnmeasurableError, check_finite
 
 
 @component("metric", "inception_score")
-class InceptionScore:
+class InceptionScore(Metric):
     """``exp(E[KL(p(y|x) ‖ p(y))])``: mean and standard deviation over ``splits`` of the samples. Higher is better.
 
     It is 1 when every sample looks alike or none is clear, and at most the number of classes. It knows nothing of the
@@ -37,7 +37,7 @@ class InceptionScore:
         """Samples that fill the splits."""
         return self.splits
 
-    def __call__(self, fake: Features, real: Features) -> dict[str, float]:
+    def __call__(self, fake: Features, real: Features) -> dict[str, Measurement]:
         check_finite("inception_score", fake)
         if fake.logits.ndim > 2 or not fake.logits.shape[1]:
             return {}
@@ -45,7 +45,7 @@ class InceptionScore:
             raise UnmeasurableError(f"inception_score: {len(fake)} samples do not fill {self.splits} splits")
         log_p = fake.logits.double().log_softmax(1)
         scores = torch.stack([_score(part) for part in log_p.tensor_split(self.splits)])
-        return {"inception_score": float(scores.mean()), "inception_score_std": float(scores.std(correction=0))}
+        return {"inception_score": Measurement(float(scores.mean()), std=float(scores.std(correction=0)))}
 
 
 def _score(log_p: Tensor) -> Tensor:

@@ -6,13 +6,13 @@ from typing import ClassVar
 from torch import Tensor
 
 from ganflow.config.components import component
-from ganflow.evaluation.metrics.base import LABELS, LOWER, Figure, UnmeasurableError
-from ganflow.evaluation.metrics.features import Features, check_finite
+from ganflow.evaluation.metrics.base import LABELS, LOWER, Figure, Metric
+from ganflow.evaluation.metrics.features import Features, UnmeasurableError, check_finite
 from ganflow.evaluation.metrics.fid import frechet_distance, moments
 
 
 @component("metric", "intra_fid")
-class IntraFID:
+class IntraFID(Metric):
     """How far samples of a class that was asked for are from the data's images of it. Lower is better.
 
     FID sees neither samples of the wrong class nor a class without variety as long as the mixture is right. A class

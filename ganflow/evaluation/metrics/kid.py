@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganflow.config.components import component
 from ganflow.errors import require
-from ganflow.evaluation.metrics.base import LOWER, Figure
+from ganflow.evaluation.metrics.base import LOWER, Figure, Measurement, Metric
 from ganflow.evaluation.metrics.features import Features, check_finite, some_rows
 
 ROWS = 512  # of a kernel at a time
@@ -17,7 +17,7 @@ MOST = 10_000  # rows of either side that an interval is made from
 
 
 @component("metric", "kid")
-class KID:
+class KID(Metric):
     """Unbiased squared MMD with the kernel ``(x·y/F + 1)³``: mean and standard deviation over random subsets."""
 
     figures: ClassVar[Mapping[str, Figure]] = {
@@ -26,15 +26,14 @@ class KID:
         ),
     }
 
-    bounded: ClassVar[str] = "kid"
-    smooth: ClassVar[bool] = True
+    bounded = "kid"
 
     def __init__(self, subsets: int = 100, subset_size: int = 1000) -> None:
         require(subsets > 0, "subsets", subsets, "must be at least 1")
         require(subset_size > 1, "subset_size", subset_size, "must be at least 2")
         self.subsets, self.subset_size = subsets, subset_size
 
-    def __call__(self, fake: Features, real: Features) -> dict[str, float]:
+    def __call__(self, fake: Features, real: Features) -> dict[str, Measurement]:
         check_finite("kid", fake, real)
         size = min(self.subset_size, len(fake), len(real))
         rng = np.random.default_rng(0)
@@ -42,7 +41,7 @@ class KID:
             float(mmd(_subset(fake.embeddings, size, rng), _subset(real.embeddings, size, rng)))
             for _ in range(self.subsets)
         ]
-        return {"kid": float(np.mean(values)), "kid_std": float(np.std(values))}
+        return {"kid": Measurement(float(np.mean(values)), std=float(np.std(values)))}
 
     def resampled(self, fake: Features, real: Features, counts: Tensor) -> Tensor:
         """The figure of every resample, in which sample i counts ``counts[b, i]`` times: (B, N) → (B,).
@@ -54,7 +53,7 @@ class KID:
         x, y = (f.embeddings[r.to(f.embeddings.device)].double() for f, r in ((fake, rows), (real, others)))
         once = torch.ones(1, len(rows), dtype=torch.float64)
         figures = _weighted(x, y, torch.cat([once, counts[:, rows.to(counts.device)].cpu()]).to(x))
-        return figures[1:] - figures[0] + self(fake, real)["kid"]
+        return figures[1:] - figures[0] + self(fake, real)["kid"].value
 
 
 def _weighted(x: Tensor, y: Tensor, counts: Tensor) -> Tensor:

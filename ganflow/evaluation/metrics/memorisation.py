@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from ganflow.config.components import component
-from ganflow.evaluation.metrics.base import HIGHER, LOWER, Figure, UnmeasurableError
-from ganflow.evaluation.metrics.features import Features, check_finite, some_rows
+from ganflow.evaluation.metrics.base import HIGHER, LOWER, Figure, Metric
+from ganflow.evaluation.metrics.features import Features, UnmeasurableError, check_finite, some_rows
 from ganflow.evaluation.metrics.precision_recall import squared_distances
 
 HELD_OUT = "a test split of images that are not train images too"
@@ -19,7 +19,7 @@ SHARE = 0.05  # of the held-out images that are nearer to the train split than t
 
 
 @component("metric", "memorisation")
-class Memorisation:
+class Memorisation(Metric):
     """How near samples are to train images, in units of how near train images are to one another.
 
     A sample's ratio is its distance from the nearest train image over that one's from the nearest different one.
@@ -49,6 +49,7 @@ class Memorisation:
             HELD_OUT,
         ),
     }
+    needs = ("fake", "train", "test", "neighbours")
 
     def __call__(
         self,

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from ganflow.config.components import component
 from ganflow.errors import require
-from ganflow.evaluation.metrics.base import CLASSES, HIGHER, LOWER, Figure
+from ganflow.evaluation.metrics.base import CLASSES, HIGHER, LOWER, Figure, Metric
 from ganflow.evaluation.metrics.features import Features, check_finite
 
 
 @component("metric", "modes")
-class Modes:
+class Modes(Metric):
     """How evenly samples fall on the classes of the data, each of which is a mode.
 
     A point is of high quality within ``within`` σ of a mode, and only such samples count; of images all count.
@@ -33,9 +33,8 @@ class Modes:
         ),
     }
 
-    points: ClassVar[bool] = True
-    bounded: ClassVar[str] = "high_quality"
-    smooth: ClassVar[bool] = True
+    points = True
+    bounded = "high_quality"
 
     def __init__(self, within: float = 3.0) -> None:
         require(within > 0, "within", within, "must be more than 0")

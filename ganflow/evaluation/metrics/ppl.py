@@ -10,8 +10,8 @@ from torch import Tensor
 from ganflow.config.components import component
 from ganflow.distributed import rng
 from ganflow.errors import require
-from ganflow.evaluation.metrics.base import LOWER, Figure, UnmeasurableError
-from ganflow.evaluation.metrics.features import Features
+from ganflow.evaluation.metrics.base import LOWER, Figure, Metric
+from ganflow.evaluation.metrics.features import Features, UnmeasurableError
 
 SEED = 0  # of the ways: every generator is measured on the same ones
 BATCH = 100
@@ -39,7 +39,7 @@ class Generator(Protocol):
 
 
 @component("metric", "ppl")
-class PPL:
+class PPL(Metric):
     """``E[‖f(G(slerp(z₁, z₂; t))) − f(G(slerp(z₁, z₂; t + ε)))‖² / ε²]`` with t uniform (section 4.1 there).
 
     Lower is smoother. Of ``samples`` ways; f are the extractor's features, where the paper has VGG's: figures compare
@@ -56,6 +56,7 @@ class PPL:
             "a generator of images",
         ),
     }
+    needs = ("generator", "extract")
 
     def __init__(self, samples: int = 2000, epsilon: float = 1e-4) -> None:
         require(samples > 1, "samples", samples, "must be at least 2")

@@ -8,15 +8,15 @@ from torch import Tensor
 
 from ganflow.config.components import component
 from ganflow.errors import require
-from ganflow.evaluation.metrics.base import HIGHER, Figure, UnmeasurableError
-from ganflow.evaluation.metrics.features import Features, check_finite, some_rows
+from ganflow.evaluation.metrics.base import HIGHER, Figure, Metric
+from ganflow.evaluation.metrics.features import Features, UnmeasurableError, check_finite, some_rows
 
 BALLS = "more different reference images than evaluation.metrics.prdc.k"
 BLOCK = 1 << 23  # distances at a time, 64 MiB: memory grows with N, not with N²
 
 
 @component("metric", "prdc")
-class PRDC:
+class PRDC(Metric):
     """How samples lie among the balls around real images, and the other way round.
 
     A ball reaches to its centre's ``k``-th nearest neighbour of its own kind. Reference images that occur again count

@@ -13,6 +13,7 @@ from ganflow.errors import GanflowError
 from ganflow.generation import export
 from ganflow.generation.image_grid import picture
 from ganflow.methods.generator import Generator
+from ganflow.report import metrics_file
 from ganflow.report.model_card import EXPORTS, SAMPLES, Card, markdown, summary
 from ganflow.terminal.console import tell
 from ganflow.tracking.runs.run_record import RunRecord
@@ -35,7 +36,7 @@ def card_of(
         generator: the model.
         record: ``run.json``.
         run: MLflow's entity of the training's run, whose parameters hold no secrets.
-        metrics: ``reports/metrics.json``.
+        metrics: the contents of ``reports/metrics.json``.
     """
     data = {
         "source": run.data.params.get("data.name"),
@@ -52,7 +53,7 @@ def card_of(
         "sha256 of the weights": record.model_digest,
     }
     parameters = sum(p.numel() for p in generator.network.parameters())
-    facts = (_known(data), _known(origin), metrics)
+    facts = (_known(data), _known(origin), metrics_file.parse(metrics))
     return Card(config.name, generator.spec, parameters, *facts, config.license, tuple(config.exports))
 
 

@@ -8,14 +8,13 @@ which follow the ledger.
 import getpass
 import re
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ganflow.config.schema import Config
 from ganflow.errors import GanflowError
-from ganflow.evaluation.gate import MOVED, Check, Decision
+from ganflow.evaluation.gate import MOVED, Check, Contender, Decision
 from ganflow.report import promotion_page as report
 from ganflow.report.promotion_page import Record
 from ganflow.terminal.redaction import redact
@@ -219,8 +218,9 @@ def _tags(contest: Contest, record: Record, file: str) -> dict[str, str]:
     return {DECISION: verdict} | loggable({f"{DECISION}.{key}": value for key, value in told.items()})
 
 
-def _clean(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: redact(value) if isinstance(value, str) else value for key, value in values.items()}
+def _clean(side: Contender) -> Contender:
+    reference, extractor = (redact(name) for name in (side.protocol.reference, side.protocol.extractor))
+    return replace(side, protocol=replace(side.protocol, reference=reference, extractor=extractor))
 
 
 def _now() -> str:

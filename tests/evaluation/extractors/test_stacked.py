@@ -15,6 +15,7 @@ from ganflow.data.prepared.dataset import Dataset, Facts
 from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.evaluation_result import class_shares
 from ganflow.evaluation.extractors.stacked import Channels
+from ganflow.report.metrics_file import flat
 from tests.support.replay import Replay
 from tests.support.small import CLASSIFIER, EXTRACTOR
 
@@ -61,7 +62,7 @@ def test_samples_are_recognised_digit_by_digit(stacked: Path, tmp_path: Path) ->
     assert fake.embeddings.shape == (500, 3 * 2 * CLASSIFIER.width)
     agree = (fake.recognised.numpy() == test.labels).mean()
     assert agree > 0.9**3
-    figures = measured.figures(inputs)
+    figures = flat(measured.outcome(inputs).figures)
     assert figures["fid"] == pytest.approx(0.0, abs=1e-9)
     counts = np.bincount(fake.recognised, minlength=1000)
     assert figures["modes"] == (counts > 0).sum() > 300

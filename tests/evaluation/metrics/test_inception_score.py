@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torchmetrics.image.inception import InceptionScore as Reference
 
 from ganflow.errors import ConfigError, GanflowError
+from ganflow.evaluation.metrics.base import Measurement
 from ganflow.evaluation.metrics.features import Features
 from ganflow.evaluation.metrics.inception_score import InceptionScore
 
@@ -13,7 +14,7 @@ def features(logits: Tensor) -> Features:
     return Features(torch.zeros(len(logits), 1), logits)
 
 
-def score(logits: Tensor, splits: int = 10) -> dict[str, float]:
+def score(logits: Tensor, splits: int = 10) -> dict[str, Measurement]:
     return InceptionScore(splits)(features(logits), features(logits))
 
 
@@ -35,8 +36,9 @@ def by_definition(logits: Tensor, splits: int) -> list[float]:
 def test_figures_are_those_of_the_definition(splits: int) -> None:
     logits = drawn(205, 7, 0)
     expected = by_definition(logits, splits)
-    wanted = {"inception_score": np.mean(expected), "inception_score_std": np.std(expected)}
-    assert score(logits, splits) == pytest.approx(wanted, rel=1e-10)
+    figure = score(logits, splits)["inception_score"]
+    assert figure.value == pytest.approx(np.mean(expected), rel=1e-10)
+    assert figure.std == pytest.approx(np.std(expected), rel=1e-10)
 
 
 def test_it_is_torchmetrics_inception_score() -> None:
@@ -46,14 +48,16 @@ def test_it_is_torchmetrics_inception_score() -> None:
 
     reference = Reference(feature=Logits(), splits=1)
     reference.update(torch.zeros(300, 3, 4, 4, dtype=torch.uint8))
-    assert score(drawn(300, 12, 1), 1)["inception_score"] == pytest.approx(float(reference.compute()[0]), rel=1e-6)
+    figure = score(drawn(300, 12, 1), 1)["inception_score"]
+    assert figure.value == pytest.approx(float(reference.compute()[0]), rel=1e-6)
 
 
 def test_known_answers() -> None:
     sure = 1000.0 * torch.eye(5, dtype=torch.float64)
-    assert score(sure.repeat(20, 1), 2) == pytest.approx({"inception_score": 5, "inception_score_std": 0})
-    assert score(sure[:1].repeat(100, 1))["inception_score"] == pytest.approx(1)  # one class
-    assert score(torch.zeros(100, 5))["inception_score"] == pytest.approx(1)  # no idea
+    figure = score(sure.repeat(20, 1), 2)["inception_score"]
+    assert (figure.value, figure.std) == pytest.approx((5, 0))
+    assert score(sure[:1].repeat(100, 1))["inception_score"].value == pytest.approx(1)  # one class
+    assert score(torch.zeros(100, 5))["inception_score"].value == pytest.approx(1)  # no idea
 
 
 def test_without_classes_nothing_is_said() -> None:

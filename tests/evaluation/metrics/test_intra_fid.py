@@ -3,8 +3,7 @@ import pytest
 import scipy.linalg
 import torch
 
-from ganflow.evaluation.metrics.base import UnmeasurableError
-from ganflow.evaluation.metrics.features import Features
+from ganflow.evaluation.metrics.features import Features, UnmeasurableError
 from ganflow.evaluation.metrics.intra_fid import IntraFID, by_class, single
 
 

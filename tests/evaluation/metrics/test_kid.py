@@ -6,6 +6,7 @@ from torchmetrics.image.kid import poly_mmd
 
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.evaluation.bootstrap import counts
+from ganflow.evaluation.metrics.base import Measurement
 from ganflow.evaluation.metrics.features import Features
 from ganflow.evaluation.metrics.kid import KID, mmd
 
@@ -14,8 +15,8 @@ def rows(n: int, size: int, seed: int, shift: float = 0.0) -> Tensor:
     return torch.randn(n, size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) + shift
 
 
-def kid(fake: Tensor, real: Tensor, **options: int) -> dict[str, float]:
-    return KID(**options)(*(Features(x, torch.empty(len(x), 0)) for x in (fake, real)))
+def kid(fake: Tensor, real: Tensor, **options: int) -> Measurement:
+    return KID(**options)(*(Features(x, torch.empty(len(x), 0)) for x in (fake, real)))["kid"]
 
 
 def by_definition(x: np.ndarray, y: np.ndarray) -> float:
@@ -48,18 +49,19 @@ def test_it_is_unbiased_so_equal_distributions_average_to_zero() -> None:
 
 def test_a_subset_as_large_as_the_sets_is_the_whole() -> None:
     x, y = rows(30, 5, 4), rows(30, 5, 5, 0.4)
-    figures = kid(x, y, subsets=3, subset_size=1000)
-    assert figures["kid"] == pytest.approx(by_definition(x.numpy(), y.numpy()), rel=1e-9)
-    assert figures["kid_std"] == pytest.approx(0.0, abs=1e-9)
+    figure = kid(x, y, subsets=3, subset_size=1000)
+    assert figure.value == pytest.approx(by_definition(x.numpy(), y.numpy()), rel=1e-9)
+    assert figure.std == pytest.approx(0.0, abs=1e-9)
 
 
 def test_subsets_average_to_the_figure_of_the_whole_and_are_drawn_alike_each_time() -> None:
     x, y = rows(400, 5, 6), rows(300, 5, 7, 0.5)
-    figures = kid(x, y, subsets=100, subset_size=100)
-    assert figures == kid(x, y, subsets=100, subset_size=100)
+    figure = kid(x, y, subsets=100, subset_size=100)
+    assert figure == kid(x, y, subsets=100, subset_size=100)
     whole = float(poly_mmd(x[:300], y))
-    assert 0 < figures["kid_std"] < whole
-    assert figures["kid"] == pytest.approx(whole, abs=5 * figures["kid_std"] / 100**0.5 + 0.05 * whole)
+    assert figure.std is not None
+    assert 0 < figure.std < whole
+    assert figure.value == pytest.approx(whole, abs=5 * figure.std / 100**0.5 + 0.05 * whole)
 
 
 def resampled_by_definition(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
@@ -77,7 +79,7 @@ def test_a_resample_s_figure_is_the_sum_over_weighted_pairs(monkeypatch: pytest.
     monkeypatch.setattr("ganflow.evaluation.metrics.kid.ROWS", 4)
     x, y = rows(11, 5, 11), rows(8, 5, 12, 0.4)
     weights = np.random.default_rng(0).multinomial(11, np.full(11, 1 / 11), 3)
-    value = kid(x, y, subsets=3)["kid"]
+    value = kid(x, y, subsets=3).value
     all_pairs = resampled_by_definition(x.numpy(), y.numpy(), np.ones(11))
     expected = [value + resampled_by_definition(x.numpy(), y.numpy(), w) - all_pairs for w in weights]
     features = [Features(f, torch.empty(len(f), 0)) for f in (x, y)]
@@ -97,7 +99,7 @@ def test_of_many_images_a_part_makes_the_interval(monkeypatch: pytest.MonkeyPatc
 
 def test_figures_are_those_of_float64_whatever_the_features_are() -> None:
     x, y = rows(50, 64, 8).float(), rows(50, 64, 9, 0.01).float()
-    assert kid(x, y, subsets=2)["kid"] == pytest.approx(by_definition(x.double().numpy(), y.double().numpy()), rel=1e-8)
+    assert kid(x, y, subsets=2).value == pytest.approx(by_definition(x.double().numpy(), y.double().numpy()), rel=1e-8)
 
 
 def test_features_that_are_not_finite_are_refused() -> None:

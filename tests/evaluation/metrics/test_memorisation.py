@@ -6,8 +6,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import hypergeom
 
 from ganflow.errors import GanflowError
-from ganflow.evaluation.metrics.base import UnmeasurableError
-from ganflow.evaluation.metrics.features import Features
+from ganflow.evaluation.metrics.features import Features, UnmeasurableError
 from ganflow.evaluation.metrics.memorisation import Memorisation, nearest, tail
 
 Array = npt.NDArray[np.float64]

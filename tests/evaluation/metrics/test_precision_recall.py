@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from ganflow.errors import ConfigError
-from ganflow.evaluation.metrics.base import UnmeasurableError
-from ganflow.evaluation.metrics.features import Features
+from ganflow.evaluation.metrics.features import Features, UnmeasurableError
 from ganflow.evaluation.metrics.precision_recall import PRDC
 
 Array = npt.NDArray[np.float64]

@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 import shutil
 import zipfile
 from dataclasses import replace
@@ -42,7 +43,7 @@ def test_killed_and_run_again_is_as_if_it_had_not_been(
     write(f"{tmp_path}/whole.npz", SAMPLING)
     cut = f"{tmp_path}/cut.npz"
     die_at(call, owner, name, lambda: write(cut, SAMPLING))
-    grown = tmp_path / ".cut.npz.partial" / npz.ARRAYS
+    grown = tmp_path / ".cut.npz.partial" / npz.GROWING
     assert grown.is_file()
     assert not Path(cut).exists()
     drawn: list[int] = []
@@ -55,16 +56,39 @@ def test_killed_and_run_again_is_as_if_it_had_not_been(
     assert drawn == list(range(kept, 400, 12)), "what was put on disk is not drawn again"
 
 
-@pytest.mark.parametrize("size", [0, 1, 50, 200_000, 307_400, 309_000])
+@pytest.mark.parametrize("size", [0, 1, 50, 200_000, 307_328, 309_000])
 def test_it_goes_on_from_a_file_of_any_length(size: int, tmp_path: Path) -> None:
     """As a machine that lost its power may leave it."""
     write(f"{tmp_path}/whole.npz", SAMPLING)
-    whole = Path(tmp_path, "whole.npz").read_bytes()
-    grown = tmp_path / ".x.npz.partial"
+    with zipfile.ZipFile(tmp_path / "whole.npz") as whole:
+        samples = whole.read("images.npy")
+    assert len(samples) == 307_328
     die_at(20, Generator, "draw", lambda: write(f"{tmp_path}/x.npz", SAMPLING))
-    (grown / npz.ARRAYS).write_bytes(whole[:size])
+    (tmp_path / ".x.npz.partial" / npz.GROWING).write_bytes(samples[:size].ljust(size, b"x"))
     write(f"{tmp_path}/x.npz", SAMPLING)
-    assert Path(tmp_path, "x.npz").read_bytes() == whole
+    assert Path(tmp_path, "x.npz").read_bytes() == Path(tmp_path, "whole.npz").read_bytes()
+
+
+def test_an_entry_may_be_larger_than_32_bits_tell(tmp_path: Path) -> None:
+    write(f"{tmp_path}/x.npz", SAMPLING)
+    with zipfile.ZipFile(tmp_path / "x.npz") as arrays:
+        assert [info.compress_type for info in arrays.infolist()] == [zipfile.ZIP_STORED] * 2
+    size = (tmp_path / "x.npz").read_bytes()[18:26]  # of the local header: what ZIP64's own field says instead
+    assert size == b"\xff" * 8
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    sampling = replace(SAMPLING, n=40)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))  # Python ignores SIGXFSZ, so it is an OSError
+    try:
+        with pytest.raises(GanflowError, match=r"^cannot write .*/\.x\.npz\.partial: File too large$"):
+            write(f"{tmp_path}/x.npz", sampling)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not (tmp_path / "x.npz").exists()
+    write(f"{tmp_path}/x.npz", sampling)
+    np.testing.assert_array_equal(np.load(tmp_path / "x.npz")["images"], sampling.generator.sample(40, 7, batch=12))
 
 
 def test_other_samples_do_not_go_on(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ import pytest
 
 from ganflow.config.schema import PromotionConfig, TrackingConfig
 from ganflow.errors import GanflowError
-from ganflow.evaluation.gate import judge
+from ganflow.evaluation.gate import Contender, judge
+from ganflow.evaluation.metrics.base import Measurement
+from ganflow.evaluation.outcome import Protocol
 from ganflow.report.promotion_page import Record
 from ganflow.tracking import mlflow_client
 from ganflow.tracking.registry import registration
@@ -23,11 +25,11 @@ from tests.tracking.mlflow_help import EXPERIMENT, MODEL, MlflowServer, config_f
 
 LEDGER = f"{MODEL}.champion"
 GATE = PromotionConfig(limits={"coverage": 0.02}, latency=None, first={"fid": 1.0})
-PROTOCOL = {"reference": "train", "reference_samples": 50, "extractor": "classifier-1"}
+PROTOCOL = Protocol(reference="train", reference_samples=50, extractor="classifier-1")
 
 
-def figures(fid: float) -> dict[str, Any]:
-    return {"fid": fid, "fid_low": fid - 0.01, "fid_high": fid + 0.01, "coverage": 1.0, **PROTOCOL}
+def figures(fid: float) -> Contender:
+    return Contender({"fid": Measurement(fid, fid - 0.01, fid + 0.01), "coverage": Measurement(1.0)}, {}, PROTOCOL)
 
 
 def registered(tracking: TrackingConfig, folder: Path, count: int) -> list[int]:
@@ -456,7 +458,8 @@ def test_no_secret_is_written(tracking: TrackingConfig, tmp_path: Path) -> None:
     registered(tracking, tmp_path, 1)
     promoter = Promoter(config_for(tracking), f"{MODEL}/1")
     contest = promoter.contest()
-    measured = figures(0.5) | {"extractor": "s3://me:hunter2@bucket/weights"}
+    protocol = replace(PROTOCOL, extractor="s3://me:hunter2@bucket/weights")
+    measured = replace(figures(0.5), protocol=protocol)
     decision = judge(replace(GATE, first={"fid": 1.0}), measured, None, None)
     promoter.conclude(contest, Record(MODEL, 1, None, decision, GATE, measured, None))
     assert "hunter2" not in str(everything(tracking))
