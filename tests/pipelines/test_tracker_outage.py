@@ -13,7 +13,7 @@ import pytest
 
 from ganflow.config.schema import TrackingConfig
 from ganflow.tracking import mlflow_client
-from tests.support.project import Project, kill_tree, wait_until
+from tests.support.project import DEADLINE_S, Project, kill_tree, wait_until
 from tests.tracking.mlflow_help import MlflowServer
 
 SHORT = (
@@ -55,7 +55,7 @@ def checkpoints(project: Project) -> set[str]:
 
 
 def ends_undelivered(driver: subprocess.Popen[str], project: Project) -> None:
-    assert driver.wait(240) == 2, project.log()
+    assert driver.wait(DEADLINE_S) == 2, project.log()
     (line,) = [line for line in project.log().splitlines() if "did not reach MLflow" in line]
     assert line.endswith("the same command delivers it, and does not train again")
 
