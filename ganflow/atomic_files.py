@@ -1,13 +1,14 @@
 """Files that a reader sees old or new, never in part."""
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+
+from filelock import lock_descriptor
 
 from ganflow.errors import GanflowError
 
@@ -62,10 +63,8 @@ def locked(folder: Path, who: str) -> Iterator[None]:
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise GanflowError(f"{folder} belongs to a {who} that is still running; let it end first") from None
+        if not lock_descriptor(handle, blocking=False):
+            raise GanflowError(f"{folder} belongs to a {who} that is still running; let it end first")
         yield
     finally:
         os.close(handle)

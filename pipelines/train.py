@@ -27,6 +27,7 @@ def main() -> None:
     from ganflow.terminal.interrupts import held
     from ganflow.tracking.runs.callback import follow
     from ganflow.tracking.runs.train_run import record_of, tracked_training
+    from ganflow.tracking.runs.tune_run import reconcile_search
     from ganflow.training.build import open_train
     from ganflow.training.checkpoints.checkpoint import CheckpointStore
     from ganflow.training.checkpoints.fingerprint import fingerprint
@@ -35,16 +36,19 @@ def main() -> None:
     from ganflow.training.model_folder import export_model, export_reports
     from ganflow.training.progress_bar import Progress
 
-    params = override(params_file.load(), read_best(TUNE))
+    searched = params_file.load()
+    params = override(searched, read_best(TUNE))
     dataset = open_train(DATA)
     check_fits(params, dataset.facts)
     identity = fingerprint(params, dataset.digest)
     name = f"{params.register.name}-{identity}"
+    unfinished = project_folder.unfinished_runs()
+    reconcile_search(searched, dataset.digest, TUNE, unfinished)
     supplied = supply(params.cluster, DATA)
     run = supplied.run(name, tell)
     history = History(run)
     with project_folder.alone(name, tell):
-        with tracked_training(params, name, identity, dataset, project_folder.outbox()) as tracked:
+        with tracked_training(params, name, identity, dataset, unfinished) as tracked:
             with Progress("train") as progress:
                 train(params, name, supplied, each(progress, follow(tracked, history)))
             with held():

@@ -24,8 +24,7 @@ def main() -> None:
     from ganflow.methods.build import check_fits
     from ganflow.terminal.console import tell
     from ganflow.terminal.interrupts import held
-    from ganflow.tracking.runs.tune_run import log_search, tracked_search
-    from ganflow.training.checkpoints.fingerprint import fingerprint
+    from ganflow.tracking.runs.tune_run import log_search, search_name, tracked_search
 
     params = params_file.load()
     dataset = Dataset.open(DATA)
@@ -33,10 +32,10 @@ def main() -> None:
     if not params.tune.trials:
         write_search(OUT, None)
         return
-    name = f"{params.register.name}-tune-{fingerprint(params, dataset.digest)}"
+    name = search_name(params, dataset.digest)
     with (
         project_folder.alone(name, tell),
-        tracked_search(params, name, dataset.digest, project_folder.outbox()) as tracked,
+        tracked_search(params, name, dataset.digest, project_folder.unfinished_runs()) as tracked,
     ):
         result = search(params, name, supply(params.cluster, DATA))
         with held():

@@ -43,7 +43,7 @@ def promote(address: str | None, reference: str, *, dry_run: bool, tell: Tell, p
     settings = params_file.load()
     promoter = Promoter(settings, address)
     if not dry_run:
-        promoter.settle()
+        promoter.reconcile()
     contest = promoter.contest()
     if contest.challenger == contest.standing.champion:
         tell(f"{contest.name} version {contest.challenger} is {settings.promotion.alias} already")

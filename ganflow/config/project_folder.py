@@ -41,9 +41,9 @@ def place(path: str | Path) -> Path:
     return path if path.is_absolute() or home or not copied() else root() / path
 
 
-def outbox() -> Path:
-    """The folder for what MLflow does not have yet: of this machine, wherever ``cluster.storage`` is."""
-    return place(".ganflow/outbox")
+def unfinished_runs() -> Path:
+    """The folder for notes of MLflow runs that have begun: of this machine, wherever ``cluster.storage`` is."""
+    return place(".ganflow/unfinished-runs")
 
 
 def given(path: str | Path) -> Path:

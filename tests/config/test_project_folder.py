@@ -89,7 +89,7 @@ def test_checkpoints_and_caches_are_the_projects(repository: Path, monkeypatch: 
 
     enter(repository / TEMP, monkeypatch)
     assert storage_of(ClusterConfig()).below("runs/x").uri == str(repository / ".ganflow/runs/x")
-    assert project_folder.outbox() == repository / ".ganflow/outbox"
+    assert project_folder.unfinished_runs() == repository / ".ganflow/unfinished-runs"
 
 
 def test_what_is_read_is_the_copys_own_if_it_has_it(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

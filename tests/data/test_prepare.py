@@ -122,7 +122,7 @@ KILLED = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it runs in the background ignore it
 from pathlib import Path
-from ganflow import component
+from ganflow.config import components
 from ganflow.config.schema import ClusterConfig
 from ganflow.data import prepare as module
 module.BATCH_IMAGES, module.PARALLEL_ABOVE = 4, 0
@@ -132,7 +132,7 @@ def stuck(jobs):
             print("half", flush=True)
             time.sleep(600)
         yield job.run()
-source = component.build("source", {"name": "image_folder", "path": sys.argv[1]}, "data")
+source = components.build("source", {"name": "image_folder", "path": sys.argv[1]}, "data")
 module.prepare(source, Path(sys.argv[2]), mapper=stuck, shard_bytes=300)
 """
 

@@ -81,7 +81,7 @@ def test_the_queue_writes_to_the_projects_own_stores(project: Project) -> None:
     kept = project.folder / ".ganflow"
     assert len(list((kept / "runs").glob(f"{NAME}-*.finished"))) == 2
     assert list((kept / "extractors").glob("classifier-*.pt"))
-    assert not list((kept / "outbox").iterdir())
+    assert not list((kept / "unfinished-runs").iterdir())
 
 
 def test_the_applied_experiment_is_what_the_registry_draws(project: Project) -> None:

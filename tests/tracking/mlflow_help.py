@@ -64,15 +64,15 @@ class MlflowServer:
         self._process = None
 
 
-OUTBOX = Path("outbox")  # every test has a folder of its own
+UNFINISHED = Path("unfinished")  # every test has a folder of its own
 
 
 def open_run(
-    tracking: TrackingConfig, fingerprint: str = "f00d", outbox: Path = OUTBOX, insist: bool = True, **params: object
+    tracking: TrackingConfig, fingerprint: str = "f00d", delivered_by: str | None = None, **params: object
 ) -> TrackedRun:
     data = DataSet("digits", "ab" * 32, "data", {"resolution": 8, "count": 1797})
-    name = f"digits-{fingerprint}"
-    return TrackedRun.open(tracking, outbox, fingerprint, name, params, {"recipe": "tests"}, data, insist)
+    name, tags = f"digits-{fingerprint}", {"recipe": "tests"}
+    return TrackedRun.open(tracking, UNFINISHED, fingerprint, name, params, tags, data, delivered_by)
 
 
 def curve(tracking: TrackingConfig, run_id: str, key: str) -> list[tuple[int, float]]:

@@ -128,7 +128,7 @@ class Ledger:
             self.client.delete_model_version(self.model, written.version)
         return False
 
-    def settle(self) -> None:
+    def reconcile(self) -> None:
         """Let alias and tags follow the last change, if an interrupted process left that undone."""
         changes = self.changes()
         last = changes[-1] if changes else None

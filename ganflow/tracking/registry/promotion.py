@@ -65,10 +65,10 @@ class Promoter:
         self._client = mlflow_client.connect(config.tracking, create=False)
         self.ledger = Ledger(self._client, self.name, config.promotion.alias)
 
-    def settle(self) -> None:
+    def reconcile(self) -> None:
         """Finish what an interrupted promotion or rollback began."""
         with mlflow_client.telling(self.store):
-            self.ledger.settle()
+            self.ledger.reconcile()
 
     def contest(self) -> Contest:
         """Who meets whom; writes nothing.
@@ -91,7 +91,7 @@ class Promoter:
         measured, against = _clean(record.measured), None if record.against is None else _clean(record.against)
         record = replace(record, when=_now(), by=_who(), measured=measured, against=against)
         with mlflow_client.telling(self.store):
-            self.ledger.settle()
+            self.ledger.reconcile()
             if self.ledger.standing() != contest.standing:
                 record = _overtaken(record)
             file = f"{FOLDER}/{re.sub('[^0-9TZ]', '', record.when)}-{uuid.uuid4().hex[:6]}"
@@ -113,7 +113,7 @@ class Promoter:
             GanflowError: there is no champion, or none before it; another process was faster.
         """
         with mlflow_client.telling(self.store):
-            self.ledger.settle()
+            self.ledger.reconcile()
             now = self._standing()
             alias = self.config.promotion.alias
             if now.champion is None:
@@ -126,7 +126,7 @@ class Promoter:
             change = Change(ROLLBACK, now.champion, to, now.after, uuid.uuid4().hex, _now(), _who())
             if not self.ledger.append(change):
                 raise GanflowError(f"{self.name} got another {alias} meanwhile, so nothing was rolled back")
-            self.ledger.settle()
+            self.ledger.reconcile()
         return change
 
     def history(self) -> list[Change]:
@@ -141,7 +141,7 @@ class Promoter:
             PROMOTION, now.champion, contest.challenger, now.after, uuid.uuid4().hex, record.when, record.by, tags
         )
         held = self.ledger.append(change)
-        self.ledger.settle()
+        self.ledger.reconcile()
         return held
 
     def _write(self, contest: Contest, record: Record, file: str) -> None:

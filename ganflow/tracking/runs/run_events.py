@@ -1,4 +1,4 @@
-"""What a run is told: points of curves, and files."""
+"""The events that a run takes: points of curves, and files."""
 
 from dataclasses import dataclass
 

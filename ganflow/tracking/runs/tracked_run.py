@@ -15,18 +15,16 @@ from ganflow.errors import GanflowError, StoppedError
 from ganflow.terminal.console import tell
 from ganflow.terminal.redaction import redact
 from ganflow.tracking import mlflow_client
-from ganflow.tracking.runs import leftovers
 from ganflow.tracking.runs.flat_params import clean_key, loggable
 from ganflow.tracking.runs.run_events import Artifact, Point
-from ganflow.tracking.runs.spool import About, Spool
 from ganflow.tracking.runs.system_metrics import SystemSampler
-from ganflow.tracking.runs.upload_queue import Outbox
-from ganflow.tracking.runs.uploader import Delivery
+from ganflow.tracking.runs.unfinished_run import UnfinishedRun
+from ganflow.tracking.runs.upload_queue import UploadQueue
+from ganflow.tracking.runs.uploader import Uploader
 
 FINGERPRINT = "ganflow.fingerprint"
 SAMPLES = "samples"  # where a run's grids are
 _FAILED_LIMIT_S = 5.0  # someone waits for a traceback
-_TAKE_S = 20.0  # another process may be delivering what an earlier driver left
 _PARAMS_PER_REQUEST = 100
 _DIGEST_SIZE = 36
 
@@ -47,65 +45,67 @@ class TrackedRun:
     As a context manager it finishes the run: FINISHED, FAILED on an exception, KILLED on an interrupt or a stop.
     """
 
-    def __init__(self, spool: Spool, delivery: Delivery, patience_s: float, insist: bool) -> None:
-        self.run_id = spool.about.run_id
-        self._spool, self._delivery, self._patience_s, self._insist = spool, delivery, patience_s, insist
-        self._outbox = Outbox(spool, delivery, delivery.describe)
-        self._sampler = SystemSampler(spool.about.started_ms, self.metrics)
+    def __init__(
+        self, uploader: Uploader, note: Path, started_ms: int, patience_s: float, delivered_by: str | None
+    ) -> None:
+        self.run_id = uploader.run_id
+        self._uploader, self._note = uploader, note
+        self._patience_s, self._delivered_by = patience_s, delivered_by
+        self._queue = UploadQueue(uploader, uploader.describe)
+        self._sampler = SystemSampler(started_ms, self.metrics)
         self._finished = False
 
     @classmethod
     def open(
         cls,
         config: TrackingConfig,
-        outbox: Path,
+        unfinished: Path,
         fingerprint: str,
         name: str,
         params: Mapping[str, Any],
         tags: Mapping[str, str | None],
         dataset: DataSet | None = None,
-        insist: bool = True,
+        delivered_by: str | None = None,
     ) -> "TrackedRun":
         """Continue the unfinished run of this fingerprint, or begin one.
 
-        A run that an earlier driver began here goes on without the server, and is delivered once that is back.
+        A run that an earlier driver began here goes on without the server. The caller sees to it that no other process
+        of this project opens the same one.
 
         Args:
             config: where MLflow is, the experiment, and how long to wait for MLflow at the end.
-            outbox: a folder on this machine for what MLflow does not have yet.
+            unfinished: a folder on this machine for notes of runs that have begun.
             fingerprint: equal for equal configuration, data and code.
             name: the run's name in MLflow.
             params: flat, dotted keys; secrets in URIs are taken out.
             tags: as ``params``; None is left out.
             dataset: logged as the run's input.
-            insist: whether it is an error when MLflow does not have everything at the end; if not, a later run that
-                is opened with this outbox delivers the rest.
+            delivered_by: what delivers the rest when MLflow does not have everything at the end; None: that is an
+                error, and the same command does.
 
         Raises:
-            GanflowError: MLflow does not answer, or another process writes this run.
+            GanflowError: MLflow does not answer.
         """
+        note = UnfinishedRun.note(unfinished, fingerprint)
         try:
             client = mlflow_client.connect(config)
-            leftovers.settle_ended(outbox, config, fingerprint, client)
             run = _begin(client, config, fingerprint, name, params, tags, dataset)
         except GanflowError as error:
-            spool = leftovers.continued(outbox, config, fingerprint)
-            if spool is None:
+            known = UnfinishedRun.read(note, config)
+            if known is None:
                 raise
-            tell(f"{error}; run {spool.about.run_id} goes on without it")
-            delivery = Delivery(config, spool.about.run_id, resume=True)
+            tell(f"{error}; run {known.run_id} goes on without it")
+            uploader = Uploader(config, known.run_id, resume=True)
         else:
-            where = mlflow_client.name_of(config)
-            spool = Spool(outbox / run.info.run_id, About(run.info.run_id, fingerprint, where, run.info.start_time))
-            delivery = Delivery(config, run.info.run_id, client, run)
-            leftovers.settle_others(outbox, config, run.info.run_id, client)
-        _take(spool)
-        return cls(spool, delivery, config.patience_s, insist)
+            known = UnfinishedRun(run.info.run_id, mlflow_client.name_of(config), run.info.start_time)
+            known.write(note)
+            uploader = Uploader(config, known.run_id, client, run)
+        return cls(uploader, note, known.started_ms, config.patience_s, delivered_by)
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
         """Points of curves at ``step`` images seen; a step that a curve already has is not logged again."""
         now = int(time.time() * 1000)
-        self._outbox.put([Point(clean_key(key), float(value), step, now) for key, value in values.items()])
+        self._queue.put([Point(clean_key(key), float(value), step, now) for key, value in values.items()])
 
     def image(self, png: bytes, name: str) -> None:
         """A sample grid, as ``samples/<name>``."""
@@ -117,7 +117,7 @@ class TrackedRun:
 
     def artifact(self, content: bytes, path: str) -> None:
         """A file of the run, at ``path`` below its artifacts."""
-        self._outbox.put([Artifact(path, content)])
+        self._queue.put([Artifact(path, content)])
 
     def finish(self, status: str = "FINISHED") -> None:
         """Deliver what is left and end the run; FINISHED, FAILED or KILLED.
@@ -130,21 +130,17 @@ class TrackedRun:
         self._finished = True
         self._sampler.stop()
         complete = status == "FINISHED"
-        if complete and not self._insist:
-            with contextlib.suppress(OSError):
-                self._spool.end(status)
         limit_s = math.inf if complete else _FAILED_LIMIT_S
-        lost = self._outbox.close(self._patience_s, limit_s, last=lambda: self._delivery.end(status))
-        if complete and lost is None:
-            self._spool.remove()
-            return
-        self._spool.close()
+        lost = self._queue.close(self._patience_s, limit_s, last=lambda: self._uploader.end(status))
         if lost is None:
+            if complete:
+                with contextlib.suppress(OSError):
+                    self._note.unlink()
             return
-        told = f"run {self.run_id}: {lost}"
-        if complete and self._insist:
-            raise GanflowError(f"{told}; the same command delivers it, and does not train again")
-        tell(f"{told}; {'the next run' if complete else 'the same command'} delivers it")
+        line = f"run {self.run_id}: {lost}"
+        if complete and self._delivered_by is None:
+            raise GanflowError(f"{line}; the same command delivers it, and does not train again")
+        tell(f"{line}; {self._delivered_by if complete else 'the same command'} delivers it")
 
     def __enter__(self) -> Self:
         return self
@@ -177,23 +173,6 @@ def _begin(
         if dataset is not None:
             log_data(client, run.info.run_id, dataset)
     return run
-
-
-def _take(spool: Spool) -> None:
-    """Open a spool now, for what it holds goes first; a disk that refuses is told at the first event."""
-    end = time.monotonic() + _TAKE_S
-    while True:
-        try:
-            return spool.open()
-        except BlockingIOError:
-            if time.monotonic() > end:
-                raise GanflowError(
-                    f"MLflow run {spool.about.run_id} is under way in another process, which locks {spool.folder}; "
-                    "wait for that process or end it"
-                ) from None
-            time.sleep(0.2)
-        except OSError:
-            return
 
 
 def _unfinished(client: Any, experiment_id: str, fingerprint: str) -> Any | None:

@@ -10,7 +10,7 @@ from ganflow.tracking.runs.run_record import RunRecord, data_md5, environment, f
 from ganflow.tracking.runs.tracked_run import DataSet, TrackedRun
 
 
-def tracked_training(params: Config, name: str, fingerprint: str, dataset: Dataset, outbox: Path) -> TrackedRun:
+def tracked_training(params: Config, name: str, fingerprint: str, dataset: Dataset, unfinished: Path) -> TrackedRun:
     """The MLflow run of this training: a new one, or the one that a killed driver left unfinished."""
     tags = {
         "ganflow.recipe": params.recipe,
@@ -23,7 +23,7 @@ def tracked_training(params: Config, name: str, fingerprint: str, dataset: Datas
     source = project_folder.root() / dataset.root.name if project_folder.copied() else dataset.root
     data = DataSet(f"{params.data['name']}-{dataset.split}", dataset.digest, str(source), profile)
     values = {key: value for key, value in dotted(params).items() if "/" not in key}
-    return TrackedRun.open(params.tracking, outbox, fingerprint, name, values, tags, data)
+    return TrackedRun.open(params.tracking, unfinished, fingerprint, name, values, tags, data)
 
 
 def record_of(params: Config, run: TrackedRun, fingerprint: str, name: str, dataset: Dataset, model: Path) -> RunRecord:

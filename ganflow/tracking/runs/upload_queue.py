@@ -1,54 +1,54 @@
-"""Events on their way to MLflow: callers never wait, order is kept, an outage loses nothing."""
+"""Events on their way to MLflow, in memory: callers never wait, order is kept, an outage is waited for."""
 
 import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
 
 from ganflow.terminal.console import tell
-from ganflow.tracking.runs.run_events import Artifact, Event
-from ganflow.tracking.runs.spool import Spool
+from ganflow.tracking.runs.run_events import Artifact, Event, Point
 
 GATHER_S = 1.0  # events of this long go out together
 RETRY_S = 2.0
 QUIET_S = 5.0  # waiting for longer is told
 MAX_BATCH = 1000  # metrics per request, MLflow's limit
 
+_Key = tuple[str, int | None]  # a curve and a step, or a file's path and None
 
-class Outbox:
-    """Delivers events in the order in which they were put, from one thread of its own; first what the spool holds.
+
+class UploadQueue:
+    """Delivers events in the order in which they were put, from one thread of its own.
+
+    A step that a curve is given twice is sent once, as first put; a file that is put again replaces itself. So what a
+    long outage holds in memory is the run's curves and files, however often they are put.
 
     Args:
-        spool: where events wait. What a full disk does not take waits in memory, behind what it took.
         deliver: takes either some points or a single artifact; raises when they did not arrive. It may be called
             again with events that did arrive although it raised.
         describe: one line on why delivery failed.
     """
 
-    def __init__(
-        self, spool: Spool, deliver: Callable[[Sequence[Event]], None], describe: Callable[[Exception], str]
-    ) -> None:
-        self.spool = spool
+    def __init__(self, deliver: Callable[[Sequence[Event]], None], describe: Callable[[Exception], str]) -> None:
         self._deliver, self._describe = deliver, describe
-        self._held: deque[Event] = deque()  # what the disk refused, and all that came after it
-        self._refusal: OSError | None = None
+        self._waiting: dict[_Key, Event] = {}  # in order
         self._changed = threading.Condition()
         self._failure: Exception | None = None
         self._closing = self._done = self._abandoned = False
         self._last: Callable[[], None] = lambda: None
         self._patience_s = self._limit = math.inf
         self._progress = time.monotonic()  # when something last arrived
-        self._thread = threading.Thread(target=self._work, name="mlflow-outbox", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="mlflow-uploads", daemon=True)
         self._thread.start()
 
     def put(self, events: Sequence[Event]) -> None:
         """Take events; returns at once."""
         with self._changed:
-            self._held.extend(events)
-            if self._refusal is None:
-                self._store()
+            for event in events:
+                if isinstance(event, Point):
+                    self._waiting.setdefault((event.key, event.step), event)
+                else:
+                    self._waiting.pop((event.path, None), None)
+                    self._waiting[event.path, None] = event
             self._changed.notify()
 
     def close(self, patience_s: float, limit_s: float = math.inf, last: Callable[[], None] | None = None) -> str | None:
@@ -60,12 +60,12 @@ class Outbox:
             last: what is to be told the server after all events.
 
         Returns:
-            None, or one line on what did not arrive, why, and where it is.
+            None, or one line on what did not arrive and why.
         """
+        begin = time.monotonic()
         with self._changed:
             self._closing, self._last = True, last or self._last
-            self._progress = time.monotonic()
-            self._patience_s, self._limit = patience_s, self._progress + limit_s
+            self._progress, self._patience_s, self._limit = begin, patience_s, begin + limit_s
             self._changed.notify()
         self._thread.join(min(QUIET_S, patience_s, limit_s))
         if self._thread.is_alive() and self._time_left() > 0:
@@ -75,7 +75,7 @@ class Outbox:
         with self._changed:
             self._abandoned = not self._done
             self._changed.notify()
-            return self._lost() if self._abandoned else None
+            return self._lost(time.monotonic() - begin) if self._abandoned else None
 
     def _work(self) -> None:
         while self._wait():
@@ -88,59 +88,37 @@ class Outbox:
     def _wait(self) -> bool:
         """Until a batch is worth sending; False when all has arrived and no more comes."""
         with self._changed:
-            self._changed.wait_for(lambda: self._left() or self._closing)
-            self._changed.wait_for(lambda: self._left() >= MAX_BATCH or self._closing, GATHER_S)
-            return self._left() > 0
+            self._changed.wait_for(lambda: self._waiting or self._closing)
+            self._changed.wait_for(lambda: len(self._waiting) >= MAX_BATCH or self._closing, GATHER_S)
+            return bool(self._waiting)
 
     def _send(self) -> None:
         """Deliver the next events that go out together."""
         with self._changed:
-            if self._refusal is not None and self._held:
-                self._store()  # here alone while the disk refuses: what is being delivered stays where it is
-            on_disk = self.spool.left > 0
-            batch = self.spool.read(MAX_BATCH) if on_disk else self._next_held()
-        if batch:
-            self._deliver(batch)
+            batch = self._next()
+        self._deliver(list(batch.values()))
         with self._changed:
-            if self._abandoned:
-                return
-            if on_disk:
-                self.spool.acknowledge()
-            else:
-                for _ in batch:
-                    self._held.popleft()
+            for key, event in batch.items():
+                if self._waiting.get(key) is event:  # else a file was put again meanwhile
+                    del self._waiting[key]
 
-    def _next_held(self) -> list[Event]:
-        batch: list[Event] = []
-        for event in islice(self._held, MAX_BATCH):
+    def _next(self) -> dict[_Key, Event]:
+        """Some points, or one artifact."""
+        batch: dict[_Key, Event] = {}
+        for key, event in self._waiting.items():
             if isinstance(event, Artifact):
-                return batch or [event]
-            batch.append(event)
+                return batch or {key: event}
+            batch[key] = event
+            if len(batch) == MAX_BATCH:
+                break
         return batch
-
-    def _store(self) -> None:
-        """Move what memory holds to the disk, as far as the disk takes it."""
-        refused_before = self._refusal is not None
-        try:
-            while self._held:
-                some = list(islice(self._held, MAX_BATCH))
-                self.spool.append(some)
-                for _ in some:
-                    self._held.popleft()
-            self._refusal = None
-        except OSError as error:
-            self._refusal = error
-        if self._refusal and not refused_before:
-            tell(f"{self.spool.folder}: {self._refusal.strerror}; training goes on and keeps in memory what it logs")
-        elif refused_before and not self._refusal:
-            tell(f"{self.spool.folder} takes what training logs again")
 
     def _insist(self, action: Callable[[], None]) -> bool:
         """Try until it does not raise; False when it was given up."""
         while not self._abandoned:
             try:
                 action()
-            except Exception as error:  # whatever MLflow, its artifact store or the disk raise: training goes on
+            except Exception as error:  # whatever MLflow or its artifact store raise: training goes on
                 self._retry_later(error)
             else:
                 self._arrived()
@@ -164,18 +142,12 @@ class Outbox:
             wait_s = RETRY_S / 4 if closing else RETRY_S
             self._changed.wait_for(lambda: self._abandoned or self._closing != closing, wait_s)
 
-    def _left(self) -> int:
-        return self.spool.left + len(self._held)
-
     def _time_left(self) -> float:
         return min(self._progress + self._patience_s, self._limit) - time.monotonic()
 
     def _rest(self) -> str:
-        return f"{self._left():,} metrics and files" if self._left() else "the run's status"
+        return f"{len(self._waiting):,} metrics and files" if self._waiting else "the run's status"
 
-    def _lost(self) -> str:
-        why = self._describe(self._failure) if self._failure else "it is too slow"
-        kept = f"kept in {self.spool.folder}"
-        if self._held and self._refusal:
-            kept += f" but for the last {len(self._held):,} ({self._refusal.strerror})"
-        return f"{self._rest()} did not reach MLflow: {why}; {kept}"
+    def _lost(self, seconds: float) -> str:
+        why = self._describe(self._failure) if self._failure else f"it did not finish within {seconds:.0f} s"
+        return f"{self._rest()} did not reach MLflow: {why}"

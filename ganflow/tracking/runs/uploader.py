@@ -1,4 +1,4 @@
-"""How events reach a run on MLflow's server, which may have been away since before the driver started."""
+"""Logs events to a run on MLflow's server, which may have been away since before the driver started."""
 
 import tempfile
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from ganflow.tracking import mlflow_client
 from ganflow.tracking.runs.run_events import Artifact, Event, Point
 
 
-class Delivery:
+class Uploader:
     """Logs events to one run; a step that a curve already has on the server is not logged again.
 
     Every method raises when the server does not answer, and may then be called again. For one thread.
@@ -42,7 +42,7 @@ class Delivery:
 
     def end(self, status: str) -> None:
         """End the run; FINISHED, FAILED or KILLED."""
-        self._there().set_terminated(self.run_id, status)
+        self._connected().set_terminated(self.run_id, status)
 
     def describe(self, error: Exception) -> str:
         """One line on why it failed."""
@@ -52,7 +52,7 @@ class Delivery:
             else mlflow_client.unreachable(mlflow_client.uri_of(self._config), error)
         )
 
-    def _there(self) -> Any:
+    def _connected(self) -> Any:
         """The client, once the server has answered."""
         if self._client is None:
             self._client = mlflow_client.connect(self._config)
@@ -66,7 +66,7 @@ class Delivery:
         with tempfile.TemporaryDirectory() as folder:
             local = Path(folder, path.name)
             local.write_bytes(artifact.content)
-            self._there().log_artifact(self.run_id, str(local), str(path.parent) if path.parent.name else None)
+            self._connected().log_artifact(self.run_id, str(local), str(path.parent) if path.parent.name else None)
 
     def _log(self, points: Sequence[Point]) -> None:
         from mlflow.entities import Metric
@@ -79,13 +79,13 @@ class Delivery:
             return
         # The same points sent again after a lost answer are the same rows: the time is part of a point.
         metrics = [Metric(p.key, p.value, p.timestamp_ms, p.step) for p in fresh.values()]
-        self._there().log_batch(self.run_id, metrics)
+        self._connected().log_batch(self.run_id, metrics)
         for key, step in fresh:
             self._known[key].add(step)
 
     def _steps(self, key: str) -> set[int]:
         if key not in self._known:
-            client = self._there()
+            client = self._connected()
             if self._on_server is None:
                 self._on_server = set(client.get_run(self.run_id).data.metrics)
             history = client.get_metric_history(self.run_id, key) if key in self._on_server else []

@@ -46,7 +46,7 @@ def registered(tracking: TrackingConfig, folder: Path, count: int) -> list[int]:
 def promote(tracking: TrackingConfig, version: int, fid: float = 0.5, between: Callable[[], object] = int) -> Record:
     """A promotion as the command does it, with figures that are given; ``between`` happens while it evaluates."""
     promoter = Promoter(config_for(tracking), f"{MODEL}/{version}")
-    promoter.settle()
+    promoter.reconcile()
     contest = promoter.contest()
     old = contest.standing.champion
     between()
@@ -236,7 +236,7 @@ def test_cut_off_at_any_write_the_same_command_ends_right(
                 actions[what]()
         if left[0] >= 0:  # it came through
             break
-        promoter.settle()  # as every command begins
+        promoter.reconcile()  # as every command begins
         actions[what]()
         assert champion(tracking) == {"promote": 2, "refuse": 1, "rollback": 1}[what], survived
         verdict = {"promote": "promoted", "refuse": "refused", "rollback": "promoted"}[what]
@@ -433,7 +433,7 @@ def test_a_dead_process_s_promotion_is_seen_before_it_is_finished(
     assert champion(tracking) is None
     contest = Promoter(config_for(tracking), MODEL).contest()
     assert contest.standing.champion == 1
-    Promoter(config_for(tracking), MODEL).settle()
+    Promoter(config_for(tracking), MODEL).reconcile()
     assert champion(tracking) == 1
     assert Promoter(config_for(tracking), MODEL).contest().standing == contest.standing
 

@@ -16,8 +16,9 @@ from ganflow.config.schema import TrackingConfig
 from ganflow.errors import GanflowError
 from ganflow.tracking import mlflow_client
 from ganflow.tracking.runs import tracked_run
+from ganflow.tracking.runs.unfinished_run import UnfinishedRun
 from tests.system.proxy import FaultProxy
-from tests.tracking.mlflow_help import EXPERIMENT, OUTBOX, MlflowServer, curve, open_run, run_of, wait_until
+from tests.tracking.mlflow_help import EXPERIMENT, UNFINISHED, MlflowServer, curve, open_run, run_of, wait_until
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_points_that_flow_while_the_server_is_killed_and_restarted_arrive_once(
     assert len(curve(tracking, run.run_id, "other")) == step
     path = mlflow_client.connect(tracking).download_artifacts(run.run_id, "warnings.txt", str(Path.cwd()))
     assert Path(path).read_text() == f"{(step - 1) // 100 * 100}"
-    assert list(OUTBOX.iterdir()) == []
+    assert list(UNFINISHED.iterdir()) == []
 
 
 DRIVER = """
@@ -143,7 +144,7 @@ class Driver:
         return self._process.stdout.readline().strip()
 
 
-def test_what_a_killed_driver_could_not_deliver_the_next_one_does_first(
+def test_a_driver_that_is_killed_in_an_outage_is_followed_by_one_that_tells_it_again(
     tracking: TrackingConfig, mlflow: MlflowServer
 ) -> None:
     driver = Driver(mlflow.uri)
@@ -153,15 +154,17 @@ def test_what_a_killed_driver_could_not_deliver_the_next_one_does_first(
     driver.put(100, 1500)
     driver.kill()
     mlflow.start()
-    with open_run(tracking, "d1e") as run:  # goes on from a checkpoint after step 50
+    with open_run(tracking, "d1e") as run:
         assert run.run_id == driver.run_id
-        for step in range(50, 1600):
+        for step in range(1600):  # the history, then what comes after its checkpoint
             run.metrics({"loss": float(step)}, step)
+        for end in (100, 1500):
+            run.image(b"grid", f"{end}.png")
     assert curve(tracking, run.run_id, "loss") == straight(0, 1600)
     grids = mlflow_client.connect(tracking).list_artifacts(run.run_id, tracked_run.SAMPLES)
     assert sorted(grid.path for grid in grids) == ["samples/100.png", "samples/1500.png"]
     assert run_of(tracking, run.run_id).info.status == "FINISHED"
-    assert list(OUTBOX.iterdir()) == []
+    assert list(UNFINISHED.iterdir()) == []
 
 
 def test_a_run_that_was_begun_goes_on_without_the_server_and_a_new_one_does_not_begin(
@@ -180,7 +183,7 @@ def test_a_run_that_was_begun_goes_on_without_the_server_and_a_new_one_does_not_
         told = capfd.readouterr().err
         assert told.startswith(f"ganflow: MLflow at {mlflow.uri} does not answer: connection refused; ")
         assert told.endswith(f"; run {run.run_id} goes on without it\n")
-        for step in range(5, 20):
+        for step in range(20):
             run.metrics({"loss": float(step)}, step)
         mlflow.start()
         wait_until(lambda: len(curve(tracking, run.run_id, "loss")) == 20, "what was kept")
@@ -211,34 +214,14 @@ def test_a_slow_and_busy_server_keeps_nobody_waiting(mlflow: MlflowServer, capfd
     assert "ganflow: waiting for MLflow to take " in capfd.readouterr().err
 
 
-def test_what_other_runs_left_is_delivered_by_the_way(tracking: TrackingConfig, mlflow: MlflowServer) -> None:
-    with open_run(tracking, "1eff") as alive:
-        driver = Driver(mlflow.uri)
-        tracking.patience_s = 1
-        search, gone = open_run(tracking, "5ea", insist=False), open_run(tracking, "901e")
-        mlflow_client.connect(tracking).delete_run(gone.run_id)
-        mlflow.stop()
-        driver.put(0, 50)
-        driver.kill()
-        search.metrics({"best": 1.0}, 0)
-        search.finish()  # without an error
-        gone.metrics({"loss": 1.0}, 0)
-        with pytest.raises(GanflowError, match="does not answer"):
-            gone.finish()
-        mlflow.start()
-        with open_run(tracking, "beef") as run:
-            alone = {alive.run_id, run.run_id}
-            wait_until(lambda: {path.name for path in OUTBOX.iterdir()} == alone, "the others' rest is delivered")
-    assert curve(tracking, driver.run_id, "loss") == straight(0, 50)
-    assert curve(tracking, search.run_id, "best") == [(0, 1.0)]
-    assert run_of(tracking, search.run_id).info.status == "FINISHED"
-    assert list(OUTBOX.iterdir()) == []
-
-
-def test_two_processes_do_not_write_one_run(tracking: TrackingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracked_run, "_TAKE_S", 0.5)
-    driver = Driver(tracking.uri)
-    with pytest.raises(GanflowError, match=f"MLflow run {driver.run_id} is under way in another process"):
-        open_run(tracking, "d1e")
-    driver.kill()
-    open_run(tracking, "d1e").finish()
+def test_a_damaged_note_of_a_run_is_none(tracking: TrackingConfig) -> None:
+    run = open_run(tracking, "ba5e")
+    note = UnfinishedRun.note(UNFINISHED, "ba5e")
+    assert UnfinishedRun.read(note, tracking) == UnfinishedRun(
+        run.run_id, tracking.uri, run_of(tracking, run.run_id).info.start_time
+    )
+    run.finish("KILLED")
+    assert note.exists()
+    for content in (b"", b"[]", b'{"run_id": "x"}', b"\xff"):
+        note.write_bytes(content)
+        assert UnfinishedRun.read(note, tracking) is None
