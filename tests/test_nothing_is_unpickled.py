@@ -63,7 +63,9 @@ def test_as_the_kept_extractor_it_is_trained_anew(write: Write, trace: Path, dig
     name = load_or_train(data, None, choice, tmp_path / "kept").name
     (kept,) = (tmp_path / "kept").iterdir()
     kept.write_bytes(write(trace))
-    with pytest.warns(UserWarning, match=rf"{kept.name} is no extractor \(UnpicklingError\); training it anew"):
+    with pytest.warns(
+        UserWarning, match=rf"{kept.name} is not a valid extractor \(UnpicklingError\); training it anew"
+    ):
         assert load_or_train(data, None, choice, tmp_path / "kept").name == name
     assert load_or_train(data, None, choice, tmp_path / "kept").name == name
 

@@ -24,8 +24,8 @@ Four parts of Ray Train are not used. Each was tried on Ray 2.60 with nodes that
 elastic ``ScalingConfig(num_workers=(least, most))``
     After a node was killed it asked twice for the old size, on reservations that were gone, and trained again after
     44 s; an attempt started here on the nodes that answer trains after 18 s. Its world size is the number of workers,
-    so the batch statistics and sums of a run change with it; here the batch is cut into the same parts whoever
-    computes them.
+    so the batch statistics and sums of a run change with it; here the batch is cut into the same parts
+    whichever worker computes them.
 ``get_preemption_info``
     It tells every rank of a drain with a deadline, but nothing in Ray listens to a cloud's notice. The agent
     (:mod:`ganflow.cluster.preemption.agent`) drains the node at a notice or SIGTERM; all ranks then save at one step

@@ -1,4 +1,4 @@
-"""From a source to a data set on disk. Knows no Ray and no S3: whoever calls hands them in."""
+"""From a source to a data set on disk. Knows no Ray and no S3: the caller hands them in."""
 
 import shutil
 import time

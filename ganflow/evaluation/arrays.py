@@ -1,4 +1,4 @@
-"""Images and their classes in a ``.npz`` or ``.npy``: ganflow's own, guided diffusion's, or anybody's.
+"""Images and their classes in a ``.npz`` or ``.npy``: ganflow's own, guided diffusion's, or any other.
 
 Shapes: N images, C channels (1 grey, 3 RGB), H = W pixels, K classes.
 """
@@ -19,7 +19,7 @@ IMAGES, LABELS = ("images", "arr_0"), ("labels", "arr_1")  # by name, or as guid
 
 @dataclass(frozen=True)
 class Array:
-    """What a file holds."""
+    """The content of a file."""
 
     images: Any  # uint8 (N, C, H, W)
     labels: Labels | None  # int64 (N,), of ``classes``

@@ -1,4 +1,4 @@
-"""How far a figure of finitely many samples may be from that of infinitely many: bootstrap intervals.
+"""Bootstrap intervals: the distance between a figure of finitely many samples and that of infinitely many.
 
 Only the samples are resampled. The reference is the protocol's own fixed set, so the truth that an interval is about is
 the figure of infinitely many samples of the same generator against that very reference.
@@ -23,7 +23,7 @@ class Interval:
 
 
 def counts(n: int, resamples: int = 200) -> Tensor:
-    """How often each of ``n`` samples is in each of B ``resamples`` of n draws: multinomial (B, n), in float64."""
+    """The counts of each of ``n`` samples in each of B ``resamples`` of n draws: multinomial (B, n), in float64."""
     rng = np.random.default_rng(SEED)
     drawn = [np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(resamples)]
     return torch.from_numpy(np.stack(drawn)).double()

@@ -31,14 +31,14 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Measured(Evaluation):
-    """What is known of samples after an evaluation."""
+    """The result of an evaluation."""
 
     classes: list[ClassRow] = field(default_factory=list)
     pictures: dict[str, bytes] = field(default_factory=dict)  # PNG by name
 
     @property
     def notes(self) -> list[str]:
-        """What the figures do not say by themselves, a line each."""
+        """Remarks that the figures do not make by themselves, a line each."""
         notes = [f"{name} is left out: {why}" for name, why in self.left_out.items()]
         repeats, n = self.protocol.reference_repeats, self.protocol.reference_samples
         counted = "; memorisation, precision, recall, density and ball_coverage count each image once"
@@ -94,7 +94,7 @@ def _single_classes(inputs: MetricInputs) -> dict[str, str]:
 
 
 def class_shares(inputs: MetricInputs) -> list[ClassRow]:
-    """How often samples and reference are recognised as each class; empty where the extractor knows none.
+    """The shares of samples and reference recognised as each class; empty where the extractor knows none.
 
     A class has no FID where samples or reference have fewer than two images of it.
     """

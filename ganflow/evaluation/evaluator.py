@@ -47,7 +47,7 @@ class Evaluator:
         )
 
     def inputs(self, samples: Samples) -> MetricInputs:
-        """What metrics may ask for, of these samples."""
+        """The inputs of metrics, of these samples."""
         return MetricInputs(self.config, self.features, samples)
 
     @property
@@ -143,7 +143,7 @@ class Evaluator:
                 raise ConfigError(key, samples, why)
 
     def protocol(self, samples: int) -> Protocol:
-        """What stands beside every figure, but for the reference's repeats."""
+        """The protocol beside every figure, but for the reference's repeats."""
         return Protocol(
             samples=samples,
             reference=self.config.reference,

@@ -22,7 +22,7 @@ FORMAT = 1  # of the kept files
 
 @dataclass
 class FeatureStore:
-    """What one extractor makes of images. All ranks call it together; each passes its share through the extractor."""
+    """The features of images by one extractor. All ranks call it together; each passes on its share."""
 
     splits: Splits
     extractor: Extractor

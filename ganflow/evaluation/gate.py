@@ -46,13 +46,13 @@ class Check:
 
 @dataclass(frozen=True)
 class Decision:
-    """What the gate says, and why."""
+    """The gate's verdict, and its reasons."""
 
     checks: Sequence[Check]
 
     @property
     def promoted(self) -> bool:
-        """Whether every condition holds."""
+        """True if every condition holds."""
         return all(check.holds for check in self.checks)
 
     @property

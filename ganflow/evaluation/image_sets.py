@@ -25,7 +25,7 @@ def unsaid(_: str) -> None:
 
 
 def is_pictures(where: str) -> bool:
-    """Whether images are a folder or an archive of files, which the options of ``image_folder`` are about."""
+    """True if images are a folder or an archive of files, which the options of ``image_folder`` are about."""
     return not (where.endswith(SUFFIXES) or is_prepared(Path(where)))
 
 

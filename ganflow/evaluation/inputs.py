@@ -49,7 +49,7 @@ class MetricInputs:
 
     @cached_property
     def neighbours(self) -> tuple[Tensor, Tensor]:
-        """How near each sample is to the train split, and to which image; each rank looks for its share."""
+        """Each sample's distance to the train split, and the nearest image; each rank looks for its share."""
         part = collectives.share(len(self.fake))
         mine = replace(self.fake, embeddings=self.fake.embeddings[part])
         ratios, rows = memorisation.nearest(mine, self.train)
@@ -62,7 +62,7 @@ class MetricInputs:
 
     @property
     def generator(self) -> Generator | None:
-        """What the samples are drawn from; a metric that asks for it is left out where it is not known."""
+        """The generator of the samples; a metric that asks for it is left out where it is not known."""
         return self.samples.generator
 
     @property

@@ -1,4 +1,4 @@
-"""How long two generators take for a batch of images, timed in turns so that what else the machine does hits both."""
+"""Compare the latency of two generators, timed in turns so that background load affects both equally."""
 
 import statistics
 from collections.abc import Callable
@@ -48,7 +48,7 @@ def alone(a: Generator, batches: int = PAIRS) -> float:
 
 
 def batch_of(generator: Generator) -> Callable[[], Tensor]:
-    """What makes a batch from latents that are there already, and returns when it is made."""
+    """A call that makes a batch from latents that are there already, and returns when it is made."""
     device = next(generator.network.parameters()).device
     z = generator.latents(SEED, 0, BATCH).to(device)
     others = generator.labels(0, BATCH, None), generator.noise(SEED, 0, BATCH)

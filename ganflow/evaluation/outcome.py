@@ -1,4 +1,4 @@
-"""What came of an evaluation: figures, and the reason for each one that could not be measured."""
+"""The outcome of an evaluation: figures, and the reason for each one that could not be measured."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Protocol:
-    """What stands beside every figure; None and "" are not stated, as in figures of an earlier version."""
+    """The protocol beside every figure; None and "" are not stated, as in figures of an earlier version."""
 
     samples: int | None = None
     reference: str = ""  # the split
@@ -49,7 +49,7 @@ class Evaluation(Outcome):
 
 
 def outcome_of(name: str, metric: Metric, inputs: MetricInputs, resamples: int) -> Outcome:
-    """What a metric says of its inputs, with the bounds of its interval unless ``resamples`` is 0."""
+    """The figures of a metric, with the bounds of its interval unless ``resamples`` is 0."""
     if lacking(inputs) & {*metric.needs}:
         return Outcome({}, _needs(metric, {}))
     try:
@@ -62,7 +62,7 @@ def outcome_of(name: str, metric: Metric, inputs: MetricInputs, resamples: int) 
 
 
 def lacking(inputs: MetricInputs) -> set[str]:
-    """What a metric may ask for and these samples do not have."""
+    """The inputs that a metric may need and these samples do not have."""
     return {name for name in ("generator", "accuracy_of") if getattr(inputs, name) is None}
 
 
@@ -85,7 +85,7 @@ def _bounded(
 
 
 def _finite(figures: Mapping[str, Measurement], left_out: Mapping[str, str]) -> Outcome:
-    """What is finite of the figures; the rest is left out."""
+    """The finite figures; the rest is left out."""
     finite, broken = dict(figures), dict(left_out)
     for name, figure in figures.items():
         spread = {"low": figure.low, "high": figure.high, "std": figure.std}

@@ -1,4 +1,4 @@
-"""What is measured: images by index, drawn from a generator or given."""
+"""The samples that are measured: images by index, drawn from a generator or given."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,7 +20,7 @@ class Samples(Protocol):
 
     @property
     def generator(self) -> Generator | None:
-        """What they are drawn from; None where that is not known."""
+        """The generator that they are drawn from; None where that is not known."""
 
     def __len__(self) -> int: ...
 

@@ -1,1 +1,1 @@
-"""What people see of an evaluation: pictures, and one page that stands alone."""
+"""Pages for people: an evaluation, a promotion, the model card, curves."""

@@ -31,7 +31,7 @@ svg.chart{display:block;width:100%;height:auto;font:12px system-ui,sans-serif}
 
 @dataclass(frozen=True)
 class Axis:
-    """Where values lie between two ends in pixels, and which of them are marked."""
+    """The positions of values between two ends in pixels, and the ticks among them."""
 
     low: float
     high: float

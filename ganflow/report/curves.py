@@ -65,7 +65,7 @@ def _titles(names: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _place(title: str) -> tuple[int, int]:
-    """Losses, the figures in the order of the table, what nobody knows, and what seldom matters."""
+    """Losses, the figures in the order of the table, what is unknown, and what seldom matters."""
     if title in known():
         return 1, 0
     return (0, 0) if title == "Losses" else (3, LAST.index(title)) if title in LAST else (2, 0)

@@ -39,13 +39,13 @@ class Picture:
 
     @property
     def words(self) -> str:
-        """What it shows, for those who do not see it."""
+        """The text for readers who do not see it."""
         return f"{self.title}: {self.caption}" if self.caption else self.title
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the page tells."""
+    """The content of the page."""
 
     title: str
     summary: Mapping[str, str]  # facts beneath the title

@@ -1,6 +1,6 @@
 """The model card (Mitchell et al., 2019) as Hugging Face reads it: a README.md with YAML before its Markdown.
 
-Names of classes, paths and recipes are anybody's text, so they stand in code spans, which nothing can end early.
+Names of classes, paths and recipes may be any text, so they stand in code spans, which nothing can end early.
 """
 
 import re
@@ -37,7 +37,7 @@ _PROTOCOL = (
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a model."""
+    """The facts about a model."""
 
     name: str  # of the registered model
     spec: GeneratorSpec
@@ -90,7 +90,7 @@ def code(value: object, cell: bool = False) -> str:
 
 
 def _front(card: Card, left_out: Mapping[str, str]) -> str:
-    """What Hugging Face's hub reads, as YAML."""
+    """The metadata that Hugging Face's hub reads, as YAML."""
     licensed: dict[str, Any] = {}
     if _SPDX.fullmatch(card.license):
         licensed = {"license": card.license.lower()}

@@ -1,4 +1,4 @@
-"""What the gate decided about a challenger: for programs as JSON, for people as lines and as a page."""
+"""The gate's decision about a challenger: for programs as JSON, for people as lines and as a page."""
 
 import json
 from collections.abc import Sequence
@@ -84,5 +84,5 @@ def _values(side: Contender) -> dict[str, Any]:
 
 
 def _more(side: Contender) -> dict[str, Any]:
-    """What a contender tells besides its evaluation."""
+    """The facts about a contender besides its evaluation."""
     return {"data": side.data, LATENCY: side.latency_ms, "latency_batch": side.latency_batch}

@@ -1,4 +1,4 @@
-"""How a registered model is used, as a reader pastes it; tests run what stands here."""
+"""Snippets that use a registered model, as a reader pastes them; tests run them."""
 
 import torch
 
@@ -66,7 +66,7 @@ z = np.random.default_rng(7).standard_normal(({N}, {spec.latent_dim}), np.float3
 
 
 def rule(spec: GeneratorSpec) -> str:
-    """What the exports take and give."""
+    """The inputs and outputs of the exports."""
     labels = f" and `{LABELS}` int64 (N,), 0 to {spec.num_classes - 1}" if spec.num_classes else ""
     shape = f"(N, {spec.channels}, {spec.resolution}, {spec.resolution})"
     pixel = "A pixel is 127.5·x + 128, clamped to 0 … 255 and truncated to uint8"

@@ -1,4 +1,4 @@
-"""What is known of each figure: what it says in plain words, which way is better, and what follows from some."""
+"""Each figure in plain words: its meaning, which way is better, and what follows from some."""
 
 import math
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ WORDS = {LOWER: "↓ lower is better", HIGHER: "↑ higher is better", "": ""}
 
 @dataclass(frozen=True)
 class Verdict:
-    """What can be told without an expert."""
+    """A conclusion that needs no expert."""
 
     good: bool
     text: str
 
 
 def verdicts(figures: Mapping[str, Measurement], classes: int) -> list[Verdict]:
-    """What follows from the figures in plain words; ``classes`` of the reference, 0 where unknown."""
+    """The conclusions from the figures in plain words; ``classes`` of the reference, 0 where unknown."""
     told = []
     p, covered, modes = (_finite(figures.get(name)) for name in ("memorisation_p", "coverage", "modes"))
     if p is not None:

@@ -143,7 +143,7 @@ def put(write: Callable[..., Any], *values: str) -> None:
 
 
 def unreachable(uri: str, error: Exception) -> GanflowError:
-    """What to tell when MLflow fails: where, why in short, and the way out."""
+    """The error for a failure of MLflow: where, why in short, and the way out."""
     text = " ".join(str(error).split())
     if "error responses" in text:  # the last of several 5xx
         return GanflowError(f"MLflow at {redact(uri)} answers with errors only; is its artifact store up?")
@@ -159,7 +159,7 @@ def way_there() -> str:
 
 
 def reason(error: Exception) -> str:
-    """What an error says, in one short line without secrets."""
+    """The message of an error, in one short line without secrets."""
     text = redact(" ".join(str(error).split())).removeprefix("RESOURCE_DOES_NOT_EXIST: ").rstrip(".")
     return text if len(text) <= 300 else text[:299] + "…"
 

@@ -1,1 +1,1 @@
-"""What turns images into the features that metrics consume, one file each."""
+"""Extractors: networks that turn images into the features that metrics consume, one file each."""

@@ -1,4 +1,4 @@
-"""What an extractor is. A new one is one file here and no edit elsewhere.
+"""The interface of an extractor. A new one is one file here and no edit elsewhere.
 
 The choice, a component of the group ``extractor`` with its options, has a ``build`` that makes the extractor ready for
 a data set: it may have to be trained on it, or to be read from a file.
@@ -30,7 +30,7 @@ class Extractor(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is; stands beside every figure, and equal names give equal features."""
+        """Its name, which stands beside every figure; equal names give equal features."""
 
     @property
     def accuracy(self) -> float | None:

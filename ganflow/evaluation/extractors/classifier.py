@@ -161,7 +161,7 @@ def _recall(network: nn.Module, path: Path) -> float | None:
         network.load_state_dict(saved["weights"])
         return float(saved["accuracy"])
     except Exception as error:  # what a damaged file raises has no common base
-        warnings.warn(f"{path} is no extractor ({type(error).__name__}); training it anew", stacklevel=2)
+        warnings.warn(f"{path} is not a valid extractor ({type(error).__name__}); training it anew", stacklevel=2)
         return None
 
 

@@ -89,7 +89,7 @@ def _read(path: Path, uri: str) -> Mapping[str, Tensor]:
         reason = "holds more than tensors, or is damaged; a pickle that could run code is not loaded"
         raise ConfigError(KEY, uri, reason) from None
     fits = isinstance(found, Mapping) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in found.items())
-    require(fits, KEY, uri, "is no state dict, tensors by the name of their parameter")
+    require(fits, KEY, uri, "is not a state dict, tensors by the name of their parameter")
     return found
 
 

@@ -14,7 +14,7 @@ from ganflow.evaluation.metrics.features import Features, check_finite
 
 @component("metric", "coverage")
 class ClassCoverage(Metric):
-    """Which of the reference's classes samples are recognised as, and how often, by the extractor's own recognition.
+    """The reference's classes that samples are recognised as, and their shares, by the extractor's own recognition.
 
     ``coverage``: share of the reference's classes whose share among samples is at least ``threshold`` of that in the
     reference. ``class_reverse_kl``: of the samples' classes from the reference's. Nothing is said of data without

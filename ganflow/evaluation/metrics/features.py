@@ -1,4 +1,4 @@
-"""What an extractor says of a set of images: every metric consumes this, so images pass the extractor once."""
+"""The features of a set of images: every metric consumes these, so images pass the extractor once."""
 
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -116,6 +116,6 @@ def _unequal_bits(x: Tensor) -> Tensor:
 
 
 def _along_a_line(x: Tensor) -> Tensor:
-    """Where each row lies along a direction of unit length: (N,). No two are farther apart there than they are."""
+    """The position of each row along a direction of unit length: (N,). No two are farther apart there than they are."""
     direction = np.random.default_rng(SEED).normal(size=x.shape[1])
     return x.double() @ torch.from_numpy(direction / np.linalg.norm(direction)).to(x.device)

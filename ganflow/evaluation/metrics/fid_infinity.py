@@ -56,6 +56,6 @@ class FIDInfinity(Metric):
 
 
 def intercept(x: np.ndarray, y: np.ndarray) -> float:
-    """Where the line of least squares through (x, y) meets x = 0."""
+    """The intercept of the line of least squares through (x, y)."""
     slope = ((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum()
     return float(y.mean() - slope * x.mean())

@@ -13,7 +13,7 @@ from ganflow.evaluation.metrics.fid import frechet_distance, moments
 
 @component("metric", "intra_fid")
 class IntraFID(Metric):
-    """How far samples of a class that was asked for are from the data's images of it. Lower is better.
+    """The distance of samples of a class that was asked for from the data's images of it. Lower is better.
 
     FID sees neither samples of the wrong class nor a class without variety as long as the mixture is right. A class
     often has fewer images than features; its figure then has a bias that models share as long as the numbers of
@@ -61,7 +61,7 @@ def single(real: Features) -> list[int]:
 
 
 def _samples(fake: Features, real: Features) -> dict[int, int]:
-    """How many samples each class has that has more than one reference image, by label."""
+    """The number of samples of each class that has more than one reference image, by label."""
     if fake.labels is None or real.labels is None:
         return {}
     alone = single(real)

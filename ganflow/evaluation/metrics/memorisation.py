@@ -1,4 +1,4 @@
-"""Whether samples are copies of train images: authenticity (Alaa et al., 2022), held against a held-out split."""
+"""Memorisation, samples that copy train images: authenticity (Alaa et al., 2022), held against a held-out split."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -20,7 +20,7 @@ SHARE = 0.05  # of the held-out images that are nearer to the train split than t
 
 @component("metric", "memorisation")
 class Memorisation(Metric):
-    """How near samples are to train images, in units of how near train images are to one another.
+    """The distance of samples from train images, in units of the distance of train images from one another.
 
     A sample's ratio is its distance from the nearest train image over that one's from the nearest different one.
     ``authenticity``: share of samples with a ratio of at least 1. Held-out images, which cannot be copies, say how
@@ -87,7 +87,7 @@ def _held_out(test: Features, train: Features) -> Tensor:
 
 
 def _around(fake: Features, train: Features) -> tuple[Tensor, Tensor, Tensor, float]:
-    """How far each sample's train image is (N,), how far that is from a different one (N,), its row (N,); `_usual`."""
+    """The distance of each sample's train image (N,), that one's from a different one (N,), its row (N,); `_usual`."""
     x, rows = fake.embeddings, train.distinct
     y = train.embeddings[rows]
     found = [torch.empty(0, dtype=torch.long, device=y.device)]  # a rank may have no rows
@@ -121,7 +121,7 @@ def _different(ladder: Tensor, usual: float = float("inf")) -> Tensor:
 
 
 def _usual(y: Tensor) -> float:
-    """How far a row of y (M, F) usually is from the nearest different one: the median of ``SOME``."""
+    """The usual distance of a row of y (M, F) from the nearest different one: the median of ``SOME``."""
     return float(_different(_others(y, some_rows(len(y), SOME).to(y.device))).median())
 
 

@@ -15,7 +15,7 @@ from ganflow.evaluation.metrics.features import Features, check_finite
 
 @component("metric", "modes")
 class Modes(Metric):
-    """How evenly samples fall on the classes of the data, each of which is a mode.
+    """The evenness with which samples fall on the classes of the data, each of which is a mode.
 
     A point is of high quality within ``within`` σ of a mode, and only such samples count; of images all count.
 

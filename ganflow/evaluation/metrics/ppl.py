@@ -18,7 +18,7 @@ BATCH = 100
 
 
 class Spec(Protocol):
-    """What must be known of a generator."""
+    """The facts that must be known of a generator."""
 
     @property
     def num_classes(self) -> int: ...
@@ -27,7 +27,7 @@ class Spec(Protocol):
 
 
 class Generator(Protocol):
-    """What is asked of a generator."""
+    """The calls that are made of a generator."""
 
     @property
     def spec(self) -> Spec: ...

@@ -17,7 +17,7 @@ BLOCK = 1 << 23  # distances at a time, 64 MiB: memory grows with N, not with NÂ
 
 @component("metric", "prdc")
 class PRDC(Metric):
-    """How samples lie among the balls around real images, and the other way round.
+    """Samples among the balls around real images, and the other way round.
 
     A ball reaches to its centre's ``k``-th nearest neighbour of its own kind. Reference images that occur again count
     once: a repeat would be its own image's nearest neighbour, at 0, and the balls would shrink to nothing. Samples that

@@ -5,7 +5,7 @@ from torch.optim.adam import adam
 
 
 class LeanAdam(torch.optim.Adam):
-    """``torch.optim.Adam`` with ``fused=True``, to the bit; a step runs no hooks and is no range in profiles."""
+    """``torch.optim.Adam`` with ``fused=True``, to the bit; a step runs no hooks and makes no range in profiles."""
 
     def step(self) -> None:  # type: ignore[override]
         """Move along the gradients."""

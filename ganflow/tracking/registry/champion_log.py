@@ -47,7 +47,7 @@ class Change:
 
     @classmethod
     def read(cls, number: int, tags: Mapping[str, str]) -> "Change | None":
-        """What :meth:`written` wrote; None for what somebody else put there."""
+        """The change that :meth:`written` wrote; None for a tag of another origin."""
         with contextlib.suppress(KeyError, ValueError):
             return cls(
                 kind=tags["kind"],
@@ -66,7 +66,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Standing:
-    """Who is champion, and by which change; a decision holds as long as both are so."""
+    """The champion, and the change that made it; a decision holds as long as both stand."""
 
     champion: int | None
     after: int
@@ -110,7 +110,7 @@ class Ledger:
         return valid([change for change in read if change is not None])
 
     def standing(self) -> Standing:
-        """Who is champion; the ledger's last change, if an interrupted process had no time to set the alias."""
+        """The champion, which is the ledger's last change if an interrupted process had no time to set the alias."""
         last = next(reversed(self.changes()), None)
         if last is not None and not last.settled:
             return Standing(last.to, last.number)

@@ -79,7 +79,7 @@ def _named(client: Any, uri: str, rest: str, store: str, *, in_run: bool) -> Any
 
 
 def absent(client: Any, uri: str, rest: str, store: str, error: Any) -> Exception:
-    """What to raise when MLflow does not have what ``uri`` names: with what may have been meant, if that is it."""
+    """The error for a ``uri`` that MLflow does not have, with what may have been meant, if that is it."""
     if error.error_code not in (*mlflow_client.ABSENT, "INVALID_PARAMETER_VALUE"):
         return error  # type: ignore[no-any-return]
     why = f"{mlflow_client.reason(error)}{_offer(client, rest)}{mlflow_client.way_there()}"
@@ -123,7 +123,7 @@ def _of_run(client: Any, rest: str) -> Any:
 
 
 def _offer(client: Any, rest: str) -> str:
-    """What a mistyped address may have meant."""
+    """Suggestions for a mistyped address."""
     name = rest.partition("@")[0].partition("/")[0]
     models = client.search_registered_models(max_results=10)
     for model in models:

@@ -1,4 +1,4 @@
-"""What lies beside a registered model's weights, so that others use it without this repository; and its description."""
+"""The files beside a registered model's weights, so that others use it without this repository; and its description."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ _MARK = re.compile(r"(?s)(.*)\n\n<!-- ganflow ([0-9a-f]{16}) -->\Z")
 def card_of(
     config: RegisterConfig, generator: Generator, record: RunRecord, run: Any, metrics: Mapping[str, Any]
 ) -> Card:
-    """What the records say of a model.
+    """The model card's facts, from the records.
 
     Args:
         config: names the registered model, its licence and its exports.
@@ -79,7 +79,7 @@ def describe(client: Any, version: Any, card: Card) -> None:
 
 
 def _is_ours(description: str | None) -> bool:
-    """Whether nobody changed what :func:`describe` wrote, or nobody wrote anything."""
+    """True if the text is as :func:`describe` wrote it, or there is none."""
     found = _MARK.fullmatch(description or "")
     return not description or (found is not None and _digest(found[1]) == found[2])
 
@@ -97,7 +97,7 @@ def _samples(generator: Generator) -> bytes:
 
 
 def _profile(run: Any) -> dict[str, Any]:
-    """What the run says of the data it was trained on."""
+    """The data that the run was trained on, by its own words."""
     inputs = run.inputs.dataset_inputs if run.inputs else []
     return next((json.loads(entry.dataset.profile) for entry in inputs if entry.dataset.profile), {})
 

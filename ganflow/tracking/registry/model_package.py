@@ -66,7 +66,7 @@ def write(folder: Path, weights: Path, model_id: str, run_id: str, card: Card) -
 
 
 def signature(spec: generator.GeneratorSpec) -> Any:
-    """What the served model takes (:data:`DEFAULTS`) and gives: uint8 (n, H, W, C), points float32 (n, 2).
+    """The signature of the served model: it takes :data:`DEFAULTS` and gives uint8 (n, H, W, C), points float32 (n, 2).
 
     MLflow has no word for an answer of two types, so ``format`` "png" stands in the model card alone.
     """
@@ -84,7 +84,7 @@ def signature(spec: generator.GeneratorSpec) -> Any:
 
 
 def requirements() -> list[str]:
-    """What the model's own code imports, at the versions that are installed here. ganflow itself travels along."""
+    """The packages that the model's own code imports, at the versions installed here. ganflow itself travels along."""
     return [f"{name}=={metadata.version(name).partition('+')[0]}" for name in _REQUIREMENTS]
 
 

@@ -71,7 +71,7 @@ class Promoter:
             self.ledger.reconcile()
 
     def contest(self) -> Contest:
-        """Who meets whom; writes nothing.
+        """Return the challenger and the champion that it has to beat; write nothing.
 
         Raises:
             GanflowError: no such model, version or alias; one that was trained on another data set than the champion.
@@ -83,7 +83,7 @@ class Promoter:
             return Contest(self.name, number, version.run_id, standing)
 
     def conclude(self, contest: Contest, record: Record) -> Record:
-        """Write a decision; promote, if the gate holds and nobody became champion meanwhile.
+        """Write a decision; promote, if the gate holds and there is no other champion meanwhile.
 
         Returns:
             The record with time and name, refused if another promotion was faster.
@@ -172,7 +172,7 @@ class Promoter:
             raise self._unknown(error, f"{self.name}{'/' if which.isdecimal() else '@'}{which}") from None
 
     def _unknown(self, error: Any, what: str) -> BaseException:
-        """What to raise for what MLflow does not have."""
+        """The error for a model that MLflow does not have."""
         if error.error_code not in (*mlflow_client.ABSENT, "INVALID_PARAMETER_VALUE"):
             assert isinstance(error, BaseException)
             return error

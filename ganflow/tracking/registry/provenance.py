@@ -1,4 +1,4 @@
-"""What a version was made from, kept with its run as text: enough to make it again in another checkout."""
+"""The provenance of a version, kept with its run as text: enough to make it again in another checkout."""
 
 import tempfile
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def texts(params: Config) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Origin:
-    """What :func:`texts` kept. None: the version has none of it."""
+    """The texts that :func:`texts` kept. None: the version has none of them."""
 
     params: dict[str, Any] | None
     lock: dict[str, Any] | None
@@ -48,7 +48,7 @@ def fetch(client: Any, run_id: str, store: str) -> Origin:
     """Read back what a run keeps.
 
     Raises:
-        GanflowError: a file that is no YAML mapping.
+        GanflowError: a file that is not a YAML mapping.
     """
     there = {Path(item.path).name for item in client.list_artifacts(run_id, FOLDER)}
     with tempfile.TemporaryDirectory() as folder, mlflow_client.telling(store):
@@ -67,7 +67,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except yaml.YAMLError as error:
-        raise GanflowError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+        raise GanflowError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(node, dict):
-        raise GanflowError(f"{path} is no mapping")
+        raise GanflowError(f"{path} is not a mapping")
     return node

@@ -106,7 +106,7 @@ def register(
 
 
 def _trained(model_dir: Path) -> tuple[run_record.RunRecord, Path]:
-    """Where a model comes from, and its weights."""
+    """The origin of a model, and its weights."""
     record, weights = run_record.RunRecord.read(model_dir / run_record.FILE), model_dir / generator.FILE
     if run_record.file_digest(weights) != record.model_digest:
         raise GanflowError(
@@ -150,7 +150,7 @@ def _find_version(client: Any, name: str, digest: str) -> Any | None:
 def _only(client: Any, name: str, digest: str) -> Any:
     """The first version of these weights, without those that another process made at the same time, or a retry.
 
-    Numbers are given away one after the other, so whoever made a version sees all with smaller ones: all agree.
+    Numbers are given away one after the other, so every process sees all versions before its own: all agree.
     """
     first, *doubles = _versions_of(client, name, digest)
     for double in doubles:

@@ -1,4 +1,4 @@
-"""Which data a version was trained on: a champion is the best of one data set, not of whatever shares its name."""
+"""The data that a version was trained on: a champion is the best of one data set, not of all that share its name."""
 
 from typing import Any
 

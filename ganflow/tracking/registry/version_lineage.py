@@ -61,7 +61,7 @@ class Trace:
 
 
 def trace(client: Any, uri: str, config: TrackingConfig) -> Trace:
-    """What made a version.
+    """The run, code, data and parameters that made a version.
 
     Args:
         client: of :func:`ganflow.tracking.mlflow_client.connect`.

@@ -75,7 +75,7 @@ def _tags(record: RunRecord) -> dict[str, str | None]:
 
 
 def _params(file: Path) -> dict[str, Any]:
-    """What the model was trained with, by dotted keys; an older ganflow's file is as good."""
+    """The parameters of the training, by dotted keys; an older ganflow's file is as good."""
     try:
         node = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Where a model came from: the code, the data and the run, written beside the weights as ``run.json``."""
+"""The origin of a model: the code, the data and the run, written beside the weights as ``run.json``."""
 
 import dataclasses
 import hashlib
@@ -26,7 +26,7 @@ _PACKAGES = ("torch", "numpy", "ray", "mlflow", "dvc")
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What ties a model's weights to the run, the code and the data that made it. None: not known."""
+    """The link from a model's weights to the run, the code and the data that made it. None: not known."""
 
     run_id: str
     experiment: str
@@ -49,14 +49,16 @@ class RunRecord:
         """Read what :meth:`write` wrote.
 
         Raises:
-            GanflowError: the file is missing or is no such record.
+            GanflowError: the file is missing or is not such a record.
         """
         try:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise GanflowError(f"{path} is missing; `dvc repro train` writes it, or `dvc pull` fetches it") from None
         except (ValueError, TypeError) as error:
-            raise GanflowError(f"{path} is no record of a run: {error}; `dvc repro -f train` writes it anew") from None
+            raise GanflowError(
+                f"{path} is not a record of a run: {error}; `dvc repro -f train` writes it anew"
+            ) from None
 
 
 def summary(record: RunRecord) -> dict[str, str]:

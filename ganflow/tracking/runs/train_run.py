@@ -27,7 +27,7 @@ def tracked_training(params: Config, name: str, fingerprint: str, dataset: Datas
 
 
 def record_of(params: Config, run: TrackedRun, fingerprint: str, name: str, dataset: Dataset, model: Path) -> RunRecord:
-    """What ``run.json`` says of a trained model."""
+    """The record of a trained model, for ``run.json``."""
     return RunRecord(
         run_id=run.run_id, experiment=params.tracking.experiment, fingerprint=fingerprint, recipe=params.recipe,
         model_digest=file_digest(model), data_digest=dataset.digest, data_md5=data_md5(), git_commit=git_commit(),

@@ -23,7 +23,7 @@ def search_name(params: Config, data_digest: str) -> str:
 
 
 def tracked_search(params: Config, name: str, data_digest: str, unfinished: Path) -> TrackedRun:
-    """The MLflow run of this search. MLflow that is away at its end is no reason to search again."""
+    """The MLflow run of this search. MLflow that is away at its end does not make it search again."""
     tags = {"ganflow.recipe": params.recipe, "ganflow.git_commit": git_commit(), "ganflow.data_digest": data_digest}
     values = {key: value for key, value in dotted(params).items() if "/" not in key}
     later = "the next training of this project"
@@ -45,7 +45,7 @@ def log_search(run: TrackedRun, metric: str, reports: Path) -> None:
 def reconcile_search(params: Config, data_digest: str, reports: Path, unfinished: Path) -> None:
     """Log the search in ``reports`` again if MLflow missed its end, and answers now.
 
-    DVC does not run the stage again, for its files are complete; so whoever uses them does it.
+    DVC does not run the stage again, for its files are complete; so the stage that uses them does it.
     """
     name = search_name(params, data_digest)
     note = UnfinishedRun.note(unfinished, name)

@@ -156,7 +156,7 @@ def test_weights_of_another_network(tmp_path: Path) -> None:
 def test_what_is_no_state_dict(tmp_path: Path) -> None:
     path = tmp_path / "w.pth"
     for saved in ([torch.ones(2)], {"epoch": 3}, {"model": given()}, {3: torch.ones(2)}, torch.ones(2)):
-        assert "is no state dict" in told(saved, path)
+        assert "is not a state dict" in told(saved, path)
 
 
 class Trap:

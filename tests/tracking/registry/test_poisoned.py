@@ -76,4 +76,4 @@ def test_yaml_that_a_run_keeps(
     kept = stored(mlflow_server.folder, version.run_id, "best.yaml")
     kept.write_text(f"trials: !!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path [{trace}]]")
     line = refused(lambda: trace_of(mlflow_client.connect(tracking), URI, tracking))
-    assert "best.yaml is no YAML: could not determine a constructor for the tag" in line
+    assert "best.yaml is not valid YAML: could not determine a constructor for the tag" in line
