@@ -8,7 +8,7 @@ from ganflow.config.schema import Config
 
 
 def schedulable(config: Config) -> list[str]:
-    """The options that may change in a run: keys of ``params.yaml``, or keys above them, as the method declares them."""
+    """The options that may change in a run, keys of ``params.yaml``, or above them, as the method declares."""
     method: Any = components.choices("method")[config.method]
     return [*method.schedulable, *method.optimizers.values(), "training.ema_kimg"]
 
