@@ -36,5 +36,5 @@ Rooms
 
 ``session`` connects to a cluster or starts one of its own; ``workers`` runs one function in all ranks to its
 end; ``jobs`` are those functions; ``preemption`` runs on nodes that may go; ``doctor`` examines a cluster before a
-run is paid for; ``replicas`` serves. ``ray_internals`` holds what is private in Ray.
+run is paid for; ``session.ray_internals`` holds what is private in Ray.
 """

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable
 
-from ganflow.cluster.replicas import AT_ONCE, replicas
+from ganflow.cluster.jobs.replicas import AT_ONCE, replicas
 from ganflow.config import params_file
 from ganflow.config.schema import ClusterConfig, TrackingConfig
 from ganflow.errors import require

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from ganflow.config.schema import GuardConfig
 from ganflow.distributed import collectives
+from ganflow.distributed.torch_internals import mark_non_finite
 from ganflow.errors import GanflowError
 from ganflow.methods.player import Player
 from ganflow.storage.base import MissingError, Storage
 from ganflow.training.state import TrainState
-from ganflow.training.torch_internals import mark_non_finite
 
 Warn = Callable[[str], None]
 RECORD = "guard.json"

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from ganflow.training.torch_internals import lerp_all
+from ganflow.distributed.torch_internals import lerp_all
 
 
 class EMA:

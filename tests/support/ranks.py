@@ -17,18 +17,38 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-# It loads torch once and ranks are forked from it; ganflow is not loaded there, for it does not get our sys.path.
+from tests.support.patience import patience
+
+# It loads torch and ganflow once, and ranks are forked from it.
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["torch.distributed", "torch._dynamo", "hydra", "pytest"])
+_SERVER.set_forkserver_preload([
+    "torch.distributed", "torch._dynamo", "hydra", "pytest", "safetensors.torch", "sklearn.datasets", "scipy.linalg",
+    "ganflow.config.composition", "ganflow.training.build", "ganflow.evaluation.evaluation_result",
+    "ganflow.evaluation.build",
+])  # fmt: skip
 
 
-def on_ranks(world: int, function: Callable[..., Any], *args: Any, deadline_s: float = 60.0) -> list[Any]:
+def _start_server() -> None:
+    """The server imports from where the tests do; Python hands it no path."""
+    from multiprocessing import forkserver
+
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), before]))
+    try:
+        forkserver.ensure_running()
+    finally:
+        del os.environ["PYTHONPATH"]
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
+
+
+def on_ranks(world: int, function: Callable[..., Any], *args: Any, deadline_s: float = 120.0) -> list[Any]:
     """Call ``function(*args)`` on every rank of a new process group.
 
     Args:
         world: number of processes.
         function: of a module's top level; it and its result must be picklable.
-        deadline_s: after this many seconds the ranks are killed.
+        deadline_s: after this many seconds, times GANFLOW_TEST_PATIENCE, the ranks are killed.
 
     Returns:
         What each rank returned, by rank.
@@ -37,9 +57,10 @@ def on_ranks(world: int, function: Callable[..., Any], *args: Any, deadline_s: f
         AssertionError: a rank raised (with its traceback), died, or was not done in time.
     """
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder, deadline_s = Path(name), patience(deadline_s)
         fixed = (world, folder, deadline_s, function, args)
         ranks = [_SERVER.Process(target=_run, args=(rank, *fixed)) for rank in range(world)]
+        _start_server()
         try:
             for process in ranks:
                 process.start()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ganflow.cluster import ray_internals
+from ganflow.cluster.session import ray_internals
 from ganflow.cluster.session.raylets import split_address
 from ganflow.errors import GanflowError
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from ganflow.cluster import ray_internals
+from ganflow.cluster.session import ray_internals
 from ganflow.cluster.session.cluster_address import Address, address_of, alive_nodes
 from ganflow.cluster.session.driver_node import guest
 from ganflow.cluster.session.raylets import local_nodes

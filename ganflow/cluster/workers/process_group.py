@@ -7,7 +7,7 @@ import ray
 from ray.train.backend import BackendConfig
 from ray.train.torch import TorchConfig
 
-from ganflow.cluster import ray_internals
+from ganflow.cluster.session import ray_internals
 from ganflow.cluster.workers.connectivity import Listener, Place, address_on, call_all, choose, in_use, unreachable
 from ganflow.config.schema import ClusterConfig
 from ganflow.errors import GanflowError

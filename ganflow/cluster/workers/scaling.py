@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ganflow.cluster import ray_internals
+from ganflow.cluster.session import ray_internals
 from ganflow.cluster.session.cluster_address import address_of
 from ganflow.config.schema import ClusterConfig
 from ganflow.distributed.batch_split import check_workers, worker_counts

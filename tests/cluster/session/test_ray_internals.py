@@ -11,12 +11,12 @@ import pytest
 import ray
 from ray.train.backend import Backend
 
-from ganflow.cluster import ray_internals
+from ganflow.cluster.session import ray_internals
 
 ASK = """
 import json, os, signal
 import psutil, ray
-from ganflow.cluster import ray_internals
+from ganflow.cluster.session import ray_internals
 
 def ours(number, frame): pass
 
@@ -43,7 +43,7 @@ print(json.dumps({
 @pytest.fixture(scope="module")
 def answers() -> dict[str, Any]:
     env = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"} | {
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": str(Path(__file__).parents[3]),
         "RAY_AUTH_MODE": "disabled",
     }
     run = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, env=env, check=False)

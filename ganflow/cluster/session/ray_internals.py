@@ -1,6 +1,6 @@
 """Private parts of Ray 2.60, one function each: the one file to look at when Ray's version moves.
 
-``tests/cluster/test_ray_internals.py`` has a test of each, which says what moved.
+``tests/cluster/session/test_ray_internals.py`` has a test of each, which says what moved.
 """
 
 import subprocess

@@ -14,7 +14,7 @@ from tests.support.project import Project, title, wait_until
 ASK = """
 import asyncio, hashlib, sys
 import numpy as np, torch
-from ganflow.cluster.replicas import replicas
+from ganflow.cluster.jobs.replicas import replicas
 from ganflow.methods.generator import Generator, GeneratorSpec
 from ganflow.config.schema import ClusterConfig
 from ganflow.serving.model import Model

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from ganflow.training.torch_internals import lerp_all, mark_non_finite
+from ganflow.distributed.torch_internals import lerp_all, mark_non_finite
 
 
 @pytest.mark.parametrize(("value", "marked"), [(1.0, 0.0), (math.inf, 1.0), (-math.inf, 1.0), (math.nan, 1.0)])
