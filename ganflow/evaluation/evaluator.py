@@ -43,7 +43,7 @@ class Evaluator:
 
     def __post_init__(self) -> None:
         self.features = FeatureStore(
-            self.splits, self.extractor, self.cache, self.config.batch, self.device, self.listener
+            self.splits, self.extractor, self.cache, self.config.batch, self.device, lambda event: self.listener(event)
         )
 
     def inputs(self, samples: Samples) -> MetricInputs:

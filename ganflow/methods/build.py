@@ -1,6 +1,6 @@
 """From a configuration and the data's facts to a method, for any method; and the parts that methods share."""
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -48,8 +48,10 @@ def check_fits(config: Config, facts: Facts) -> None:
 
 def _check_evaluation(config: Config, facts: Facts) -> None:
     check_points(config, facts, "extractor", "evaluation/extractor", "pixels")
+    metrics: dict[str, Any] = components.choices("metric")
     for name in config.evaluation.metrics:
-        fits, way_out = _fits(facts, "metric", name), f"set evaluation/metrics=[modes], {_or_begin(config)}"
+        fits = facts.kind != POINTS or metrics[name].points
+        way_out = f"set evaluation/metrics=[modes], {_or_begin(config)}"
         require(fits, "evaluation.metrics", name, f"measures images, and these data are points; {way_out}")
     components.build("extractor", config.evaluation.extractor, "evaluation.extractor")
     for name, node in config.evaluation.metrics.items():
