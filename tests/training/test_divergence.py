@@ -39,6 +39,7 @@ def ill(made: Trainer, at: Callable[[int], bool], term: str = "r1", rank: int = 
         return made_terms
 
     method.discriminator_terms = poisoned  # type: ignore[method-assign]
+    del method.turns  # which have the method's own terms
 
 
 def collapsed(made: Trainer) -> None:
@@ -145,6 +146,7 @@ def test_a_loss_whose_gradient_is_finite_is_caught_as_well(digits: Path) -> None
     assert isinstance(method, GAN)
     terms = method.generator_terms
     method.generator_terms = lambda batch: {**terms(batch), "offset": torch.tensor(math.inf)}  # type: ignore[method-assign]
+    del method.turns  # which have the method's own terms
     ended = fit(made)
     assert "G/offset not finite" in ended["error"]
     assert "5 times in a row; there is no checkpoint to go back to" in ended["error"]
@@ -254,7 +256,7 @@ def test_a_collapse_triggers_its_reaction(digits: Path, tmp_path: Path, reaction
 @pytest.mark.parametrize("reaction", ["stop", "rollback", "warn"])
 def test_the_guards_leave_a_healthy_run_as_it_is(digits: Path, monkeypatch: Any, reaction: str) -> None:
     guarded = run(config(*FINE, f"training.guard.on_collapse={reaction}", "training.guard.min_diversity=0"), digits)
-    monkeypatch.setattr(Guard, "passes", lambda *_: True)
+    monkeypatch.setattr(Guard, "check_gradients", lambda *_: True)
     monkeypatch.setattr(GAN, "figures", lambda _: {})
     plain = run(config(*FINE), digits)
     assert same({**guarded["state"], "low_reports": 0}, {**plain["state"], "low_reports": 0})
@@ -273,7 +275,7 @@ def test_the_figures_are_those_of_the_whole_batch(digits: Path) -> None:
     made = trainer(config(), digits)
     made.step()
     assert isinstance(made.method, GAN)
-    (seen,) = made.method._seen
+    (seen,) = made.method._outputs
     assert seen is not None
     assert seen.size == len(seen.real) == 32
 

@@ -12,30 +12,7 @@ from ganflow.training.checkpoints.fingerprint import SOURCES, fingerprint
 
 ROOT = Path(inspect.getfile(ganflow)).parents[1]
 # What training loads and weights do not depend on: how choices are read, how data were made, what is measured.
-BESIDE = (
-    "component.py",
-    "config.py",
-    "data",
-    "errors.py",
-    "evaluation",
-    "extractors",
-    "files.py",
-    "images.py",
-    "interrupts.py",
-    "keys.py",
-    "metrics",
-    "names.py",
-    "progress.py",
-    "project.py",
-    "redaction.py",
-    "rules.py",
-    "schema.py",
-    "search_space.py",
-    "spelling.py",
-    "storage",
-    "terminal.py",
-    "yaml_file.py",
-)
+BESIDE = ("atomic_files.py", "config", "data", "errors.py", "evaluation", "generation", "storage", "terminal")
 
 
 def test_what_is_computed_makes_the_name() -> None:
