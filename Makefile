@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-system soak lint format ui lock clean
+.PHONY: help setup repro test test-all test-system soak lint format ui lock clean
 
 VENV := $(CURDIR)/.venv
 # Stages call `python` and the linters call each other by name: .venv comes first, without being activated.
@@ -26,7 +26,10 @@ setup: $(STAMP) ## make .venv from requirements.lock (nothing to do when it is t
 repro: setup ## run the pipeline: every stage whose inputs changed (dvc repro)
 	@$(IN_VENV) dvc repro $(ARGS)
 
-test: setup ## run the tests, JOBS at a time; ARGS='-k loss' goes to pytest
+test: setup ## the quick tests, JOBS at a time, in a few minutes; ARGS='-k loss' goes to pytest
+	@$(IN_VENV) pytest -m "not slow" -n $(JOBS) --dist worksteal $(ARGS)
+
+test-all: setup ## all tests but those of test-system: also whole pipelines, Ray, MLflow's servers and the long runs
 	@$(IN_VENV) pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 # Each of these asks for what the packages above cannot have, so it lies beside them.
