@@ -1,4 +1,4 @@
-"""Stage ``train``: adversarial training on a gang of workers; writes ``model/`` and the training reports.
+"""Stage ``train``: adversarial training on a worker group; writes ``model/`` and the training reports.
 
 It takes no arguments: `params.yaml` says what it does, and `ganflow config compose KEY=VALUE …` writes that.
 """

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from ganflow.cluster.doctor.checks import FAULT, NOTE, OK, Check, Examination, NodeReport, examine
+from ganflow.cluster.doctor.checks import FAULT, NOTE, OK, Examination, NodeCheck, NodeReport, examine
 from ganflow.config import composition, params_file
 from ganflow.config.schema import Config, TrackingConfig
 from ganflow.errors import GanflowError
@@ -28,17 +28,17 @@ def _examined(settings: Config, say: Callable[[str], None], bandwidth: bool) -> 
     try:
         return examine(settings, say, bandwidth=bandwidth)
     except GanflowError as error:
-        return Examination("no cluster", checks=[Check("cluster", FAULT, str(error))])
+        return Examination("no cluster", checks=[NodeCheck("cluster", FAULT, str(error))])
 
 
-def _mlflow(tracking: TrackingConfig) -> Check:
+def _mlflow(tracking: TrackingConfig) -> NodeCheck:
     uri = mlflow_client.uri_of(tracking)
     try:
         mlflow_client.connect(tracking, create=False)
     except GanflowError as error:
         made_later = uri.startswith("sqlite:") and "no MLflow store" in str(error)
-        return Check("MLflow", NOTE if made_later else FAULT, str(error))
-    return Check("MLflow", OK, f"{redact(uri)} answers")
+        return NodeCheck("MLflow", NOTE if made_later else FAULT, str(error))
+    return NodeCheck("MLflow", OK, f"{redact(uri)} answers")
 
 
 def faults(examination: Examination) -> int:

@@ -19,7 +19,7 @@ from ganflow.report import comparison_table
 from ganflow.report import promotion_page as report
 from ganflow.terminal.progress import Bars
 from ganflow.tracking.registry.loader import load_generator
-from ganflow.tracking.registry.promotion import Contest, Promoter
+from ganflow.tracking.registry.promotion import Candidate, Promoter
 
 Tell = Callable[[str], None]
 
@@ -44,13 +44,13 @@ def promote(address: str | None, reference: str, *, dry_run: bool, tell: Tell, p
     promoter = Promoter(settings, address)
     if not dry_run:
         promoter.reconcile()
-    contest = promoter.contest()
-    if contest.challenger == contest.standing.champion:
-        tell(f"{contest.name} version {contest.challenger} is {settings.promotion.alias} already")
+    candidate = promoter.candidate()
+    if candidate.challenger == candidate.standing.champion:
+        tell(f"{candidate.name} version {candidate.challenger} is {settings.promotion.alias} already")
         return True
-    record = _judged(settings, contest, reference)
+    record = _judged(settings, candidate, reference)
     if not dry_run:
-        record = promoter.conclude(contest, record)
+        record = promoter.conclude(candidate, record)
     for line in report.lines(record):
         tell(line)
     tell(f"dry run, nothing written; would be {record.verdict}" if dry_run else record.verdict)
@@ -90,23 +90,23 @@ def _write(page: Path, record: report.Record) -> None:
         raise GanflowError(f"cannot write {page}: {error.strerror or error}; the decision stands") from None
 
 
-def _judged(settings: Config, contest: Contest, reference: str) -> report.Record:
+def _judged(settings: Config, candidate: Candidate, reference: str) -> report.Record:
     """The gate's decision, from one evaluator for both."""
-    first = contest.standing.champion is None
+    first = candidate.standing.champion is None
     gate.check_measured(settings.promotion, settings.evaluation, first=first)
     with tempfile.TemporaryDirectory() as scratch, Bars() as bars:
         evaluator = evaluator_here(settings, reference, Path(scratch), bars)
         generators = [
-            load_generator(uri, settings.tracking, str(evaluator.device)) for uri in contest.uris if uri is not None
+            load_generator(uri, settings.tracking, str(evaluator.device)) for uri in candidate.uris if uri is not None
         ]
         sides = [_measured(evaluator, generator) for generator in generators]
     sides, ratio = _timed(generators, sides)
     champion = None if first else sides[1]
     decision = gate.judge(settings.promotion, sides[0], champion, ratio)
     return report.Record(
-        contest.name,
-        contest.challenger,
-        contest.standing.champion,
+        candidate.name,
+        candidate.challenger,
+        candidate.standing.champion,
         decision,
         settings.promotion,
         sides[0],

@@ -32,7 +32,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Difference:
+class Mismatch:
     """Something that did not come out as it was."""
 
     what: str
@@ -40,7 +40,7 @@ class Difference:
     now: str | None
 
 
-def reproduce(model: str, into: Path | None, say: Say) -> list[Difference]:
+def reproduce(model: str, into: Path | None, say: Say) -> list[Mismatch]:
     """Check out what a version was made from into a worktree, train and evaluate there, and compare.
 
     Args:
@@ -114,7 +114,7 @@ def _data(version: Trace, here: Path, say: Say) -> None:
         )
 
 
-def compared(version: Trace, here: Path) -> list[Difference]:
+def compared(version: Trace, here: Path) -> list[Mismatch]:
     """The parts of a project that differ from those of a registered version."""
     weights = run_record.file_digest(here / MODEL / FILE)
     metrics = json.loads((here / METRICS).read_text(encoding="utf-8"))
@@ -122,16 +122,16 @@ def compared(version: Trace, here: Path) -> list[Difference]:
     now = loggable({f"{METRIC}{name}": value for name, value in metrics.items()})
     then = {f"{METRIC}{name}": value for name, value in version.metrics.items()}
     figures = [
-        Difference(key.removeprefix(METRIC), then.get(key), now.get(key))
+        Mismatch(key.removeprefix(METRIC), then.get(key), now.get(key))
         for key in sorted({*then, *now})
         if then.get(key) != now.get(key)
     ]
     if weights == version.tags.get(DIGEST):
         return figures
     why = {"fingerprint": record.fingerprint, "environment": record.environment}
-    others = [Difference(name, version.tags.get(name), value) for name, value in why.items()]
+    others = [Mismatch(name, version.tags.get(name), value) for name, value in why.items()]
     return [
-        Difference("weights", version.tags.get(DIGEST), weights),
+        Mismatch("weights", version.tags.get(DIGEST), weights),
         *(one for one in others if one.then != one.now),
         *figures,
     ]

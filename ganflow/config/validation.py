@@ -47,8 +47,8 @@ def figures_of(metrics: Sequence[str]) -> dict[str, str]:
 def _check_choices(config: Config) -> None:
     gpu = config.cluster.gpu
     methods = list(components.choices("method"))
-    way_out = f"one of {', '.join(methods)}{nearest(config.method, methods)}"
-    require(config.method in methods, "method", config.method, way_out)
+    hint = f"one of {', '.join(methods)}{nearest(config.method, methods)}"
+    require(config.method in methods, "method", config.method, hint)
     _one_of(CONDITIONING, "gan.conditioning", config.gan.conditioning)
     _one_of(PRECISIONS, "training.precision", config.training.precision)
     _one_of(REFERENCES, "evaluation.reference", config.evaluation.reference)

@@ -13,7 +13,7 @@ BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 def read_mapping(path: Path, hint: str) -> dict[Any, Any]:
-    """A YAML mapping; ``way_out`` is what to do where the file is missing or empty.
+    """A YAML mapping; ``hint`` is what to do where the file is missing or empty.
 
     Raises:
         GanflowError: no such file, one that cannot be read, is not UTF-8 or not a valid YAML mapping.

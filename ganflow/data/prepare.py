@@ -24,7 +24,7 @@ NAMED = 20  # bad files in one error line
 
 
 @dataclass(frozen=True)
-class Job:
+class DecodeJob:
     """A batch of items to decode; picklable."""
 
     split: str
@@ -37,10 +37,10 @@ class Job:
         return self.decode(self.items)
 
 
-Mapper = Callable[[Sequence[Job]], Iterator[Decoded]]
+Mapper = Callable[[Sequence[DecodeJob]], Iterator[Decoded]]
 
 
-def serial_map(jobs: Sequence[Job]) -> Iterator[Decoded]:
+def serial_map(jobs: Sequence[DecodeJob]) -> Iterator[Decoded]:
     """Run the jobs here, one after the other. Any other mapper gives the same results in the same order."""
     return (job.run() for job in jobs)
 
@@ -141,12 +141,12 @@ def _counts(split: dict[str, Any], classes: list[str]) -> dict[str, Any]:
     return {"count": split["count"], "shards": len(split["shards"]), "per_class": per_class}
 
 
-def jobs_of(content: Content) -> list[Job]:
+def jobs_of(content: Content) -> list[DecodeJob]:
     """Cut every split into batches, in order; a batch is small enough that several fit into memory."""
     facts = content.facts
     size = max(1, min(BATCH_IMAGES, BATCH_BYTES // (facts.channels * facts.resolution**2)))
     return [
-        Job(name, split.items[i : i + size], split.labels[i : i + size], split.decode)
+        DecodeJob(name, split.items[i : i + size], split.labels[i : i + size], split.decode)
         for name, split in content.splits.items()
         for i in range(0, len(split.items), size)
     ]

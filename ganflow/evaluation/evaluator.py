@@ -18,7 +18,7 @@ from ganflow.evaluation.feature_store import FeatureStore
 from ganflow.evaluation.inputs import MetricInputs
 from ganflow.evaluation.metrics.base import Measurement, Metric
 from ganflow.evaluation.outcome import Outcome, Protocol, lacking, outcome_of
-from ganflow.evaluation.samples import Drawn, Samples
+from ganflow.evaluation.samples import GeneratorSamples, Samples
 from ganflow.methods.generator import Generator
 from ganflow.terminal.progress import Advanced, unheard
 
@@ -84,7 +84,7 @@ class Evaluator:
             raise GanflowError(f"{figure} cannot be measured: {found.left_out[figure]}")
         return found.figures
 
-    def drawn(self, generator: Generator, samples: int) -> Drawn:
+    def drawn(self, generator: Generator, samples: int) -> GeneratorSamples:
         """Samples 0 … samples − 1 of a generator, with the reference's own mix of classes.
 
         Raises:
@@ -97,7 +97,7 @@ class Evaluator:
                 f"the generator makes images of {_facts(*makes, spec.num_classes)}, "
                 f"the reference has {_facts(*wanted, facts.num_classes)}"
             )
-        return Drawn(generator, SEED, samples, self._labels(generator, samples))
+        return GeneratorSamples(generator, SEED, samples, self._labels(generator, samples))
 
     def outcome(self, inputs: MetricInputs, names: Sequence[str] | None = None, resamples: int = 0) -> Outcome:
         """Figures of the chosen metrics, and why others are left out; each metric is computed by one rank.

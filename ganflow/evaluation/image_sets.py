@@ -14,7 +14,7 @@ from ganflow.data.prepared.dataset import Dataset, Facts, Labels, is_prepared, r
 from ganflow.data.prepared.shards import SplitWriter, workplace, write_manifest
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.evaluation.arrays import SUFFIXES, read_array
-from ganflow.evaluation.samples import Given
+from ganflow.evaluation.samples import ImageSamples
 
 Tell = Callable[[str], None]
 AS_THEY_ARE: Mapping[str, Any] = {}
@@ -58,7 +58,7 @@ def open_images(where: str, scratch: Path, options: Mapping[str, Any] = AS_THEY_
     return prepared
 
 
-def as_samples(images: Dataset, reference: Dataset, where: str, tell: Tell = unsaid) -> Given:
+def as_samples(images: Dataset, reference: Dataset, where: str, tell: Tell = unsaid) -> ImageSamples:
     """Images to be held against a reference, with its classes where theirs are the same ones.
 
     Classes are matched by name, or, where theirs are numbers, by the place in the reference's list.
@@ -73,7 +73,7 @@ def as_samples(images: Dataset, reference: Dataset, where: str, tell: Tell = uns
     others = [f"{split} ({n:,} images)" for split, n in _other_splits(images)]
     if others:
         tell(f"{where}: the samples are its split {images.split}, without {' and '.join(others)}")
-    return Given(images, _labels(images, reference, where, tell))
+    return ImageSamples(images, _labels(images, reference, where, tell))
 
 
 def _way_out(where: str, own: Facts, wanted: Facts) -> str:

@@ -29,7 +29,7 @@ class Samples(Protocol):
 
 
 @dataclass(frozen=True)
-class Drawn:
+class GeneratorSamples:
     """Samples of a generator."""
 
     generator: Generator
@@ -41,12 +41,12 @@ class Drawn:
         return self.count
 
     def images(self, first: int, count: int) -> Tensor:
-        """Drawn anew at every call; the same index is the same image."""
+        """GeneratorSamples anew at every call; the same index is the same image."""
         chosen = None if self.labels is None else self.labels[first : first + count]
         return self.generator.images(self.seed, first, count, chosen)
 
 
-class Given:
+class ImageSamples:
     """Images from any other generator."""
 
     generator = None

@@ -14,7 +14,7 @@ from ganflow.methods.base import Batch, Network, to_float32
 from ganflow.methods.regularizers.base import Regularizer
 
 
-class Verdict(NamedTuple):
+class Judgement(NamedTuple):
     """D of images: logits (N,), and the auxiliary classifier's logits (N, classes) where it has one."""
 
     logits: Tensor
@@ -44,10 +44,10 @@ class AugmentedDiscriminator:
         self.perturbs = bool(perturbing) or not isinstance(augmentation, NoAugmentation)
         self.calls = 0
 
-    def __call__(self, images: Tensor, labels: Tensor | None) -> Verdict:
+    def __call__(self, images: Tensor, labels: Tensor | None) -> Judgement:
         seen = self._perturbed(images) if self.perturbs else images
         out = to_float32(self.D(seen, labels))
-        return Verdict(out, None) if out.ndim == 1 else Verdict(out[:, 0], out[:, 1:])
+        return Judgement(out, None) if out.ndim == 1 else Judgement(out[:, 0], out[:, 1:])
 
     def _perturbed(self, images: Tensor) -> Tensor:
         self.calls += 1

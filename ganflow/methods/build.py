@@ -51,8 +51,8 @@ def _check_evaluation(config: Config, facts: Facts) -> None:
     metrics: dict[str, Any] = components.choices("metric")
     for name in config.evaluation.metrics:
         fits = facts.kind != POINTS or metrics[name].points
-        way_out = f"set evaluation/metrics=[modes], {_or_begin(config)}"
-        require(fits, "evaluation.metrics", name, f"measures images, and these data are points; {way_out}")
+        hint = f"set evaluation/metrics=[modes], {_or_begin(config)}"
+        require(fits, "evaluation.metrics", name, f"measures images, and these data are points; {hint}")
     components.build("extractor", config.evaluation.extractor, "evaluation.extractor")
     for name, node in config.evaluation.metrics.items():
         components.build("metric", node, f"evaluation.metrics.{name}")
@@ -70,9 +70,9 @@ def check_points(config: Config, facts: Facts, group: str, slot: str, fitting: s
     """
     key = slot.replace("/", ".")
     name = value_at(config, f"{key}.name")
-    way_out = f"set {slot}={fitting}, {_or_begin(config)}"
+    hint = f"set {slot}={fitting}, {_or_begin(config)}"
     fits = _fits(facts, group, name)
-    require(fits, f"{key}.name", name, f"is for images, and these data are points; {way_out}")
+    require(fits, f"{key}.name", name, f"is for images, and these data are points; {hint}")
 
 
 def _fits(facts: Facts, group: str, name: str) -> bool:

@@ -21,7 +21,7 @@ from ganflow.distributed import collectives
 from ganflow.errors import require
 from ganflow.methods.augment.base import Augmentation
 from ganflow.methods.augment.none import NoAugmentation
-from ganflow.methods.augmented_discriminator import AugmentedDiscriminator, DiscriminatorOutputs, Verdict
+from ganflow.methods.augmented_discriminator import AugmentedDiscriminator, DiscriminatorOutputs, Judgement
 from ganflow.methods.base import Batch, BuiltMethod, MethodBuilder, Network, Terms, Turn
 from ganflow.methods.build import build_generator, check_points, conditioning_classes
 from ganflow.methods.losses.base import AdversarialLoss
@@ -152,7 +152,7 @@ def _spread(images: Tensor) -> Tensor:
     return torch.pdist(images.flatten(1).float()).mean()
 
 
-def _class_terms(*judged: tuple[Verdict, Tensor | None]) -> Terms:
+def _class_terms(*judged: tuple[Judgement, Tensor | None]) -> Terms:
     """The auxiliary classifier's cross-entropies (Odena et al., 2017, eq. 3), where D has one."""
     each = [cross_entropy(v.classes, of) for v, of in judged if v.classes is not None and of is not None]
     return {"class": torch.stack(each).sum()} if each else {}
@@ -200,8 +200,8 @@ class GANBuilder(MethodBuilder):
 def _check_augmentation(config: Config) -> None:
     """An augmentation that D's logits steer needs a loss that gives them a zero, and moves by itself."""
     steered = build_augmentation(config).follows_logits
-    open_, way_out = build_loss(config).boundary is None, "set gan.augmentation.target=0 and p"
-    follows = f"follows where D's logits lie, which the loss {config.gan.loss['name']} leaves open; {way_out}"
+    open_, hint = build_loss(config).boundary is None, "set gan.augmentation.target=0 and p"
+    follows = f"follows where D's logits lie, which the loss {config.gan.loss['name']} leaves open; {hint}"
     require(not (steered and open_), "gan.augmentation.name", config.gan.augmentation["name"], follows)
     for key, end in moving(config).items():
         if key.startswith("gan.augmentation."):

@@ -44,7 +44,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Report:
+class PageContent:
     """The content of the page."""
 
     title: str
@@ -55,7 +55,7 @@ class Report:
     pictures: Sequence[Picture] = ()
 
 
-def html(report: Report) -> str:
+def html(report: PageContent) -> str:
     """The page as a whole; the same report gives the same text."""
     evaluation, protocol = report.evaluation, report.evaluation.protocol
     sentences = verdicts(evaluation.figures, sum(row.reference > 0 for row in report.classes))

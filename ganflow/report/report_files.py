@@ -9,7 +9,7 @@ from ganflow.atomic_files import write_whole
 from ganflow.evaluation.evaluation_result import Measured
 from ganflow.report import metrics_file
 from ganflow.report.curves import read_curves
-from ganflow.report.evaluation_page import Picture, Report, html
+from ganflow.report.evaluation_page import PageContent, Picture, html
 
 CAPTIONS = {
     "samples": ("Samples", "The first ones, not chosen."),
@@ -40,7 +40,7 @@ def write(found: Measured, folder: Path, title: str, summary: Mapping[str, str])
 def page(found: Measured, training: Path | None, title: str, summary: Mapping[str, str]) -> str:
     """The page of an evaluation, with the curves of a ``training.csv`` if there is one."""
     return html(
-        Report(
+        PageContent(
             title,
             summary,
             found,

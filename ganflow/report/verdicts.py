@@ -14,24 +14,24 @@ WORDS = {LOWER: "↓ lower is better", HIGHER: "↑ higher is better", "": ""}
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Conclusion:
     """A conclusion that needs no expert."""
 
     good: bool
     text: str
 
 
-def verdicts(figures: Mapping[str, Measurement], classes: int) -> list[Verdict]:
+def verdicts(figures: Mapping[str, Measurement], classes: int) -> list[Conclusion]:
     """The conclusions from the figures in plain words; ``classes`` of the reference, 0 where unknown."""
     told = []
     p, covered, modes = (_finite(figures.get(name)) for name in ("memorisation_p", "coverage", "modes"))
     if p is not None:
         copied = "Samples lie closer to training images than held-out images do"
         said = copied if p < DOUBTFUL else "Memorisation: no sign"
-        told.append(Verdict(p >= DOUBTFUL, f"{said} (p = {number(p, 2)})"))
+        told.append(Conclusion(p >= DOUBTFUL, f"{said} (p = {number(p, 2)})"))
     made = modes if covered is None else covered * classes
     if classes and made is not None:
-        told.append(Verdict(round(made) >= classes, f"Classes made: {round(made)} of {classes}"))
+        told.append(Conclusion(round(made) >= classes, f"Classes made: {round(made)} of {classes}"))
     return told
 
 

@@ -12,7 +12,7 @@ from ganflow.storage.base import MissingError, Storage, StorageError
 FOR_GOOD = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG)
 
 
-class Folder(Storage):
+class LocalFolder(Storage):
     """Files written beside their place, put on disk and renamed."""
 
     def __init__(self, root: Path) -> None:
@@ -51,7 +51,7 @@ class Folder(Storage):
             write_whole(target, content)
 
     def move(self, to: Storage) -> None:
-        assert isinstance(to, Folder)
+        assert isinstance(to, LocalFolder)
         with _explained("cannot move", self.root):
             shutil.rmtree(to.root, ignore_errors=True)
             to.root.parent.mkdir(parents=True, exist_ok=True)
@@ -63,8 +63,8 @@ class Folder(Storage):
             for path in self.root.rglob(f".*{PARTIAL}"):
                 path.unlink(missing_ok=True)
 
-    def below(self, name: str) -> "Folder":
-        return Folder(self.root / name)
+    def below(self, name: str) -> "LocalFolder":
+        return LocalFolder(self.root / name)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from ganflow.config import project_folder
 from ganflow.errors import GanflowError
 from ganflow.storage.base import Storage
-from ganflow.storage.local_folder import Folder
+from ganflow.storage.local_folder import LocalFolder
 from ganflow.storage.s3 import SCHEME, Bucket
 
 ATTEMPTS = 12  # at a request for one of many objects that come at once: a busy server turns some away again and again
@@ -24,11 +24,11 @@ def open_storage(place: "str | Path | Storage", many: bool = False) -> Storage:
     if isinstance(place, Storage):
         return place
     if not isinstance(place, str):
-        return Folder(place)
+        return LocalFolder(place)
     if place.startswith(SCHEME):
         return Bucket(place, ATTEMPTS) if many else Bucket(place)
     _check_local(place)
-    return Folder(Path(place))
+    return LocalFolder(Path(place))
 
 
 def _check_local(place: str) -> None:

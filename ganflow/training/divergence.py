@@ -115,11 +115,11 @@ class Guard:
         Raises:
             GanflowError: there is none, or the run went back often enough.
         """
-        way_out = f"smaller learning rates may help ({', '.join(self._rates)})"
+        hint = f"smaller learning rates may help ({', '.join(self._rates)})"
         if not possible:
-            raise GanflowError(f"{why}; there is no checkpoint to go back to; {way_out}")
+            raise GanflowError(f"{why}; there is no checkpoint to go back to; {hint}")
         if self.rollbacks >= self.config.rollbacks:
-            raise GanflowError(f"{why}; training went back to a checkpoint {self.rollbacks} times already; {way_out}")
+            raise GanflowError(f"{why}; training went back to a checkpoint {self.rollbacks} times already; {hint}")
         self.rollbacks += 1
         self._in_a_row.clear()
         if self.storage and collectives.rank() == 0:

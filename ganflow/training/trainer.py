@@ -118,9 +118,9 @@ class Trainer:
     def _too_much_at_once(self) -> ConfigError:
         rows = self.training.batch // self.state.microbatches
         fewer = next((n for n in range(rows // 2, 0, -1) if rows % n == 0), None)
-        way_out = f"set training.microbatch={fewer}, or less" if fewer else "use smaller networks"
+        hint = f"set training.microbatch={fewer}, or less" if fewer else "use smaller networks"
         what = f"{rows} images at once need" if rows > 1 else "one image needs"
-        allowed = f"{what} more memory than {self.device} has; {way_out}"
+        allowed = f"{what} more memory than {self.device} has; {hint}"
         return ConfigError("training.microbatch", self.training.microbatch, allowed)
 
     def step(self) -> None:

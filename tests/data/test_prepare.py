@@ -14,7 +14,7 @@ from PIL import Image
 from ganflow.cluster.jobs.ray_decode import ray_map
 from ganflow.config.schema import ClusterConfig
 from ganflow.data import prepare as module
-from ganflow.data.prepare import Job, prepare, serial_map
+from ganflow.data.prepare import DecodeJob, prepare, serial_map
 from ganflow.data.prepared.dataset import Dataset, Facts
 from ganflow.data.source import Decoded
 from ganflow.errors import GanflowError
@@ -195,7 +195,7 @@ def test_ray_data_gives_the_bytes_of_the_serial_mapper(ray: None, tmp_path: Path
     path = Path(SHARED) / "cifar10-jpeg.tar.xz" if SHARED else write_tar(tmp_path / "in.tar.xz", many(), "xz")
     used: list[int] = []
 
-    def counted(jobs: Sequence[Job]) -> Iterator[Decoded]:
+    def counted(jobs: Sequence[DecodeJob]) -> Iterator[Decoded]:
         used.append(len(jobs))
         return ray_map(ClusterConfig())(jobs)
 
@@ -225,7 +225,7 @@ def test_a_refusal_on_a_worker_is_the_line_that_it_is_here(ray: None, tmp_path: 
 
 
 def test_few_images_start_no_cluster(tmp_path: Path) -> None:
-    def never(jobs: Sequence[Job]) -> Iterator[Decoded]:
+    def never(jobs: Sequence[DecodeJob]) -> Iterator[Decoded]:
         raise AssertionError("the mapper was used")
 
     prepare(source("image_folder", write_zip(tmp_path / "in.zip", images())), tmp_path / "data", mapper=never)

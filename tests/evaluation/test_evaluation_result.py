@@ -21,7 +21,7 @@ from ganflow.evaluation.evaluation_result import Measured, evaluate
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.extractors.base import Splits
 from ganflow.evaluation.metrics.base import Measurement
-from ganflow.evaluation.samples import Given, Samples
+from ganflow.evaluation.samples import ImageSamples, Samples
 from ganflow.methods.generator import Generator, GeneratorSpec
 from ganflow.report import metrics_file, report_files
 from ganflow.report.metrics_file import flat
@@ -121,7 +121,7 @@ def test_metrics_that_ask_for_no_features_leave_no_rank_waiting(digits: Path, ca
 def left_out_on_a_rank(data: Path, cache: Path) -> tuple[dict[str, float], dict[str, str]]:
     by = evaluator(data, cache)
     test = Dataset.open(data, "test")
-    found = by.outcome(by.inputs(Given(test, np.where(test.labels == 3, 4, test.labels))))
+    found = by.outcome(by.inputs(ImageSamples(test, np.where(test.labels == 3, 4, test.labels))))
     return flat(found.figures), dict(found.left_out)
 
 
@@ -152,10 +152,10 @@ def small(root: Path, counts: dict[str, int], test: dict[str, int] | None = None
     return root
 
 
-def of(data: Path) -> Given:
+def of(data: Path) -> ImageSamples:
     """Samples that are the images of a split, in turn, with their classes."""
     train = Dataset.open(data)
-    return Given(train, np.asarray(train.labels) if train.facts.num_classes else None)
+    return ImageSamples(train, np.asarray(train.labels) if train.facts.num_classes else None)
 
 
 EVERYTHING = ("kid", "prdc", "intra_fid", "fid_infinity", "diversity", "memorisation", "inception_score", "cas", "ppl")

@@ -124,16 +124,16 @@ def without(side: Contender, figure: str, why: str) -> Contender:
 
 
 @pytest.mark.parametrize(
-    ("figure", "way_out"),
+    ("figure", "hint"),
     [("fid", "promotion.metric may be another"), ("memorised", "promotion.limits.memorised=null does without")],
 )
 @pytest.mark.parametrize("side", ["challenger", "champion"])
-def test_a_figure_that_could_not_be_measured_is_refused_with_the_reason(figure: str, way_out: str, side: str) -> None:
+def test_a_figure_that_could_not_be_measured_is_refused_with_the_reason(figure: str, hint: str, side: str) -> None:
     sides = {"challenger": values(0.3), "champion": values(0.5)}
     sides[side] = without(sides[side], figure, "needs a test split")
     decision = judge(GATE, sides["challenger"], sides["champion"], 1.0)
     assert (decision.promoted, failed(decision)) == (False, [figure])
-    assert decision.reasons == [f"{figure} of the {side} was not measured: needs a test split; {way_out}"]
+    assert decision.reasons == [f"{figure} of the {side} was not measured: needs a test split; {hint}"]
 
 
 def test_a_first_model_without_a_figure_that_is_asked_for_is_refused_with_the_reason() -> None:

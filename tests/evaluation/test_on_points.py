@@ -94,8 +94,8 @@ def test_an_extractor_of_images_is_refused_with_the_way_out() -> None:
         check_fits(
             composition.compose(["experiment=ring8", "evaluation/extractor=inception"]), Facts(1, 2, 8, "points")
         )
-    way_out = "set evaluation/extractor=pixels, or begin with experiment=ring8"
-    why = f"is for images, and these data are points; {way_out}"
+    hint = "set evaluation/extractor=pixels, or begin with experiment=ring8"
+    why = f"is for images, and these data are points; {hint}"
     assert str(refused.value) == f"evaluation.extractor.name=inception: {why}"
 
 
@@ -103,5 +103,5 @@ def test_an_extractor_of_images_is_refused_with_the_way_out() -> None:
 def test_a_network_of_images_is_refused_with_the_way_out(slot: str, name: str) -> None:
     with pytest.raises(ConfigError) as refused:
         check_fits(composition.compose(["experiment=ring8", f"gan/{slot}={name}"]), Facts(1, 2, 8, "points"))
-    way_out = f"set gan/{slot}=mlp, or begin with experiment=ring8"
-    assert str(refused.value) == f"gan.{slot}.name={name}: is for images, and these data are points; {way_out}"
+    hint = f"set gan/{slot}=mlp, or begin with experiment=ring8"
+    assert str(refused.value) == f"gan.{slot}.name={name}: is for images, and these data are points; {hint}"

@@ -14,7 +14,7 @@ from ganflow.evaluation.inputs import MetricInputs
 from ganflow.evaluation.metrics.base import Figure, Measurement, Metric
 from ganflow.evaluation.metrics.features import Features
 from ganflow.evaluation.outcome import Outcome, outcome_of
-from ganflow.evaluation.samples import Given
+from ganflow.evaluation.samples import ImageSamples
 
 
 class Fixed(Metric):
@@ -37,7 +37,7 @@ class Fixed(Metric):
 def inputs(digits: Path, cache: Path) -> MetricInputs:
     config = EvaluationConfig(extractor={"name": "pixels"})
     test = Dataset.open(digits, "test")
-    return build_evaluator(config, digits, cache, torch.device("cpu")).inputs(Given(test, None))
+    return build_evaluator(config, digits, cache, torch.device("cpu")).inputs(ImageSamples(test, None))
 
 
 def test_a_number_is_a_measurement_and_what_is_missing_has_its_reason(inputs: MetricInputs) -> None:

@@ -14,7 +14,7 @@ from ganflow.evaluation.metrics.base import Measurement, known
 from ganflow.evaluation.outcome import Evaluation, Protocol
 from ganflow.generation.image_grid import png
 from ganflow.report.curves import Curve
-from ganflow.report.evaluation_page import SHOWN, Picture, Report, html
+from ganflow.report.evaluation_page import SHOWN, PageContent, Picture, html
 from ganflow.report.html import POLICY
 from ganflow.report.metrics_file import parse
 from ganflow.report.verdicts import verdicts
@@ -24,8 +24,8 @@ PNG = png(np.full((6, 4, 3), 200, np.uint8))
 VOID = {"meta", "link", "img"}
 
 
-def report(**changes: Any) -> Report:
-    return Report(**({"title": "digits", "summary": {}} | changes))
+def report(**changes: Any) -> PageContent:
+    return PageContent(**({"title": "digits", "summary": {}} | changes))
 
 
 def measured(**figures: Measurement) -> Evaluation:
@@ -105,7 +105,7 @@ def test_the_protocol_stands_beside_the_figures() -> None:
 def test_everything_is_text() -> None:
     page = Page(
         html(
-            Report(
+            PageContent(
                 HOSTILE,
                 {HOSTILE: HOSTILE},
                 Evaluation({HOSTILE: Measurement(1.0)}, {HOSTILE: HOSTILE}, Protocol(reference=HOSTILE)),

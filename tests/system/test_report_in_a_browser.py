@@ -13,7 +13,7 @@ from ganflow.evaluation.metrics.base import Measurement, known
 from ganflow.evaluation.outcome import Evaluation, Protocol
 from ganflow.generation.image_grid import png
 from ganflow.report.curves import Curve
-from ganflow.report.evaluation_page import Picture, Report, html
+from ganflow.report.evaluation_page import PageContent, Picture, html
 from ganflow.report.html import POLICY
 from tests.support.browser import chromium
 
@@ -47,7 +47,7 @@ def page() -> str:
     classes = [ClassRow(HOSTILE, 0.5, 0.25, 1.0), ClassRow("y" * 200, 0.5, 0.75)]
     pictures = [Picture("Wide", HOSTILE, PICTURE), Picture("Again", "", PICTURE)]
     facts = {HOSTILE: HOSTILE, "z" * 200: "z" * 200}
-    return html(Report("w" * 200 + HOSTILE, facts, evaluation, [curve], classes, pictures))
+    return html(PageContent("w" * 200 + HOSTILE, facts, evaluation, [curve], classes, pictures))
 
 
 def written(folder: Path, text: str) -> Path:

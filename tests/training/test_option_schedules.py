@@ -245,8 +245,8 @@ def test_a_type_that_does_not_fit_is_named() -> None:
 def test_without_a_decay_nothing_can_follow_it() -> None:
     with pytest.raises(ConfigError) as said:
         config(GAMMA)
-    way_out = "follows the decay; set training.schedule.decay=cosine or linear"
-    assert str(said.value) == f"training.schedule.to.gan.regularizers.r1.gamma=0.005: {way_out}"
+    hint = "follows the decay; set training.schedule.decay=cosine or linear"
+    assert str(said.value) == f"training.schedule.to.gan.regularizers.r1.gamma=0.005: {hint}"
 
 
 @pytest.mark.parametrize(

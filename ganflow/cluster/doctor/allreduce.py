@@ -33,11 +33,11 @@ class Bandwidth:
     speeds: dict[int, float]
 
 
-class BusyError(GanflowError):
+class NodesBusyError(GanflowError):
     """The GPUs are in use: nothing is wrong, and nothing can be measured."""
 
 
-class Gang:
+class WorkerGroup:
     """Probes as a worker group of Ray Train's."""
 
     def __init__(self, actors: Sequence[Any]) -> None:
@@ -66,7 +66,7 @@ def measure(gpus: dict[str, int], interface: str) -> Bandwidth | None:
         The figures, or None where one worker alone would be.
 
     Raises:
-        BusyError: not all GPUs are free.
+        NodesBusyError: not all GPUs are free.
         GanflowError: workers do not reach each other, or do not come to an end.
     """
     gpu = any(gpus.values())
@@ -82,8 +82,8 @@ def measure(gpus: dict[str, int], interface: str) -> Bandwidth | None:
     try:
         _, late = ray.wait([actor.clock.remote() for actor in actors], num_returns=len(actors), timeout=MEET_S)
         if late:
-            raise BusyError(f"{len(late)} of {len(actors)} workers got no place within {MEET_S:.0f} s")
-        return _measured(Gang(actors), interface, gpu)
+            raise NodesBusyError(f"{len(late)} of {len(actors)} workers got no place within {MEET_S:.0f} s")
+        return _measured(WorkerGroup(actors), interface, gpu)
     except (GetTimeoutError, RayError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise GanflowError(f"the all-reduce did not finish ({type(error).__name__}: {reason})") from None
@@ -92,17 +92,19 @@ def measure(gpus: dict[str, int], interface: str) -> Bandwidth | None:
             ray.kill(actor)
 
 
-def _measured(gang: Gang, interface: str, gpu: bool) -> Bandwidth:
-    places = prepare(gang, interface, gpu=gpu)
+def _measured(group: WorkerGroup, interface: str, gpu: bool) -> Bandwidth:
+    places = prepare(group, interface, gpu=gpu)
     backend = "nccl" if gpu else "gloo"
-    port = ray.get(gang.execute_single_async(0, free_port))
+    port = ray.get(group.execute_single_async(0, free_port))
     url = f"tcp://{places[0].addresses[-1]}:{port}"
-    ranks = range(len(gang))
-    ray.get([gang.execute_single_async(rank, meet, url, rank, len(gang), backend) for rank in ranks], timeout=MEASURE_S)
-    speeds = {size: size / max(gang.execute(time_all_reduce, size, gpu)) for size in SIZES}
+    ranks = range(len(group))
+    ray.get(
+        [group.execute_single_async(rank, meet, url, rank, len(group), backend) for rank in ranks], timeout=MEASURE_S
+    )
+    speeds = {size: size / max(group.execute(time_all_reduce, size, gpu)) for size in SIZES}
     with contextlib.suppress(RayError):
-        gang.execute(leave)
-    return Bandwidth(backend, len(gang), places[0].interface, speeds)
+        group.execute(leave)
+    return Bandwidth(backend, len(group), places[0].interface, speeds)
 
 
 def free_port() -> int:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganflow.cluster.doctor.node_probe import Facts, Probe, facts, try_storage
+from ganflow.cluster.doctor.node_probe import NodeFacts, Probe, facts, try_storage
 from ganflow.cluster.session.cluster_address import address_of
 from ganflow.cluster.session.session import session
 from ganflow.config import project_folder
@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Check:
+class NodeCheck:
     """Something that was looked at, as a whole or on one node."""
 
     name: str
@@ -45,7 +45,7 @@ class NodeReport:
     cpus: int
     gpus: int  # that Ray offers
     answer_s: float | None = None
-    facts: Facts | None = None
+    facts: NodeFacts | None = None
     clock_s: float | None = None  # ahead of the driver
     clock_margin_s: float | None = None
     storage_s: float | None = None
@@ -62,10 +62,10 @@ class Examination:
 
     address: str
     nodes: list[NodeReport] = field(default_factory=list)
-    checks: list[Check] = field(default_factory=list)
+    checks: list[NodeCheck] = field(default_factory=list)
 
     def add(self, name: str, status: str, text: str) -> None:
-        self.checks.append(Check(name, status, text))
+        self.checks.append(NodeCheck(name, status, text))
 
     def fault(self, node: NodeReport, text: str) -> None:
         self.add(f"node {node.ip}", FAULT, text)
@@ -166,7 +166,7 @@ def _gather(examination: Examination, calls: dict[Any, NodeReport], what: str) -
 
 
 def _look(examination: Examination, probes: dict[str, Any], cache: str) -> None:
-    ours: list[Facts] = []
+    ours: list[NodeFacts] = []
     own = threading.Thread(target=lambda: ours.append(facts(cache)))
     own.start()
     calls = {probes[node.node_id].facts.remote(cache): node for node in examination.nodes if node.node_id in probes}
@@ -179,7 +179,7 @@ def _look(examination: Examination, probes: dict[str, Any], cache: str) -> None:
                 examination.fault(node, text)
 
 
-def _misfits(node: NodeReport, its: Facts, ours: Facts, cache: str) -> Iterator[str]:
+def _misfits(node: NodeReport, its: NodeFacts, ours: NodeFacts, cache: str) -> Iterator[str]:
     for name in ("python", "ray", "torch"):
         mine, theirs = (getattr(one, name).partition("+")[0] for one in (ours, its))
         if mine != theirs:
@@ -283,11 +283,11 @@ def _workers(examination: Examination, config: Config, named: bool) -> None:
 
 
 def _bandwidth(examination: Examination, interface: str) -> None:
-    from ganflow.cluster.doctor.allreduce import BusyError, measure
+    from ganflow.cluster.doctor.allreduce import NodesBusyError, measure
 
     try:
         result = measure({n.node_id: n.gpus for n in examination.nodes if n.works and n.facts is not None}, interface)
-    except BusyError as busy:
+    except NodesBusyError as busy:
         examination.add("all-reduce", NOTE, f"not measured: {busy}; is something running?")
     except GanflowError as error:
         examination.add("all-reduce", FAULT, str(error))

@@ -30,7 +30,7 @@ print(json.dumps({"torch": torch.__version__, "cuda": torch.version.cuda, "gpus"
 
 
 @dataclass(frozen=True)
-class Facts:
+class NodeFacts:
     """A machine as Python there sees it."""
 
     host: str
@@ -46,11 +46,11 @@ class Facts:
     cache_fault: str | None
 
 
-def facts(cache: str) -> Facts:
+def facts(cache: str) -> NodeFacts:
     """Look around here."""
     torch = _torch()
     free, fault = _cache(Path(cache).expanduser())
-    return Facts(
+    return NodeFacts(
         socket.gethostname(), platform.python_version(), metadata.version("ray"), torch["torch"], torch["cuda"],
         torch["gpus"], _gpu_driver(), code(), str(Path(ganflow.__file__).parent), free, fault,
     )  # fmt: skip
@@ -115,7 +115,7 @@ class Probe:
     def clock(self) -> float:
         return time.time()
 
-    def facts(self, cache: str) -> Facts:
+    def facts(self, cache: str) -> NodeFacts:
         return facts(cache)
 
     def try_storage(self, place: str, own: str, shared: str) -> tuple[float, str | None]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ganflow.cluster.session.session import session
 from ganflow.config.schema import ClusterConfig
-from ganflow.data.prepare import Job, Mapper
+from ganflow.data.prepare import DecodeJob, Mapper
 from ganflow.data.source import Decoded
 from ganflow.errors import GanflowError
 
@@ -17,14 +17,14 @@ JOBS_PER_TASK = 4  # about a thousand images: a task costs some 10 ms, and sever
 def ray_map(cluster: ClusterConfig) -> Mapper:
     """A mapper that decodes on every core of this machine, for the images lie here, by a Ray of its own."""
 
-    def mapper(jobs: Sequence[Job]) -> Iterator[Decoded]:
+    def mapper(jobs: Sequence[DecodeJob]) -> Iterator[Decoded]:
         with session(cluster, here=True):
             yield from _map(jobs)
 
     return mapper
 
 
-def _map(jobs: Sequence[Job]) -> Iterator[Decoded]:
+def _map(jobs: Sequence[DecodeJob]) -> Iterator[Decoded]:
     import ray.data
 
     context = ray.data.DataContext.get_current()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganflow.cluster.workers.controller import Work, launch
-from ganflow.cluster.workers.staging import Supply
+from ganflow.cluster.workers.staging import RunStaging
 from ganflow.config.schema import Config
 from ganflow.errors import GanflowError
 from ganflow.evaluation.evaluation_result import Measured
@@ -17,10 +17,10 @@ class EvaluateWork:
     """A worker's task: a generator's file, and the data that it is measured on."""
 
     generator: bytes
-    supply: Supply
+    supply: RunStaging
 
 
-def evaluate(config: Config, name: str, generator: Path, supply: Supply) -> Measured:
+def evaluate(config: Config, name: str, generator: Path, supply: RunStaging) -> Measured:
     """Measure a generator's file on ``evaluation.samples`` samples.
 
     Raises:

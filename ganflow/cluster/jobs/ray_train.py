@@ -1,9 +1,9 @@
-"""Training on a gang of workers."""
+"""Training on a worker group."""
 
 from dataclasses import dataclass
 
 from ganflow.cluster.workers.controller import Work, launch
-from ganflow.cluster.workers.staging import Supply
+from ganflow.cluster.workers.staging import RunStaging
 from ganflow.config.schema import Config
 from ganflow.terminal.progress import unheard
 from ganflow.training.events import Listener, Warned, each
@@ -13,11 +13,11 @@ from ganflow.training.events import Listener, Warned, each
 class TrainWork:
     """A worker's task: the data that it trains on, and the name of the run."""
 
-    supply: Supply
+    supply: RunStaging
     run: str
 
 
-def train(config: Config, name: str, supply: Supply, listener: Listener) -> None:
+def train(config: Config, name: str, supply: RunStaging, listener: Listener) -> None:
     """Train to the end of the run, from its last checkpoint if there is one; its state is in the storage then.
 
     Raises:
@@ -57,7 +57,7 @@ def _worker(work: Work) -> None:
     callbacks = Callbacks(
         listener=each(History(place, writer.put), work.post),
         measure=lambda generator: flat(evaluator.measure(generator, samples, names, tell)),
-        pause_requested=work.wish(),
+        pause_requested=work.pause_request(),
     )
     trainer = build_trainer(config, dataset, get_device(), place, callbacks, writer)
     trainers.append(trainer)

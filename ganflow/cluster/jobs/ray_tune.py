@@ -10,8 +10,8 @@ import torch
 from ganflow.cluster.jobs import trial_values
 from ganflow.cluster.jobs.trial_bar import callback
 from ganflow.cluster.session.session import RAY_FILES, session
-from ganflow.cluster.workers.scaling import Places
-from ganflow.cluster.workers.staging import Supply
+from ganflow.cluster.workers.scaling import ScalingPolicy
+from ganflow.cluster.workers.staging import RunStaging
 from ganflow.config import search_space
 from ganflow.config.composition import override, own_recipes
 from ganflow.config.schema import Config
@@ -55,7 +55,7 @@ class SearchResult:
         return min((t for t in done if t.kimg == furthest), key=lambda t: sign * (t.value or 0.0))
 
 
-def search(config: Config, name: str, supply: Supply) -> SearchResult:
+def search(config: Config, name: str, supply: RunStaging) -> SearchResult:
     """Search ``tune.space`` with ``tune.trials`` short trainings on the train split of what is supplied.
 
     Raises:
@@ -80,11 +80,11 @@ def search(config: Config, name: str, supply: Supply) -> SearchResult:
     return SearchResult(config.tune.metric, config.tune.mode, trials)
 
 
-def _tuner(config: Config, name: str, searched: Mapping[str, Dimension], supply: Supply) -> Any:
+def _tuner(config: Config, name: str, searched: Mapping[str, Dimension], supply: RunStaging) -> Any:
     from ray import tune
     from ray.tune.search.basic_variant import BasicVariantGenerator
 
-    need = {"cpu": float(config.cluster.cpus_per_worker), "gpu": float(Places(config.cluster).gpu())}
+    need = {"cpu": float(config.cluster.cpus_per_worker), "gpu": float(ScalingPolicy(config.cluster).gpu())}
     given = tune.with_parameters(_train, base=config, supply=supply, recipes=own_recipes.hand_over(config.recipe))
     return tune.Tuner(
         tune.with_resources(given, need),
@@ -114,7 +114,7 @@ def _asha(config: Config) -> Any:
     )  # fmt: skip
 
 
-def _train(values: dict[str, Any], base: Config, supply: Supply, recipes: dict[str, Any]) -> None:
+def _train(values: dict[str, Any], base: Config, supply: RunStaging, recipes: dict[str, Any]) -> None:
     """One trial: a world of one that reports at every snapshot.
 
     One that breaks down (:mod:`ganflow.training.divergence`) says why and ends with the worst figure there is: it is an

@@ -29,7 +29,7 @@ AGAIN_S = 0.1  # until a request goes to another replica
 
 
 @dataclass(frozen=True)
-class Job:
+class ReplicaSettings:
     """The settings that travel to a replica."""
 
     asked: Asked
@@ -47,7 +47,7 @@ class Replica:
         self._models: dict[str, generator.Generator] = {}
         self._loading = asyncio.Lock()
 
-    async def answer(self, job: Job) -> bytes:
+    async def answer(self, job: ReplicaSettings) -> bytes:
         """The encoded answer to one request."""
         model = await self._model(job)
         samples = await self.draw_together((model, job.asked))  # type: ignore[attr-defined]
@@ -57,7 +57,7 @@ class Replica:
         """It answers."""
         return True
 
-    async def _model(self, job: Job) -> generator.Generator:
+    async def _model(self, job: ReplicaSettings) -> generator.Generator:
         async with self._loading:
             if job.digest not in self._models:
                 content = await job.weights[0]
@@ -95,7 +95,7 @@ class Replicas:
         from ray.exceptions import RayError, RayTaskError
         from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, ReplicaUnavailableError
 
-        job = Job(asked, model.digest, [model.weights])
+        job = ReplicaSettings(asked, model.digest, [model.weights])
         while True:
             response = self._handle.answer.remote(job)
             try:

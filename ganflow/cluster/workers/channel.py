@@ -12,12 +12,12 @@ from typing import Any
 POLL_S = 0.3
 
 
-class Board:
+class EventChannel:
     """Keeps what workers post until the driver takes it, in order, and what the driver wants. Runs as a Ray actor."""
 
     def __init__(self) -> None:
         self._items: list[Any] = []
-        self._wish: str | None = None
+        self._pause_request: str | None = None
 
     def post(self, item: Any) -> None:
         self._items.append(item)
@@ -28,14 +28,14 @@ class Board:
 
     def ask(self, why: str | None) -> None:
         """Want the workers to pause; None takes it back."""
-        self._wish = why
+        self._pause_request = why
 
-    def wish(self) -> str | None:
-        return self._wish
+    def pause_request(self) -> str | None:
+        return self._pause_request
 
 
-class Desk:
-    """The driver's side of a board: ``actor`` is what workers post to, and the listener gets each item once."""
+class EventPump:
+    """The driver's side of an event channel: workers post to ``actor``, and the listener gets each item once."""
 
     def __init__(self, actor: Any, listener: Callable[[Any], None]) -> None:
         self.actor, self._listener = actor, listener
@@ -59,8 +59,8 @@ class Desk:
 
 
 @contextmanager
-def board(listener: Callable[[Any], None]) -> Iterator[Desk]:
-    """A board on this machine, which stays when nodes go; the listener gets each item in a thread of the driver.
+def event_channel(listener: Callable[[Any], None]) -> Iterator[EventPump]:
+    """An event channel on this machine, which stays when nodes go; a thread of the driver hands the listener each item.
 
     What the listener raises is raised at the end of the block. Everything posted before the end is delivered.
     """
@@ -69,24 +69,24 @@ def board(listener: Callable[[Any], None]) -> Iterator[Desk]:
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     make: Any = ray.remote
-    actor = make(num_cpus=0, scheduling_strategy=here)(Board).remote()
-    desk = Desk(actor, listener)
+    actor = make(num_cpus=0, scheduling_strategy=here)(EventChannel).remote()
+    pump = EventPump(actor, listener)
     over = threading.Event()
 
     def follow() -> None:
         with contextlib.suppress(ray.exceptions.RayError):  # Ray ended before the block did
             while not over.wait(POLL_S):
-                desk.drain()
+                pump.drain()
 
-    thread = threading.Thread(target=follow, name="ganflow-board", daemon=True)
+    thread = threading.Thread(target=follow, name="ganflow-events", daemon=True)
     thread.start()
     try:
-        yield desk
+        yield pump
     finally:
         over.set()
         thread.join()
         with contextlib.suppress(ray.exceptions.RayError):
-            desk.drain()
+            pump.drain()
             ray.kill(actor)
-    if desk.failures:
-        raise desk.failures[0]
+    if pump.failures:
+        raise pump.failures[0]

@@ -30,7 +30,7 @@ class UnreachableError(GanflowError):
 
 
 @dataclass(frozen=True)
-class Place:
+class RankAddress:
     """The address where a rank listens, and the token that tells its answer from a stranger's."""
 
     rank: int
@@ -95,7 +95,7 @@ class Listener:
     def __init__(self, rank: int, interface: str, addresses: Iterable[str]) -> None:
         self._socket = _server(set(addresses))
         port = self._socket.getsockname()[1]
-        self.place = Place(rank, interface, tuple(dict.fromkeys(addresses)), port, secrets.token_bytes(16))
+        self.place = RankAddress(rank, interface, tuple(dict.fromkeys(addresses)), port, secrets.token_bytes(16))
         threading.Thread(target=self._answer, name="ganflow-listener", daemon=True).start()
 
     def _answer(self) -> None:
@@ -121,7 +121,7 @@ def _server(addresses: set[str]) -> socket.socket:
     return socket.create_server((host, 0), family=family, backlog=BACKLOG, dualstack_ipv6=six)
 
 
-def call_all(own: Place, places: Sequence[Place], seconds: float = CONNECT_S) -> str | None:
+def call_all(own: RankAddress, places: Sequence[RankAddress], seconds: float = CONNECT_S) -> str | None:
     """Connect to every other rank; the first that cannot be reached, in words, or None."""
     calls = [(place, address) for place in places if place.rank != own.rank for address in place.addresses]
     with ThreadPoolExecutor(CALLERS) as pool:
@@ -134,7 +134,7 @@ def call_all(own: Place, places: Sequence[Place], seconds: float = CONNECT_S) ->
     return None
 
 
-def _call(address: str, place: Place, seconds: float) -> str | None:
+def _call(address: str, place: RankAddress, seconds: float) -> str | None:
     try:
         with socket.create_connection((address, place.port), timeout=seconds) as line:
             answer = line.recv(len(place.token), socket.MSG_WAITALL)

@@ -1,8 +1,9 @@
-"""A gang of workers in one process group, by Ray Train: started together, started again when one is lost or leaves.
+"""A group of workers, by Ray Train: started together, started again when one is lost or leaves.
 
-Each attempt is a gang of a fixed size. Ray's own retries, elasticity and checkpoints are not used: an attempt ends, and
-the next one starts on the nodes that there are by then, from the run's own checkpoint. So a lost node, a drained node,
-a cluster that grew and a new start by the user take the same way, and a gang that is asked to leave loses nothing.
+Each attempt is a worker group of a fixed size. Ray's own retries, elasticity and checkpoints are not used: an attempt
+ends, and the next one starts on the nodes that there are by then, from the run's own checkpoint. So a lost node, a
+drained node, a cluster that grew and a new start by the user take the same way, and a group that is asked to leave
+loses nothing.
 """
 
 import threading
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganflow.cluster.session.session import RAY_FILES, session
-from ganflow.cluster.workers.channel import board
-from ganflow.cluster.workers.scaling import Places, Seated
+from ganflow.cluster.workers.channel import event_channel
+from ganflow.cluster.workers.scaling import ScalingPolicy, WorkerStarted
 from ganflow.cluster.workers.stop_signals import signalled
 from ganflow.config.schema import Config
 from ganflow.errors import GanflowError, StoppedError
@@ -38,31 +39,31 @@ class Work:
 
     config: Config
     payload: Any
-    board: Any
+    event_channel: Any
 
     def post(self, item: Any) -> None:
-        self.board.post.remote(item)
+        self.event_channel.post.remote(item)
 
-    def wish(self) -> Callable[[], str | None]:
-        """A function that says why this gang should pause, as soon as the driver wants that. It never waits."""
+    def pause_request(self) -> Callable[[], str | None]:
+        """A function that says why this worker group should pause, as soon as the driver wants that. It never waits."""
         import ray
 
-        wish: list[str | None] = [None]
+        pause_request: list[str | None] = [None]
 
         def look() -> None:
-            while wish[0] is None:
-                wish[0] = ray.get(self.board.wish.remote())
+            while pause_request[0] is None:
+                pause_request[0] = ray.get(self.event_channel.pause_request.remote())
                 time.sleep(LOOK_S)
 
-        threading.Thread(target=look, name="ganflow-wish", daemon=True).start()
-        return lambda: wish[0]
+        threading.Thread(target=look, name="ganflow-pause-request", daemon=True).start()
+        return lambda: pause_request[0]
 
 
-class Outcome:
+class AttemptResult:
     """The result of an attempt, as its workers report it."""
 
-    def __init__(self, listener: Callable[[Any], None], places: Places, bars: Bars) -> None:
-        self._listener, self._places, self._bars = listener, places, bars
+    def __init__(self, listener: Callable[[Any], None], policy: ScalingPolicy, bars: Bars) -> None:
+        self._listener, self._policy, self._bars = listener, policy, bars
         self.begin()
 
     def begin(self) -> None:
@@ -80,12 +81,12 @@ class Outcome:
             self._wait.close()
 
     def __call__(self, item: Any) -> None:
-        if not isinstance(item, Seated):
+        if not isinstance(item, WorkerStarted):
             self._wait.close()
         if isinstance(item, Refused):
             self.refused = self.refused or item.reason
-        elif isinstance(item, Seated):
-            self._places.seat(item)
+        elif isinstance(item, WorkerStarted):
+            self._policy.worker_started(item)
         elif isinstance(item, Advanced):
             self._bars(item)
         else:
@@ -101,26 +102,26 @@ def launch(
 ) -> None:
     """Run ``worker`` in every rank to its end, with what it posts handed to ``listener``.
 
-    A worker that honours :meth:`Work.wish` saves its state, posts :class:`Paused` and returns; it is started again on
-    the nodes that stay, or on more of them.
+    A worker that honours :meth:`Work.pause_request` saves its state, posts :class:`Paused` and returns; it is started
+    again on the nodes that stay, or on more of them.
 
     Raises:
         StoppedError: a signal asked this process to stop; the state is saved.
-        GanflowError: what a worker refused, a gang that was lost more often than ``cluster.max_failures`` without a
+        GanflowError: what a worker refused, a group that was lost more often than ``cluster.max_failures`` without a
             checkpoint in between, or a cluster that lacks the nodes for longer than ``cluster.patience_s``.
     """
     with session(config.cluster), Bars() as bars:
-        places = Places(config.cluster, config.training.batch, config.training.microbatch)
-        outcome = Outcome(listener, places, bars)
-        with board(outcome) as desk, signalled(desk.ask, lambda: outcome.training) as signal:
+        policy = ScalingPolicy(config.cluster, config.training.batch, config.training.microbatch)
+        outcome = AttemptResult(listener, policy, bars)
+        with event_channel(outcome) as pump, signalled(pump.ask, lambda: outcome.training) as signal:
             losses = 0
             while True:
                 outcome.begin()
-                workers, gpu = places.take()
-                desk.ask(signal())
-                with places.watched(workers, desk.ask), outcome.awaited(workers):
-                    lost = _attempt(config, name, worker, Work(config, payload, desk.actor), workers, gpu)
-                desk.drain()
+                workers, gpu = policy.acquire()
+                pump.ask(signal())
+                with policy.watched(workers, pump.ask), outcome.awaited(workers):
+                    lost = _attempt(config, name, worker, Work(config, payload, pump.actor), workers, gpu)
+                pump.drain()
                 if outcome.refused:
                     raise GanflowError(outcome.refused)
                 if lost is None and outcome.paused is None:
@@ -136,7 +137,7 @@ def launch(
                     raise _lost(lost) from lost
                 losses = 1 if outcome.saved else losses + 1
                 _judge(lost, losses, config.cluster.max_failures)
-                places.distrust()
+                policy.require_ping()
 
 
 def _judge(lost: Exception, losses: int, most: int) -> None:
@@ -155,7 +156,7 @@ def _judge(lost: Exception, losses: int, most: int) -> None:
 def _attempt(
     config: Config, name: str, worker: Callable[[Work], None], work: Work, workers: int, gpu: bool
 ) -> Exception | None:
-    """One gang from its start to its end; what it was lost by. In a thread: a signal must find the main one free."""
+    """One attempt from its start to its end; the error that ended it. A signal must find the main thread free."""
     from ray.train import TrainingFailedError
 
     ended: list[Exception | None] = []
@@ -202,14 +203,16 @@ def _guarded(loop_config: dict[str, Any]) -> None:
     work: Work = loop_config["work"]
     import ray
 
-    work.post(Seated(ray.get_runtime_context().get_node_id()))
+    work.post(WorkerStarted(ray.get_runtime_context().get_node_id()))
     try:
         loop_config["worker"](work)
     except GanflowError as error:
         work.post(Refused(str(error)))
         raise  # the other ranks may be waiting for this one
     finally:
-        ray.get(work.board.wish.remote())  # after all that was posted: a process that ends would take it along
+        ray.get(
+            work.event_channel.pause_request.remote()
+        )  # after all that was posted: a process that ends would take it along
 
 
 def _lost(error: Exception) -> GanflowError:

@@ -8,7 +8,15 @@ from ray.train.backend import BackendConfig
 from ray.train.torch import TorchConfig
 
 from ganflow.cluster.session import ray_internals
-from ganflow.cluster.workers.connectivity import Listener, Place, address_on, call_all, choose, in_use, unreachable
+from ganflow.cluster.workers.connectivity import (
+    Listener,
+    RankAddress,
+    address_on,
+    call_all,
+    choose,
+    in_use,
+    unreachable,
+)
 from ganflow.config.schema import ClusterConfig
 from ganflow.errors import GanflowError
 
@@ -30,7 +38,7 @@ class GroupConfig(TorchConfig):
 
 
 def torch_config(cluster: ClusterConfig, gpu: bool) -> TorchConfig:
-    """The process group of a gang: NCCL where every worker has a GPU, else Gloo."""
+    """The process group of a worker group: NCCL where every worker has a GPU, else Gloo."""
     backend = "nccl" if gpu else "gloo"
     return GroupConfig(backend=backend, timeout_s=COLLECTIVE_S, interface=cluster.interface)
 
@@ -44,7 +52,7 @@ class GroupBackend(ray_internals.torch_backend()):  # type: ignore[misc]
         super().on_start(worker_group, backend_config)
 
 
-def prepare(worker_group: Any, interface: str, *, gpu: bool) -> list[Place]:
+def prepare(worker_group: Any, interface: str, *, gpu: bool) -> list[RankAddress]:
     """Choose every rank's interface, and let every rank call every other; where they are.
 
     Raises:
@@ -54,7 +62,7 @@ def prepare(worker_group: Any, interface: str, *, gpu: bool) -> list[Place]:
     ranks = range(len(worker_group))
     listening = [worker_group.execute_single_async(rank, listen, rank, interface, gpu) for rank in ranks]
     try:
-        places: list[Place] = []
+        places: list[RankAddress] = []
         for answer in ray.get(listening):
             if isinstance(answer, GanflowError):
                 raise answer
@@ -68,7 +76,7 @@ def prepare(worker_group: Any, interface: str, *, gpu: bool) -> list[Place]:
         worker_group.execute(close)
 
 
-def listen(rank: int, interface: str, gpu: bool) -> Place | GanflowError:
+def listen(rank: int, interface: str, gpu: bool) -> RankAddress | GanflowError:
     """Runs in a worker: choose the interface and wait for calls. A refusal is a value: raised, Ray would wrap it."""
     node_ip = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
     try:
@@ -88,7 +96,7 @@ def close() -> None:
 def reason_of(error: BaseException | None) -> GanflowError | None:
     """The refusal that an exception of Ray Train's wraps, if there is one.
 
-    What a gang's start raises reaches the driver as ``ControllerError.controller_failure`` (Ray tries no second time),
+    An error of a group's start reaches the driver as ``ControllerError.controller_failure`` (Ray tries no second time),
     what a worker raises as ``WorkerGroupError.worker_failures``.
     """
     seen: set[int] = set()

@@ -22,14 +22,14 @@ NO_GPU = "Ray sees no GPU here; cluster.gpu=auto takes GPUs where there are any,
 
 
 @dataclass(frozen=True)
-class Seated:
-    """A worker of the present gang runs on this node."""
+class WorkerStarted:
+    """A worker of the present worker group runs on this node."""
 
     node: str
 
 
-class Reserve:
-    """Places for workers that are not there yet, one placement group each.
+class PendingPlacements:
+    """ScalingPolicy for workers that are not there yet, one placement group each.
 
     They tell an autoscaler what is wanted and hold what comes, and unlike its own requests they end with this driver,
     however it ends: nothing is paid for without being used.
@@ -39,7 +39,7 @@ class Reserve:
         self._need, self._groups = need, list[Any]()
 
     def want(self, count: int) -> None:
-        """Have so many places asked for."""
+        """Ask for so many places."""
         from ray.util import placement_group
 
         while len(self._groups) < count:
@@ -59,8 +59,8 @@ class Reserve:
                 remove_placement_group(group)
 
 
-class Places:
-    """Finds room for gangs, one after the other.
+class ScalingPolicy:
+    """Finds room for worker groups, one after the other.
 
     Args:
         cluster: its ``workers`` and what each needs.
@@ -73,19 +73,19 @@ class Places:
         check_workers(batch, cluster.workers, microbatch)
         self._counts: list[int] | None = None if cluster.workers == "auto" else worker_counts(cluster.workers)
         self._shares = batch // (microbatch or 1)
-        self._trusted = True
+        self._answer_assumed = True
         self._seats: list[str] = []  # the node of each worker that runs
-        self._reserve = Reserve(self._need)
+        self._pending = PendingPlacements(self._need)
 
-    def seat(self, seated: Seated) -> None:
+    def worker_started(self, started: WorkerStarted) -> None:
         """Know of a worker."""
-        self._seats.append(seated.node)
+        self._seats.append(started.node)
 
-    def distrust(self) -> None:
-        """Let nodes prove that they live before the next gang: Ray believes in a dead one for half a minute."""
-        self._trusted = False
+    def require_ping(self) -> None:
+        """Let nodes prove that they live before the next worker group: Ray believes in a dead one for half a minute."""
+        self._answer_assumed = False
 
-    def take(self) -> tuple[int, bool]:
+    def acquire(self) -> tuple[int, bool]:
         """Return the number of workers of the next group, and True if each has a GPU; wait for a named cluster.
 
         Raises:
@@ -100,8 +100,8 @@ class Places:
             counts = self._counts or self._auto(room, gpu)
             fitting = next((count for count in counts if count <= room), None)
             if fitting is not None:
-                self._counts, self._trusted = counts, True
-                self._reserve.release()
+                self._counts, self._answer_assumed = counts, True
+                self._pending.release()
                 return fitting, gpu
             late = time.monotonic() - start
             if not self.named or late > self.cluster.patience_s:
@@ -109,12 +109,12 @@ class Places:
             if late < LOOK_S or time.monotonic() - reported > SAY_S:
                 reported = time.monotonic()
                 tell(f"waiting for nodes: {counts[-1]} workers need room, there is for {room}")
-            self._reserve.want(counts[0])
+            self._pending.want(counts[0])
             time.sleep(LOOK_S)
 
     @contextmanager
     def watched(self, workers: int, ask: Callable[[str], object]) -> Iterator[None]:
-        """In the block ``ask`` is called when a node of the gang is about to go, or when there is room for more."""
+        """In the block ``ask`` is called when a node of the group is about to go, or there is room for more."""
         over = threading.Event()
         larger = [count for count in self._counts or () if count > workers] if self.named else []
 
@@ -124,21 +124,21 @@ class Places:
                     if leaving := ray_internals.draining_nodes() & set(self._seats):
                         return ask(f"node {min(leaving)[:12]} is going away")
                     if not larger or len(self._seats) < workers:
-                        continue  # a reserve must not take the places of a gang that is just starting
-                    self._reserve.want(larger[0] - workers)
-                    room = workers + self._reserve.held()
+                        continue  # a reserve must not take the places of a group that is just starting
+                    self._pending.want(larger[0] - workers)
+                    room = workers + self._pending.held()
                     if grown := [count for count in larger if count <= room]:
                         return ask(f"there is room for {grown[0]} workers")
             return None
 
-        thread = threading.Thread(target=watch, name="ganflow-places", daemon=True)
+        thread = threading.Thread(target=watch, name="ganflow-scaling", daemon=True)
         thread.start()
         try:
             yield
         finally:
             over.set()
             thread.join()
-            self._reserve.release()
+            self._pending.release()
 
     def _auto(self, room: int, gpu: bool) -> list[int]:
         workers = max(1, room if gpu else min(2, room))
@@ -172,7 +172,7 @@ class Places:
 
     def _nodes(self) -> list[Any]:
         nodes = self._alive()
-        return nodes if self._trusted else _answering(nodes)
+        return nodes if self._answer_assumed else _answering(nodes)
 
     def _alive(self) -> list[Any]:
         import ray

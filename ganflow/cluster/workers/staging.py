@@ -19,7 +19,7 @@ from ganflow.config.schema import ClusterConfig
 from ganflow.data.prepared.dataset import MANIFEST, files_of, read_manifest
 from ganflow.errors import GanflowError, require
 from ganflow.storage.base import Storage
-from ganflow.storage.local_folder import Folder
+from ganflow.storage.local_folder import LocalFolder
 from ganflow.storage.locate import open_storage
 from ganflow.storage.retries import Patient
 from ganflow.terminal.console import tell
@@ -45,7 +45,7 @@ def storage_of(cluster: ClusterConfig) -> Storage:
 
 
 @dataclass(frozen=True)
-class Supply:
+class RunStaging:
     """Travels to the workers.
 
     ``shared`` says that they are on machines of their own; ``data`` is a folder, or the data set's digest then.
@@ -81,7 +81,7 @@ class Supply:
 
     def extractors_here(self, say: Say) -> Path:
         """The folder of trained extractors on this machine, with those that the storage has."""
-        if not self.shared and isinstance(self.storage, Folder):
+        if not self.shared and isinstance(self.storage, LocalFolder):
             return self.storage.root / EXTRACTORS
         cache, source = self.cache.expanduser() / EXTRACTORS, self._there(EXTRACTORS, say)
         with _one_at_a_time(cache):
@@ -92,7 +92,7 @@ class Supply:
 
     def keep_extractors(self, here: Path, say: Say) -> None:
         """Hand on what is new in :meth:`extractors_here`."""
-        if self.shared or not isinstance(self.storage, Folder):
+        if self.shared or not isinstance(self.storage, LocalFolder):
             target = self._there(EXTRACTORS, say)
             present = set(target.names())
             for path in sorted(p for p in here.rglob("*") if p.is_file() and not p.name.startswith(".")):
@@ -100,7 +100,7 @@ class Supply:
                     target.upload(path, path.relative_to(here).as_posix())
 
 
-def supply(cluster: ClusterConfig, data: Path) -> Supply:
+def supply(cluster: ClusterConfig, data: Path) -> RunStaging:
     """Bring a data set to where the workers find it, unless it is there.
 
     Raises:
@@ -110,7 +110,7 @@ def supply(cluster: ClusterConfig, data: Path) -> Supply:
     where = str(data.absolute())
     if shared:
         where = _publish(data, Patient(storage, cluster.patience_s, tell))
-    return Supply(storage, shared, where, project_folder.place(cluster.cache), cluster.patience_s)
+    return RunStaging(storage, shared, where, project_folder.place(cluster.cache), cluster.patience_s)
 
 
 def _publish(data: Path, storage: Storage) -> str:

@@ -55,7 +55,7 @@ class Archive(Protocol):
 
 
 @dataclass(frozen=True)
-class Folder:
+class FolderArchive:
     """Files below a folder; links are followed."""
 
     root: Path

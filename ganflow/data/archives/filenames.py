@@ -71,8 +71,8 @@ def decode_names(raw: Sequence[bytes], encoding: str, otherwise: str) -> tuple[l
             raise ConfigError("data.encoding", encoding, f"does not read the file name {error.object!r}") from None
         odd = bytes(error.object).decode(otherwise)
     names = [name.decode(otherwise) for name in raw]
-    way_out = "data.encoding=… names the right one, such as cp932"
-    return names, [f"file names are not UTF-8 and were read in {otherwise}, such as {odd}; {way_out}"]
+    hint = "data.encoding=… names the right one, such as cp932"
+    return names, [f"file names are not UTF-8 and were read in {otherwise}, such as {odd}; {hint}"]
 
 
 def decode_paths(paths: Sequence[str], encoding: str) -> tuple[list[str], list[str]]:

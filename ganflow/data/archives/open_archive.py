@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganflow.data.archives.archive import Archive, File, Folder, Listing, Tar, Zip, list_files
+from ganflow.data.archives.archive import Archive, File, FolderArchive, Listing, Tar, Zip, list_files
 from ganflow.data.archives.filenames import archive_stem, is_hidden, is_image
 from ganflow.errors import GanflowError
 from ganflow.terminal.progress import Bar
@@ -39,7 +39,9 @@ class ArchiveSet:
 
     def listing(self) -> Listing:
         """Every file, by name."""
-        beside = [File(f.name, (-1, f.where), f.broken) for f in Folder(self.root).walk() if not archive_stem(f.name)]
+        beside = [
+            File(f.name, (-1, f.where), f.broken) for f in FolderArchive(self.root).walk() if not archive_stem(f.name)
+        ]
         warnings = [f"{len(self.parts):,} archives are read as one data set, such as {self.parts[0][0]}"]
         files = beside
         for k, (name, archive) in enumerate(self.parts):
@@ -51,7 +53,7 @@ class ArchiveSet:
     def read(self, where: Any) -> bytes:
         """The bytes of one file."""
         k, inner = where
-        return Folder(self.root).read(inner) if k < 0 else self.parts[k][1].read(inner)
+        return FolderArchive(self.root).read(inner) if k < 0 else self.parts[k][1].read(inner)
 
 
 def _name(stem: str, name: str) -> str:
@@ -82,7 +84,7 @@ def open_source(path: Path, scratch: Path, encoding: str = "") -> Archive:
         return _open_file(path, scratch / "archive.tar", encoding)
     packed = _archives_of(path)
     if not packed:
-        return Folder(path, encoding)
+        return FolderArchive(path, encoding)
     parts = [(name, _open_file(path / name, scratch / f"archive-{k}.tar", encoding)) for k, name in enumerate(packed)]
     return ArchiveSet(path, tuple(parts))
 
@@ -91,7 +93,7 @@ def _archives_of(folder: Path) -> Sequence[str]:
     """Names of the archives below a folder that holds no images itself."""
     packed = []
     try:
-        for file in Folder(folder).walk():
+        for file in FolderArchive(folder).walk():
             if is_image(file.name) and not is_hidden(file.name):
                 return []
             if archive_stem(file.name) and not is_hidden(file.name):

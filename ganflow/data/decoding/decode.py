@@ -70,8 +70,8 @@ class Frame:
         if self.resize:
             return self.resize
         if width != height and not self.crop:
-            way_out = f"{name} is {width}x{height}, not square; data.crop=true cuts the centre out, data.resize scales"
-            raise ConfigError("data.crop", "false", way_out)
+            hint = f"{name} is {width}x{height}, not square; data.crop=true cuts the centre out, data.resize scales"
+            raise ConfigError("data.crop", "false", hint)
         return min(width, height)
 
     def square(self, image: Image.Image) -> Image.Image:
@@ -98,7 +98,7 @@ AS_USUAL = Conversion()
 
 
 @dataclass(frozen=True)
-class Picture:
+class DecodedPicture:
     """A decoded image, and what it was before."""
 
     pixels: Images  # uint8 (C, H, W)
@@ -117,7 +117,7 @@ def header(raw: bytes, max_pixels: int = MAX_PIXELS) -> Header:
         return Header(image.width, image.height, _is_grey(image))
 
 
-def decode(raw: bytes, channels: int, frame: Frame, conversion: Conversion = AS_USUAL) -> Picture:
+def decode(raw: bytes, channels: int, frame: Frame, conversion: Conversion = AS_USUAL) -> DecodedPicture:
     """Decode one image file: opaque, of 8 bits, upright by its EXIF orientation; of several frames the first.
 
     Args:
@@ -148,7 +148,7 @@ def decode(raw: bytes, channels: int, frame: Frame, conversion: Conversion = AS_
         mode = "L" if channels == 1 else "RGB"
         flat = frame.square(flat if flat.mode == mode else flat.convert(mode))
     notes = {TRANSPARENT: transparent, FIRST: is_animated, TURNED: turn is not None}
-    return Picture(to_chw(flat), form, [note for note, holds in notes.items() if holds], seen)
+    return DecodedPicture(to_chw(flat), form, [note for note, holds in notes.items() if holds], seen)
 
 
 def to_chw(image: Image.Image) -> Images:

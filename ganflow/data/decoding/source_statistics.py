@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganflow.data.decoding.decode import Picture
+from ganflow.data.decoding.decode import DecodedPicture
 from ganflow.data.decoding.ranges import Ranges, Scale, Seen
 
 
@@ -16,7 +16,7 @@ class Tally:
     notes: Counter[str] = field(default_factory=Counter)  # what was done to some
     seen: dict[Scale, Seen] = field(default_factory=dict)  # values of those with more than 8 bits
 
-    def add(self, picture: Picture) -> None:
+    def add(self, picture: DecodedPicture) -> None:
         """Count one image."""
         self += Tally(Counter([picture.form]), Counter(picture.notes), picture.seen)
 

@@ -121,14 +121,14 @@ def _check_test(classes: list[Label], keys: Keys, placed: Placed) -> list[str]:
     """Refuse a test split with other classes than train; warn where it has fewer."""
     train, test = placed.origins["train"], placed.origins["test"]
     other = placed.others[0] if placed.others else NONE
-    way_out = f"data.test={other} takes {f'{other}/ instead' if placed.others else 'a share of train instead'}"
+    hint = f"data.test={other} takes {f'{other}/ instead' if placed.others else 'a share of train instead'}"
     if not classes:
         return [f"{train} has no class folders, so those of {test} are not read"] if keys else []
     if not keys:
-        raise GanflowError(f"labels do not match: {test} has no class folders, {train} has; {way_out}")
+        raise GanflowError(f"labels do not match: {test} has no class folders, {train} has; {hint}")
     unknown = [str(key) for key in classes_of(keys) if key not in set(classes)]
     if unknown:
-        raise GanflowError(f"labels do not match: {test} has classes that {train} has not: {_some(unknown)}; {way_out}")
+        raise GanflowError(f"labels do not match: {test} has classes that {train} has not: {_some(unknown)}; {hint}")
     return []
 
 

@@ -148,8 +148,8 @@ def _ask(why: str, names: Sequence[str], roles: Mapping[str, Role]) -> ConfigErr
 
 
 def _refusal(why: str, example: str) -> ConfigError:
-    way_out = f"data.splits={example} reads splits, data.splits={{train:.}} takes no folder for a split"
-    return ConfigError("data.splits", "{}", f"{why}; {way_out}")
+    hint = f"data.splits={example} reads splits, data.splits={{train:.}} takes no folder for a split"
+    return ConfigError("data.splits", "{}", f"{why}; {hint}")
 
 
 def _named(names: Sequence[str]) -> str:

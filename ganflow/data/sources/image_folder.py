@@ -185,5 +185,5 @@ class Files:
     def _check_size(self, name: str, width: int, height: int) -> None:
         side = self.facts.resolution
         if (width, height) != (side, side):
-            way_out = f"{name} is {width}x{height}, the first image {side}x{side}; set data.resize (and data.crop)"
-            raise ConfigError("data.resize", 0, f"leaves images of mixed sizes: {way_out}")
+            hint = f"{name} is {width}x{height}, the first image {side}x{side}; set data.resize (and data.crop)"
+            raise ConfigError("data.resize", 0, f"leaves images of mixed sizes: {hint}")

@@ -28,12 +28,12 @@ class PixelsChoice:
     def build(
         self, splits: Splits, cache: Path, device: torch.device, listener: Callable[[Advanced], None] = unheard
     ) -> Extractor:
-        """:class:`NearestMode` for points, :class:`Pixels` for images."""
-        return nearest_mode(splits.train) if splits.train.facts.kind == POINTS else Pixels()
+        """:class:`NearestMode` for points, :class:`PixelExtractor` for images."""
+        return nearest_mode(splits.train) if splits.train.facts.kind == POINTS else PixelExtractor()
 
 
 @dataclass(frozen=True)
-class Pixels:
+class PixelExtractor:
     """The features of an image are its pixels, 0 to 1."""
 
     name: str = "pixels"

@@ -60,8 +60,8 @@ def _weighted(x: Tensor, y: Tensor, squares: Tensor, w: Tensor) -> Tensor:
 
 def check_rank(name: str, fake: Features, real: Features) -> None:
     """Refuse images whose covariance cannot have full rank."""
-    way_out = "raise evaluation.samples, or measure kid"
-    for which, features, ways_out in (("samples", fake, way_out), ("reference images", real, "measure kid")):
+    hint = "raise evaluation.samples, or measure kid"
+    for which, features, ways_out in (("samples", fake, hint), ("reference images", real, "measure kid")):
         n, size = features.embeddings.shape
         if n <= size:
             needs = f"the covariance needs more {which.split()[-1]} than features"

@@ -26,7 +26,7 @@ class Spec(Protocol):
     def points(self) -> bool: ...
 
 
-class Generator(Protocol):
+class WGenerator(Protocol):
     """The calls that are made of a generator."""
 
     @property
@@ -63,7 +63,7 @@ class PPL(Metric):
         require(0 < epsilon < 1, "epsilon", epsilon, "more than 0, less than 1")
         self.samples, self.epsilon = samples, epsilon
 
-    def __call__(self, generator: Generator, extract: Callable[[Tensor], Features]) -> dict[str, float]:
+    def __call__(self, generator: WGenerator, extract: Callable[[Tensor], Features]) -> dict[str, float]:
         if generator.spec.points:
             return {}
         counts = [(first, min(BATCH, self.samples - first)) for first in range(0, self.samples, BATCH)]
@@ -73,7 +73,7 @@ class PPL(Metric):
             raise UnmeasurableError("ppl: features hold NaN or infinity; the generator has diverged")
         return {"ppl": trimmed_mean(values)}
 
-    def _lengths(self, generator: Generator, extract: Callable[[Tensor], Features], first: int, count: int) -> Tensor:
+    def _lengths(self, generator: WGenerator, extract: Callable[[Tensor], Features], first: int, count: int) -> Tensor:
         """The values of ways ``first … first + count - 1``: (count,), in float64."""
         at = torch.from_numpy(rng.uniform(SEED, "ppl", first, count, 1))[:, 0]
         moved = at + self.epsilon

@@ -30,7 +30,7 @@ There = npt.NDArray[np.bool_]
 
 @sink(FOLDER, says="a folder with a PNG each")
 @dataclass(frozen=True)
-class Folder(Sink):
+class FolderWriter(Sink):
     """A PNG per sample, named by its index; ``by_class``: in a folder per class."""
 
     by_class: bool = False

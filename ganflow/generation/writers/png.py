@@ -17,7 +17,7 @@ MOST_COLUMNS = 20
 
 @sink(".png", says="all in one picture")
 @dataclass(frozen=True)
-class Picture(Sink):
+class PictureWriter(Sink):
     """A PNG. Where classes take turns, each is a column."""
 
     def write(self, sampling: Sampling, place: Place) -> None:

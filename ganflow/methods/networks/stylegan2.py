@@ -199,7 +199,7 @@ class StyleGAN2Generator(nn.Module):
         return [None] * len(self.convs) if noise is None else list(noise.split(self._pixels, dim=1))
 
 
-class DownBlock(nn.Module):
+class ResidualDown(nn.Module):
     """Two convolutions, the second of which halves the map; ``residual`` adds a 1×1 path beside them."""
 
     def __init__(self, before: int, after: int, residual: bool) -> None:
@@ -269,7 +269,7 @@ class StyleGAN2Discriminator(nn.Module):
         self.mapping = Mapping(0, num_classes, last, mapping_layers) if conditioning == "projection" else None
         self.squeeze = conditioning != "auxiliary"
         self.from_rgb = EqualConv2d(channels, widths[0], 1)
-        self.blocks = nn.Sequential(*(DownBlock(a, b, architecture == "resnet") for a, b in pairwise(widths)))
+        self.blocks = nn.Sequential(*(ResidualDown(a, b, architecture == "resnet") for a, b in pairwise(widths)))
         self.deviation = MinibatchDeviation(mbstd_group) if mbstd_group else nn.Identity()
         self.conv = EqualConv2d(last + extra, last, 3)
         self.dense = EqualLinear(last * START**2, last)

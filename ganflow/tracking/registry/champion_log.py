@@ -65,7 +65,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ChampionState:
     """The champion, and the change that made it; a decision holds as long as both stand."""
 
     champion: int | None
@@ -109,13 +109,13 @@ class Ledger:
         read = (Change.read(int(version.version), version.tags) for version in self._versions())
         return valid([change for change in read if change is not None])
 
-    def standing(self) -> Standing:
+    def standing(self) -> ChampionState:
         """The champion, which is the ledger's last change if an interrupted process had no time to set the alias."""
         last = next(reversed(self.changes()), None)
         if last is not None and not last.settled:
-            return Standing(last.to, last.number)
+            return ChampionState(last.to, last.number)
         alias = self.client.get_registered_model(self.name).aliases.get(self.alias)
-        return Standing(None if alias is None else int(alias), last.number if last else 0)
+        return ChampionState(None if alias is None else int(alias), last.number if last else 0)
 
     def append(self, change: Change) -> bool:
         """Write a change, unless another that follows the same one was faster; whether it holds."""

@@ -20,7 +20,7 @@ from ganflow.report.promotion_page import Record
 from ganflow.terminal.redaction import redact
 from ganflow.tracking import mlflow_client
 from ganflow.tracking.registry import trained_on
-from ganflow.tracking.registry.champion_log import PROMOTION, ROLLBACK, Change, Ledger, Standing, ancestors
+from ganflow.tracking.registry.champion_log import PROMOTION, ROLLBACK, ChampionState, Change, Ledger, ancestors
 from ganflow.tracking.registry.registration import DECISION
 from ganflow.tracking.runs.flat_params import loggable
 
@@ -29,13 +29,13 @@ FORMS = "NAME, NAME@ALIAS or NAME/VERSION"
 
 
 @dataclass(frozen=True)
-class Contest:
+class Candidate:
     """A challenger and who it has to beat."""
 
     name: str
     challenger: int
     run_id: str
-    standing: Standing
+    standing: ChampionState
 
     @property
     def uris(self) -> tuple[str, str | None]:
@@ -70,7 +70,7 @@ class Promoter:
         with mlflow_client.telling(self.store):
             self.ledger.reconcile()
 
-    def contest(self) -> Contest:
+    def candidate(self) -> Candidate:
         """Return the challenger and the champion that it has to beat; write nothing.
 
         Raises:
@@ -80,9 +80,9 @@ class Promoter:
             version, standing = self._version(), self.ledger.standing()
             number, gate = int(version.version), self.config.promotion
             trained_on.check_same(self._client, self.name, number, standing.champion, gate)
-            return Contest(self.name, number, version.run_id, standing)
+            return Candidate(self.name, number, version.run_id, standing)
 
-    def conclude(self, contest: Contest, record: Record) -> Record:
+    def conclude(self, candidate: Candidate, record: Record) -> Record:
         """Write a decision; promote, if the gate holds and there is no other champion meanwhile.
 
         Returns:
@@ -92,17 +92,17 @@ class Promoter:
         record = replace(record, when=_now(), by=_who(), measured=measured, against=against)
         with mlflow_client.telling(self.store):
             self.ledger.reconcile()
-            if self.ledger.standing() != contest.standing:
+            if self.ledger.standing() != candidate.standing:
                 record = _overtaken(record)
             file = f"{FOLDER}/{re.sub('[^0-9TZ]', '', record.when)}-{uuid.uuid4().hex[:6]}"
-            self._write(contest, record, file)
-            if record.decision.promoted and not self._promote(contest, record, file):
+            self._write(candidate, record, file)
+            if record.decision.promoted and not self._promote(candidate, record, file):
                 record = _overtaken(record)
-                self._write(contest, record, file)
+                self._write(candidate, record, file)
             if not record.decision.promoted:
-                for key, value in _tags(contest, record, file).items():
+                for key, value in _tags(candidate, record, file).items():
                     mlflow_client.put(
-                        self._client.set_model_version_tag, self.name, str(contest.challenger), key, value
+                        self._client.set_model_version_tag, self.name, str(candidate.challenger), key, value
                     )
         return record
 
@@ -135,24 +135,24 @@ class Promoter:
             self._standing()
             return self.ledger.changes()
 
-    def _promote(self, contest: Contest, record: Record, file: str) -> bool:
-        now, tags = contest.standing, _tags(contest, record, file)
+    def _promote(self, candidate: Candidate, record: Record, file: str) -> bool:
+        now, tags = candidate.standing, _tags(candidate, record, file)
         change = Change(
-            PROMOTION, now.champion, contest.challenger, now.after, uuid.uuid4().hex, record.when, record.by, tags
+            PROMOTION, now.champion, candidate.challenger, now.after, uuid.uuid4().hex, record.when, record.by, tags
         )
         held = self.ledger.append(change)
         self.ledger.reconcile()
         return held
 
-    def _write(self, contest: Contest, record: Record, file: str) -> None:
+    def _write(self, candidate: Candidate, record: Record, file: str) -> None:
         try:
-            self._client.log_text(contest.run_id, report.as_json(record), f"{file}.json")
-            self._client.log_text(contest.run_id, report.page(record), f"{file}.html")
+            self._client.log_text(candidate.run_id, report.as_json(record), f"{file}.json")
+            self._client.log_text(candidate.run_id, report.page(record), f"{file}.html")
         except OSError as error:  # of the artifacts' own store
-            why = f"the decision cannot be written to run {contest.run_id}: {mlflow_client.reason(error)}"
+            why = f"the decision cannot be written to run {candidate.run_id}: {mlflow_client.reason(error)}"
             raise GanflowError(f"{why}; nothing was promoted") from None
 
-    def _standing(self) -> Standing:
+    def _standing(self) -> ChampionState:
         from mlflow.exceptions import MlflowException
 
         try:
@@ -198,7 +198,7 @@ def _overtaken(record: Record) -> Record:
     return replace(record, decision=Decision([*record.decision.checks, check]))
 
 
-def _tags(contest: Contest, record: Record, file: str) -> dict[str, str]:
+def _tags(candidate: Candidate, record: Record, file: str) -> dict[str, str]:
     """The decision in short, as a version's tags."""
     against = "promotion.first" if record.champion is None else f"version {record.champion}"
     measured = [check for check in record.decision.checks if check.challenger is not None]
@@ -212,7 +212,7 @@ def _tags(contest: Contest, record: Record, file: str) -> dict[str, str]:
         "against": against,
         "figures": "; ".join(f"{figure} {text}" for figure, text in figures.items()),
         "reasons": "; ".join(record.decision.reasons),
-        "artifact": f"runs:/{contest.run_id}/{file}.html",
+        "artifact": f"runs:/{candidate.run_id}/{file}.html",
     }
     verdict = "promoted" if record.decision.promoted else "refused"
     return {DECISION: verdict} | loggable({f"{DECISION}.{key}": value for key, value in told.items()})

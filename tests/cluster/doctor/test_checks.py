@@ -15,14 +15,14 @@ from typer.testing import CliRunner, Result
 
 from ganflow.cli.app import app
 from ganflow.cluster.doctor import checks, node_probe
-from ganflow.cluster.doctor.checks import Check, Examination, NodeReport, examine
-from ganflow.cluster.doctor.node_probe import Facts, Probe
+from ganflow.cluster.doctor.checks import Examination, NodeCheck, NodeReport, examine
+from ganflow.cluster.doctor.node_probe import NodeFacts, Probe
 from ganflow.cluster.session.raylets import local_nodes
 from ganflow.commands import doctor as command
 from ganflow.config import composition
 from tests.support.nodes import nodes
 
-OURS = Facts("host", "3.11.7", "2.60.0", "2.13.0+cpu", None, [], None, "c0de", "/here", 2**40, None)
+OURS = NodeFacts("host", "3.11.7", "2.60.0", "2.13.0+cpu", None, [], None, "c0de", "/here", 2**40, None)
 FAULTY = "127.0.0.3"
 
 
@@ -35,7 +35,7 @@ class Odd(Probe):
     def clock(self) -> float:
         return time.time() + 30 * self.odd()
 
-    def facts(self, cache: str) -> Facts:
+    def facts(self, cache: str) -> NodeFacts:
         seen = super().facts(cache)
         return dataclasses.replace(seen, torch="2.1.0") if self.odd() else seen
 
@@ -148,7 +148,7 @@ def test_the_table_stays_aligned_whatever_is_known() -> None:
         NodeReport("a", "10.0.0.1", True, 0, 0, 1.0, OURS, 0.0, 0.001),
         NodeReport("b", "10.0.0.10", False, 96, 8, 2.5, gpus, -0.0123, 0.001, 0.045),
         NodeReport("c", "10.0.0.11", False, 96, 8),
-    ], [Check("node 10.0.0.11", "FAULT", "gone"), Check("storage", "ok", "fine")])  # fmt: skip
+    ], [NodeCheck("node 10.0.0.11", "FAULT", "gone"), NodeCheck("storage", "ok", "fine")])  # fmt: skip
     head, *rows = command.lines(found)[1:5]
     assert "8 NVIDIA H100, 580.1" in rows[1]
     assert "-12 ms" in rows[1]

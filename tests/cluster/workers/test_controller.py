@@ -7,7 +7,7 @@ import pytest
 
 from ganflow.cluster.session.session import session
 from ganflow.cluster.workers.controller import Work, launch
-from ganflow.cluster.workers.scaling import Places
+from ganflow.cluster.workers.scaling import ScalingPolicy
 from ganflow.config import composition
 from ganflow.config.schema import ClusterConfig
 from ganflow.distributed import collectives
@@ -79,16 +79,16 @@ def test_a_listener_s_error_is_not_lost() -> None:
 
 def test_more_workers_than_the_cluster_holds_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"^cluster\.workers=4: the cluster has 2 CPUs for 1 each; at most 2$"):
-        Places(ClusterConfig(workers=4), batch=128).take()
+        ScalingPolicy(ClusterConfig(workers=4), batch=128).acquire()
     with pytest.raises(ConfigError, match=r"^training\.batch=127: must be a multiple of cluster\.workers=2$"):
-        Places(ClusterConfig(workers=2), batch=127)
+        ScalingPolicy(ClusterConfig(workers=2), batch=127)
 
 
 @pytest.mark.parametrize(("batch", "cpus", "workers"), [(128, 1, 2), (127, 1, 1), (128, 2, 1)])
 def test_auto_takes_what_there_is(batch: int, cpus: int, workers: int) -> None:
-    assert Places(ClusterConfig(cpus_per_worker=cpus), batch).take() == (workers, False)
+    assert ScalingPolicy(ClusterConfig(cpus_per_worker=cpus), batch).acquire() == (workers, False)
 
 
 def test_auto_gives_every_worker_whole_microbatches() -> None:
-    assert Places(ClusterConfig(), 96, 48).take() == (2, False)
-    assert Places(ClusterConfig(), 96, 96).take() == (1, False)
+    assert ScalingPolicy(ClusterConfig(), 96, 48).acquire() == (2, False)
+    assert ScalingPolicy(ClusterConfig(), 96, 96).acquire() == (1, False)

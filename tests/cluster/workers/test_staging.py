@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from ganflow.cluster.workers.staging import Supply, storage_of, supply
+from ganflow.cluster.workers.staging import RunStaging, storage_of, supply
 from ganflow.config.schema import ClusterConfig
 from ganflow.data.prepared.dataset import MANIFEST, Dataset
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.storage.base import StorageError
-from ganflow.storage.local_folder import Folder
+from ganflow.storage.local_folder import LocalFolder
 from tests.support.patience import patience
 
 
@@ -43,7 +43,7 @@ def test_a_data_set_is_published_once_and_fetched_once(digits: Path, tmp_path: P
     assert made.data_here(silent) == here
 
 
-def fetch(made: Supply, results: "multiprocessing.Queue[str]") -> None:
+def fetch(made: RunStaging, results: "multiprocessing.Queue[str]") -> None:
     results.put(str(made.data_here(print)))
 
 
@@ -91,7 +91,7 @@ def test_extractors_go_to_the_storage_and_come_from_it(digits: Path, tmp_path: P
     here.mkdir(parents=True, exist_ok=True)
     (here / "classifier-1.pt").write_bytes(b"weights")
     made.keep_extractors(here, silent)
-    other = Supply(made.storage, True, made.data, tmp_path / "other", 1)
+    other = RunStaging(made.storage, True, made.data, tmp_path / "other", 1)
     assert (other.extractors_here(silent) / "classifier-1.pt").read_bytes() == b"weights"
 
 
@@ -101,7 +101,7 @@ def test_a_folder_of_the_checkout_is_no_storage_of_a_cluster() -> None:
     assert storage_of(ClusterConfig()).uri.endswith("/.ganflow")
 
 
-class Away(Folder):
+class Away(LocalFolder):
     """Does not answer at first."""
 
     calls = 0
@@ -112,7 +112,7 @@ class Away(Folder):
             raise StorageError("away", passing=True)
         return super().names(prefix)
 
-    def below(self, name: str) -> Folder:
+    def below(self, name: str) -> LocalFolder:
         return Away(self.root / name)
 
 
@@ -121,7 +121,7 @@ def test_a_storage_that_is_away_when_a_worker_starts_is_waited_for(
 ) -> None:
     monkeypatch.setattr(Away, "calls", 2)
     said: list[str] = []
-    made = Supply(Away(tmp_path / "s"), True, "digest", tmp_path / "c", 60)
+    made = RunStaging(Away(tmp_path / "s"), True, "digest", tmp_path / "c", 60)
     made.extractors_here(said.append)
     assert len(said) == 2
 

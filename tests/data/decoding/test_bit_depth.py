@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganflow.data.decoding.decode import TRANSPARENT, Conversion, Frame, Picture, decode
+from ganflow.data.decoding.decode import TRANSPARENT, Conversion, DecodedPicture, Frame, decode
 from ganflow.data.decoding.formats import UnreadableImageError
 from ganflow.data.decoding.ranges import ALPHA, FLOATS, INTEGERS, SIGNED, Ranges, Scale, Seen
 from tests.data.made import encoded
@@ -20,11 +20,11 @@ def values(seed: int, channels: int = 1, high: int = 65536) -> np.ndarray:
     return drawn
 
 
-def read(raw: bytes, channels: int = 1, option: object = "auto", background: str = "white") -> Picture:
+def read(raw: bytes, channels: int = 1, option: object = "auto", background: str = "white") -> DecodedPicture:
     return decode(raw, channels, Frame(), Conversion(background, ranges=Ranges(option)))
 
 
-def hwc(picture: Picture) -> np.ndarray:
+def hwc(picture: DecodedPicture) -> np.ndarray:
     return picture.pixels.transpose(1, 2, 0)
 
 

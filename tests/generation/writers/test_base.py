@@ -11,17 +11,17 @@ from ganflow.generation import image_grid
 from ganflow.generation.sampling import Sampling
 from ganflow.generation.writers import Place, choose
 from ganflow.generation.writers.animation import Animation
-from ganflow.generation.writers.folder import Folder
+from ganflow.generation.writers.folder import FolderWriter
 from ganflow.generation.writers.npz import Npz
-from ganflow.generation.writers.png import Picture
+from ganflow.generation.writers.png import PictureWriter
 from tests.generation.writers.made import PLAIN, POINTS, below, model, write
 
 
 @pytest.mark.parametrize(
     ("out", "form"),
     [
-        ("a.png", Picture), ("b/x/", Folder), ("s3://b/x/", Folder), ("s3://b/x.npz", Npz), ("y.gif", Animation),
-        ("y.webp", Animation), ("y.apng", Animation),
+        ("a.png", PictureWriter), ("b/x/", FolderWriter), ("s3://b/x/", FolderWriter), ("s3://b/x.npz", Npz),
+        ("y.gif", Animation), ("y.webp", Animation), ("y.apng", Animation),
     ],
 )  # fmt: skip
 def test_the_ending_says_which(out: str, form: type) -> None:
@@ -29,7 +29,7 @@ def test_the_ending_says_which(out: str, form: type) -> None:
 
 
 def test_a_folder_that_is_there_is_one(tmp_path: Path) -> None:
-    assert choose(str(tmp_path), {"by_class": True}) == Folder(by_class=True)
+    assert choose(str(tmp_path), {"by_class": True}) == FolderWriter(by_class=True)
     assert Place.of(str(tmp_path), 1, print).name == ""
 
 

@@ -72,8 +72,8 @@ def test_the_first_map_is_4_7_or_2_pixels_wide_and_doubled_twice_where_it_can_be
 def test_a_size_that_doubling_does_not_reach_is_refused(build, resolution: int) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ConfigError) as refused:
         build(resolution)
-    way_out = "set data.resize to 8, 16, 28, 32, 64, …"
-    assert str(refused.value) == f"name=dcgan: cannot make {resolution}×{resolution} images; {way_out}"
+    hint = "set data.resize to 8, 16, 28, 32, 64, …"
+    assert str(refused.value) == f"name=dcgan: cannot make {resolution}×{resolution} images; {hint}"
 
 
 @pytest.mark.parametrize(

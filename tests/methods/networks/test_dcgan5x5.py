@@ -62,8 +62,8 @@ def test_impossible_options_are_refused(options: dict[str, object], line: str) -
 
 @pytest.mark.parametrize("resolution", [1, 2, 6, 10, 30])
 def test_a_side_that_is_not_a_multiple_of_four_is_refused(resolution: int) -> None:
-    way_out = "set data.resize to a multiple of 4, such as 16 or 28"
-    line = f"name=dcgan5x5: cannot make {resolution}×{resolution} images; {way_out}"
+    hint = "set data.resize to a multiple of 4, such as 16 or 28"
+    line = f"name=dcgan5x5: cannot make {resolution}×{resolution} images; {hint}"
     with pytest.raises(ConfigError) as of_g:
         DCGAN5x5Generator(3, resolution, 1, 0)
     with pytest.raises(ConfigError) as of_d:

@@ -71,5 +71,5 @@ def test_impossible_options_are_refused(options: dict[str, object], line: str) -
 def test_a_side_that_is_no_multiple_of_four_is_refused(resolution: int) -> None:
     with pytest.raises(ConfigError) as refused:
         DenseConvGenerator(3, resolution, 1, 0)
-    way_out = "set data.resize to a multiple of 4, such as 28 or 32"
-    assert str(refused.value) == f"name=dense_conv: cannot make {resolution}×{resolution} images; {way_out}"
+    hint = "set data.resize to a multiple of 4, such as 28 or 32"
+    assert str(refused.value) == f"name=dense_conv: cannot make {resolution}×{resolution} images; {hint}"

@@ -261,5 +261,5 @@ def test_a_side_that_it_does_not_reach_is_refused_with_a_way_out(group: str, nam
         return
     with pytest.raises(ConfigError) as refused:
         build(group, name, NOWHERE, 1, "none")
-    way_out = rf"{group}\.name={name}: cannot make {NOWHERE}×{NOWHERE} images; set data\.resize(=| to ).*\d.*"
-    assert re.fullmatch(way_out, str(refused.value))
+    hint = rf"{group}\.name={name}: cannot make {NOWHERE}×{NOWHERE} images; set data\.resize(=| to ).*\d.*"
+    assert re.fullmatch(hint, str(refused.value))

@@ -123,12 +123,12 @@ def test_networks_have_the_paper_s_sizes(data: str) -> None:
     assert millions == [of_g, of_d]
 
 
-@pytest.mark.parametrize(("resolution", "way_out"), [(4, 8), (10, 14), (30, 32), (57, 64)])
-def test_other_sizes_are_refused(resolution: int, way_out: int) -> None:
+@pytest.mark.parametrize(("resolution", "hint"), [(4, 8), (10, 14), (30, 32), (57, 64)])
+def test_other_sizes_are_refused(resolution: int, hint: int) -> None:
     for build in (lambda: R3GANGenerator(4, resolution, 1, 0), lambda: R3GANDiscriminator(resolution, 1, 0, "none")):
         with pytest.raises(ConfigError) as refused:
             build()
-        line = f"name=r3gan: cannot make {resolution}×{resolution} images; set data.resize={way_out}"
+        line = f"name=r3gan: cannot make {resolution}×{resolution} images; set data.resize={hint}"
         assert str(refused.value) == line
 
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from ganflow.errors import ConfigError
 from ganflow.methods.networks.stylegan2 import (
-    DownBlock,
     MinibatchDeviation,
     ModulatedConv,
+    ResidualDown,
     StyledConv,
     StyleGAN2Discriminator,
     StyleGAN2Generator,
@@ -121,8 +121,8 @@ def test_noise_is_torch_s_in_training_and_constant_in_eval() -> None:
 
 def test_a_residual_block_averages_both_paths_in_energy() -> None:
     torch.manual_seed(0)
-    block, x = DownBlock(4, 6, residual=True).double(), normal(2, 4, 8, 8)
-    plain = DownBlock(4, 6, residual=False).double()
+    block, x = ResidualDown(4, 6, residual=True).double(), normal(2, 4, 8, 8)
+    plain = ResidualDown(4, 6, residual=False).double()
     plain.load_state_dict({k: v for k, v in block.state_dict().items() if "shortcut" not in k})
     torch.testing.assert_close(block(x), (plain(x) + block.shortcut(x)) / math.sqrt(2))
 
@@ -242,15 +242,15 @@ def test_networks_have_the_published_sizes(source: str) -> None:
     assert abs(count(D) - of_d) <= within
 
 
-@pytest.mark.parametrize(("resolution", "way_out"), [(4, 8), (28, 32), (100, 128)])
-def test_only_powers_of_two_from_8_are_possible(resolution: int, way_out: int) -> None:
+@pytest.mark.parametrize(("resolution", "hint"), [(4, 8), (28, 32), (100, 128)])
+def test_only_powers_of_two_from_8_are_possible(resolution: int, hint: int) -> None:
     for build in (
         lambda: StyleGAN2Generator(4, resolution, 1, 0),
         lambda: StyleGAN2Discriminator(resolution, 1, 0, "none"),
     ):
         with pytest.raises(ConfigError) as refused:
             build()
-        line = f"name=stylegan2: cannot make {resolution}×{resolution} images; set data.resize={way_out}"
+        line = f"name=stylegan2: cannot make {resolution}×{resolution} images; set data.resize={hint}"
         assert str(refused.value) == line
 
 

@@ -47,12 +47,12 @@ def promote(tracking: TrackingConfig, version: int, fid: float = 0.5, between: C
     """A promotion as the command does it, with figures that are given; ``between`` happens while it evaluates."""
     promoter = Promoter(config_for(tracking), f"{MODEL}/{version}")
     promoter.reconcile()
-    contest = promoter.contest()
-    old = contest.standing.champion
+    candidate = promoter.candidate()
+    old = candidate.standing.champion
     between()
     against = None if old is None else figures(0.7)
     decision = judge(GATE, figures(fid), against, None)
-    return promoter.conclude(contest, Record(MODEL, version, old, decision, GATE, figures(fid), against))
+    return promoter.conclude(candidate, Record(MODEL, version, old, decision, GATE, figures(fid), against))
 
 
 def champion(tracking: TrackingConfig) -> int | None:
@@ -412,7 +412,7 @@ def test_looking_writes_nothing(tracking: TrackingConfig, tmp_path: Path) -> Non
     promote(tracking, 1)
     before = everything(tracking)
     promoter = Promoter(config_for(tracking), MODEL)
-    promoter.contest()
+    promoter.candidate()
     promoter.history()
     assert everything(tracking) == before
 
@@ -431,11 +431,11 @@ def test_a_dead_process_s_promotion_is_seen_before_it_is_finished(
         with pytest.raises(KeyboardInterrupt):
             promote(tracking, 1)
     assert champion(tracking) is None
-    contest = Promoter(config_for(tracking), MODEL).contest()
-    assert contest.standing.champion == 1
+    candidate = Promoter(config_for(tracking), MODEL).candidate()
+    assert candidate.standing.champion == 1
     Promoter(config_for(tracking), MODEL).reconcile()
     assert champion(tracking) == 1
-    assert Promoter(config_for(tracking), MODEL).contest().standing == contest.standing
+    assert Promoter(config_for(tracking), MODEL).candidate().standing == candidate.standing
 
 
 @pytest.mark.parametrize(
@@ -450,19 +450,19 @@ def test_a_dead_process_s_promotion_is_seen_before_it_is_finished(
 def test_a_mistyped_challenger_is_one_line(tracking: TrackingConfig, tmp_path: Path, address: str, line: str) -> None:
     registered(tracking, tmp_path, 1)
     with pytest.raises(GanflowError, match=line) as told:
-        Promoter(config_for(tracking), address).contest()
+        Promoter(config_for(tracking), address).candidate()
     assert "\n" not in str(told.value)
 
 
 def test_no_secret_is_written(tracking: TrackingConfig, tmp_path: Path) -> None:
     registered(tracking, tmp_path, 1)
     promoter = Promoter(config_for(tracking), f"{MODEL}/1")
-    contest = promoter.contest()
+    candidate = promoter.candidate()
     protocol = replace(PROTOCOL, extractor="s3://me:hunter2@bucket/weights")
     measured = replace(figures(0.5), protocol=protocol)
     decision = judge(replace(GATE, first={"fid": 1.0}), measured, None, None)
-    promoter.conclude(contest, Record(MODEL, 1, None, decision, GATE, measured, None))
+    promoter.conclude(candidate, Record(MODEL, 1, None, decision, GATE, measured, None))
     assert "hunter2" not in str(everything(tracking))
-    client, run_id = mlflow_client.connect(tracking), contest.run_id
+    client, run_id = mlflow_client.connect(tracking), candidate.run_id
     for path in artifacts(tracking, 1):
         assert "hunter2" not in Path(client.download_artifacts(run_id, path, str(tmp_path))).read_text()

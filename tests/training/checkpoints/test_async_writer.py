@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ganflow.storage.base import StorageError
-from ganflow.storage.local_folder import Folder
+from ganflow.storage.local_folder import LocalFolder
 from ganflow.storage.retries import Patient
 from ganflow.training.checkpoints.async_writer import Writer
 from tests.support.patience import patience
@@ -67,7 +67,7 @@ def test_what_fails_for_good_is_told_at_the_next_call(error: Exception) -> None:
         writer.put(lambda: None)
 
 
-class Away(Folder):
+class Away(LocalFolder):
     """A folder that is away for a number of calls."""
 
     def __init__(self, root: Path, calls: int, passing: bool = True) -> None:

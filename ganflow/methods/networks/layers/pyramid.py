@@ -30,8 +30,8 @@ def _sides(name: str, resolution: int, starts: tuple[int, ...]) -> list[int]:
     levels = range(1, resolution.bit_length() + 1)
     ends = {start << level: [start << i for i in range(level + 1)] for start in starts for level in levels}
     if resolution not in ends:
-        way_out = min(end for end in ends if end > resolution)
-        raise ConfigError("name", name, f"cannot make {resolution}×{resolution} images; set data.resize={way_out}")
+        hint = min(end for end in ends if end > resolution)
+        raise ConfigError("name", name, f"cannot make {resolution}×{resolution} images; set data.resize={hint}")
     return ends[resolution]
 
 

@@ -66,13 +66,11 @@ def test_sides_double_and_channels_halve(case: tuple[int, tuple[int, ...], int, 
     assert stages("x", *case) == STAGES[case]
 
 
-@pytest.mark.parametrize(
-    ("resolution", "way_out"), [(1, 8), (4, 8), (7, 8), (28, 32), (33, 64), (100, 128), (192, 256)]
-)
-def test_other_sizes_are_refused_with_the_next_that_is_possible(resolution: int, way_out: int) -> None:
+@pytest.mark.parametrize(("resolution", "hint"), [(1, 8), (4, 8), (7, 8), (28, 32), (33, 64), (100, 128), (192, 256)])
+def test_other_sizes_are_refused_with_the_next_that_is_possible(resolution: int, hint: int) -> None:
     with pytest.raises(ConfigError) as refused:
         stages("x", resolution, (4,), 8, 32)
-    assert str(refused.value) == f"name=x: cannot make {resolution}×{resolution} images; set data.resize={way_out}"
+    assert str(refused.value) == f"name=x: cannot make {resolution}×{resolution} images; set data.resize={hint}"
 
 
 @pytest.mark.parametrize(
