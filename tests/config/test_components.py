@@ -104,7 +104,7 @@ def test_a_name_is_taken_once(toy: type) -> None:
 
 
 def test_a_group_that_is_not_there_is_refused() -> None:
-    with pytest.raises(TypeError, match="no component group 'los'; there are source, generator"):
+    with pytest.raises(TypeError, match="no component group 'los'; there are source, method, generator"):
         components.component("los", "x")
 
 
@@ -119,13 +119,14 @@ class BrandNew:
 SEE_IT = """
 import sys, ganflow.methods.losses
 ganflow.methods.losses.__path__.append(sys.argv[1])
-from ganflow import component, conf, gan, parts
-params = conf.compose(["gan/loss=brand_new", "gan.loss.margin=2"])
+from ganflow.config import components, composition
+from ganflow.methods import gan
+params = composition.compose(["gan/loss=brand_new", "gan.loss.margin=2"])
 assert params.gan.loss == {"name": "brand_new", "margin": 2.0}, params.gan.loss
-assert parts.build_loss(params).margin == 2.0
-assert conf.override(conf.compose(), ["gan/loss=brand_new"]).gan.loss["margin"] == 1.0
-assert conf.dotted(params)["gan/loss"] == "brand_new"
-print(",".join(component.choices("loss")))
+assert gan.build_loss(params).margin == 2.0
+assert composition.override(composition.compose(), ["gan/loss=brand_new"]).gan.loss["margin"] == 1.0
+assert composition.dotted(params)["gan/loss"] == "brand_new"
+print(",".join(components.choices("loss")))
 """
 
 

@@ -65,7 +65,7 @@ SAVE = """
 import sys, hashlib
 from pathlib import Path
 from tests.methods.test_generator import SPEC, fresh
-from ganflow import generator
+from ganflow.methods import generator
 generator.save(Path(sys.argv[1]), fresh(), SPEC)
 """
 

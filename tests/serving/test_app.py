@@ -89,7 +89,7 @@ def test_what_it_is(running: Running) -> None:
         ("/generate", "[" * 900, 400, "the body is not valid JSON"),
         ("/generate", "[1]", 400, "must be a JSON object"),
         ("/generate", '{"label": "\\ud800"}', 400, "label=\ud800: 0 to 2"),
-        ("/generate?n=1", "{}", 400, "into the body"),
+        ("/generate?n=1", "{}", 400, "in the body"),
         ("/generate", b" " * 1001, 413, "larger than 1000 bytes"),
         ("/generat", None, 404, "Not Found"),
     ],

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 COMMAND = """
 import gc, os, signal, sys, time
 from pathlib import Path
-from ganflow import interrupts
+from ganflow.terminal import interrupts
 from ganflow.terminal.interrupts import held
 from ganflow.terminal.console import entry_point
 

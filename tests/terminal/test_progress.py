@@ -173,7 +173,7 @@ def test_a_thread_lets_bars_tick(monkeypatch: pytest.MonkeyPatch, capsys: Captur
 
 WAITS = """
 import time
-from ganflow import progress
+from ganflow.terminal import progress
 from ganflow.terminal.console import tell
 progress.SHORT_S = progress.LINE_EVERY_S = 0.5
 with progress.doing("train: Ray starts"):

@@ -24,7 +24,7 @@ from tests.support.project import Project, wait_until
 # What every node of the cluster imports; SPREAD so that each gets one.
 ASK = """
 import sys, time
-from ganflow.cluster import session
+from ganflow.cluster.session import session
 from ganflow.config.schema import ClusterConfig
 if "joined" in sys.argv:
     session.local_nodes = list

@@ -135,7 +135,7 @@ def test_contradictions_are_told(files: dict[str, bytes], says: str, tmp_path: P
 def test_archives_that_are_none(tmp_path: Path) -> None:
     assert "does not exist" in refused("image_folder", tmp_path / "nowhere", tmp_path)
     (tmp_path / "file.tar").write_bytes(b"rubbish")
-    assert "no folder, zip or tar" in refused("image_folder", tmp_path / "file.tar", tmp_path)
+    assert "not a folder, zip or tar" in refused("image_folder", tmp_path / "file.tar", tmp_path)
 
 
 @pytest.mark.parametrize("compression", ["", "gz", "bz2", "xz"])

@@ -22,6 +22,7 @@ from ganflow.methods import generator
 from ganflow.tracking import mlflow_client
 from ganflow.tracking.registry import model_package, registration
 from ganflow.tracking.registry.model_files import card_of, describe
+from ganflow.tracking.runs import run_record
 from tests.tracking.mlflow_help import MODEL, SPEC, config_for, open_run, write_model
 
 METRICS = {"fid": 12.5, "fid_low": 12.0, "fid_high": 13.0, "samples": 10000, "reference": "train"}
@@ -110,7 +111,7 @@ def test_the_page_of_the_version_shows_the_card_until_a_person_writes_there(
 
 def test_what_mlflow_has_no_room_for_is_no_description(tracking: TrackingConfig, tmp_path: Path) -> None:
     version = register(tracking, tmp_path)
-    client, record = mlflow_client.connect(tracking), registration.lineage.RunRecord.read(tmp_path / "model/run.json")
+    client, record = mlflow_client.connect(tracking), run_record.RunRecord.read(tmp_path / "model/run.json")
     G = generator.load(tmp_path / "model" / generator.FILE)
     card = card_of(RegisterConfig(MODEL), G, record, client.get_run(version.run_id), {})
     known = client.get_model_version(MODEL, "1")
@@ -148,7 +149,7 @@ LOAD = """
 import json, sys
 from pathlib import Path
 import ganflow
-from ganflow import generator
+from ganflow.methods import generator
 drawn = generator.load(Path(sys.argv[1])).sample(5, 7)
 print(json.dumps({"drawn": drawn.tolist(), "code": ganflow.__file__}))
 """
