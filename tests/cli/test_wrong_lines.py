@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ganflow import cli
-from ganflow.cluster.workers.scaling import NO_GPU, Places
+from ganflow.cluster.workers.scaling import NO_GPU, ScalingPolicy
 from ganflow.config import components, composition
 from ganflow.config.composition import hydra_store
 from ganflow.config.schema import ClusterConfig, Config, TrainingConfig
@@ -183,9 +183,9 @@ def test_a_mistyped_address_is_no_folder(place: str, tmp_path: Path) -> None:
 def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     nodes = [{"Resources": {"CPU": 2.0}, "NodeID": "a", "Alive": True}]
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr(Places, "_alive", lambda self: nodes)
+    monkeypatch.setattr(ScalingPolicy, "_alive", lambda self: nodes)
     with pytest.raises(GanflowError) as refused:
-        Places(ClusterConfig(gpu=True)).gpu()
+        ScalingPolicy(ClusterConfig(gpu=True)).gpu()
     assert str(refused.value) == f"cluster.gpu=True: {NO_GPU}"
-    assert Places(ClusterConfig(gpu="auto")).gpu() is False
-    assert Places(ClusterConfig(gpu=True, address="10.0.0.1:6379")).gpu() is True  # nodes may still come
+    assert ScalingPolicy(ClusterConfig(gpu="auto")).gpu() is False
+    assert ScalingPolicy(ClusterConfig(gpu=True, address="10.0.0.1:6379")).gpu() is True  # nodes may still come
