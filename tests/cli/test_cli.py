@@ -16,6 +16,8 @@ from ganflow.config.composition import hydra_store
 from ganflow.generation import image_grid
 from ganflow.methods import generator
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

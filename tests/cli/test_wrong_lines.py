@@ -15,6 +15,8 @@ from ganflow.config.schema import ClusterConfig, Config, TrainingConfig
 from ganflow.errors import GanflowError
 from ganflow.storage import localize, open_storage
 
+pytestmark = pytest.mark.slow
+
 TOP = ", ".join(field.name for field in fields(Config))
 TRAINING = ", ".join(field.name for field in fields(TrainingConfig))
 RECIPES = ", ".join(hydra_store.recipes())

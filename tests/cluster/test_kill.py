@@ -13,6 +13,8 @@ import pytest
 
 from tests.support.project import Project, kill_tree, wait_until, workers_of
 
+pytestmark = pytest.mark.slow
+
 WEIGHTS = "model/generator.safetensors"
 
 

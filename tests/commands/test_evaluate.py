@@ -15,6 +15,8 @@ from ganflow.data.prepared.dataset import Dataset
 from ganflow.errors import GanflowError
 from tests.support.patience import patience
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("evaluation.extractor.kimg=8", "evaluation.extractor.width=8", "evaluation.resamples=50")
 
 

@@ -18,6 +18,8 @@ from ganflow.tracking import mlflow_client
 from ganflow.tracking.registry import registration
 from ganflow.tracking.runs import run_record
 
+pytestmark = pytest.mark.slow
+
 NAME = "ganflow-digits"
 SETTINGS = (
     "evaluation.extractor.kimg=8", "evaluation.extractor.width=8", "evaluation.resamples=50", "evaluation.samples=400",

@@ -10,6 +10,8 @@ from ganflow.commands import config as command
 from ganflow.config import components, composition, params_file, search_space
 from ganflow.errors import GanflowError
 
+pytestmark = pytest.mark.slow
+
 LOSSES = ", ".join(components.choices("loss"))
 VARIED = "the search varies what is trained: seed, method, gan, vae, optimizers, training; never how it is measured "
 

@@ -21,6 +21,8 @@ from ganflow.errors import GanflowError
 from tests.data.made import encoded, everything, noise, png, source, write_idx, write_tar, write_tree, write_zip
 from tests.support.patience import patience
 
+pytestmark = pytest.mark.slow
+
 SHARED = os.environ.get("GANFLOW_SHARED_DATA")  # a folder with the real MNIST and CIFAR-10; small made ones without it
 ROOT = Path(__file__).parents[2]
 

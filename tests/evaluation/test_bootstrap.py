@@ -12,6 +12,8 @@ from ganflow.evaluation.metrics.features import Features
 from ganflow.evaluation.metrics.fid import FID
 from ganflow.evaluation.metrics.kid import KID
 
+pytestmark = pytest.mark.slow
+
 Array = npt.NDArray[np.float64]
 
 TRIALS = 200

@@ -30,6 +30,8 @@ from tests.support.ranks import on_ranks
 from tests.support.replay import Replay
 from tests.support.small import EXTRACTOR
 
+pytestmark = pytest.mark.slow
+
 SPEC = GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 10, [str(d) for d in range(10)])
 
 

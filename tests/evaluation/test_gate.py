@@ -11,6 +11,8 @@ from ganflow.evaluation.gate import Check, Contender, Decision, check_measured, 
 from ganflow.evaluation.metrics.base import Measurement
 from ganflow.evaluation.outcome import Protocol
 
+pytestmark = pytest.mark.slow
+
 PROTOCOL = Protocol(samples=100, reference="train", reference_samples=50, extractor="classifier-1")
 GATE = PromotionConfig(limits={"coverage": 0.02, "memorised": 0.02}, first={"fid": 1.0, "coverage": 0.9})
 CHAMPION = {"fid": 0.5, "coverage": 1.0, "memorised": 0.05}

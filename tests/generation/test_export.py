@@ -13,6 +13,8 @@ from ganflow.generation import export
 from ganflow.methods.generator import Generator, GeneratorSpec
 from tests.methods.networks.test_every_network import CLASSES, GENERATORS, LATENT, SMALL, moved, sides
 
+pytestmark = pytest.mark.slow
+
 CONDITIONINGS = [kind for kind in CLASSES if kind != "auxiliary"]  # which a generator does not know from projection
 
 

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from ganflow.cluster.workers.connectivity import Listener
 from tests.infra.files import INFRA
 from tests.support.ports import free_port
 from tests.support.project import wait_until
+
+pytestmark = pytest.mark.slow
 
 OWN = "127.0.0.1"
 

@@ -20,6 +20,8 @@ from ganflow.methods.regularizers.r1 import R1
 from tests.support.ranks import on_ranks
 from tests.support.turns import batch, discriminator_turn
 
+pytestmark = pytest.mark.slow
+
 LATENT, CLASSES, SIDE, BATCH, TURNS = 3, 4, 4, 8, 3
 
 

@@ -11,6 +11,8 @@ from PIL import Image
 from ganflow.methods import generator
 from tests.support.project import Project
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:

@@ -12,6 +12,8 @@ import yaml
 
 from tests.support.project import DEADLINE_S, Project
 
+pytestmark = pytest.mark.slow
+
 STAGES = ("prepare", "tune", "train", "evaluate", "register")
 # The file that a stage writes last.
 LAST = {

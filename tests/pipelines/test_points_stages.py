@@ -5,9 +5,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.support.project import Project
+
+pytestmark = pytest.mark.slow
 
 SHORT = (
     "training.schedule.warmup_kimg=0",

@@ -14,6 +14,8 @@ from ganflow.config.composition import compose
 from ganflow.data.prepared.dataset import Dataset, Facts
 from pipelines.prepare import main
 
+pytestmark = pytest.mark.slow
+
 SO_FAR = re.compile(r"prepare: working, \d+ s so far\n")  # what waits for a server says that it does
 
 

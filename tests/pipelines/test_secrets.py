@@ -14,6 +14,8 @@ import pytest
 from tests.support.project import Project
 from tests.tracking.mlflow_help import MlflowServer
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "planted-in-the-uri"
 PLANTED = {  # by the variable that holds it
     "AWS_ACCESS_KEY_ID": "planted-access-key-id",

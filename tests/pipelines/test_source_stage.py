@@ -12,6 +12,8 @@ from ganflow.config.composition import compose
 from ganflow.errors import ConfigError
 from tests.support.project import ROOT, Project
 
+pytestmark = pytest.mark.slow
+
 
 def write_image(path: Path, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from tests.support.project import CLASSIFIER, DEADLINE_S, SMALL, Project
 
+pytestmark = pytest.mark.slow
+
 TINY = ("tune.trials=0", "training.kimg=2", "evaluation.samples=100", "register.exports=[]")
 NAME = "ganflow-digits"
 

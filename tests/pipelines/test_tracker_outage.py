@@ -16,6 +16,8 @@ from ganflow.tracking import mlflow_client
 from tests.support.project import DEADLINE_S, Project, kill_tree, wait_until
 from tests.tracking.mlflow_help import MlflowServer
 
+pytestmark = pytest.mark.slow
+
 SHORT = (
     "experiment=ring8", "data.count=2000", "data.test_count=0", "training.batch=128", "training.kimg=40",
     "training.snapshot_kimg=20", "training.checkpoint_kimg=2", "training.report_kimg=1", "evaluation.samples=300",

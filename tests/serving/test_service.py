@@ -36,6 +36,8 @@ from tests.serving.here import Reply, ask
 from tests.support.patience import patience
 from tests.support.project import title
 
+pytestmark = pytest.mark.slow
+
 NAME, DEADLINE_S = "drawn", patience(120)
 ROOT = Path(__file__).parents[2]
 FUZZED = 5000

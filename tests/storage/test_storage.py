@@ -12,6 +12,8 @@ import pytest
 from ganflow.errors import GanflowError
 from ganflow.storage import localize, open_storage
 
+pytestmark = pytest.mark.slow
+
 OBJECTS = {
     "set/a/1.png": b"one",
     "set/b/2 ü.png": b"two" * 5,

@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.patience import patience
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 COMMAND = """
 import gc, os, signal, sys, time

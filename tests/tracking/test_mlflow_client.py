@@ -11,6 +11,8 @@ from ganflow.config.schema import TrackingConfig
 from ganflow.tracking import mlflow_client
 from tests.tracking.mlflow_help import MODEL
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def client(tracking: TrackingConfig) -> MlflowClient:

@@ -14,6 +14,8 @@ from ganflow.tracking.registry import registration
 from ganflow.tracking.registry.loader import load_generator
 from tests.tracking.mlflow_help import EXPERIMENT, MODEL, config_for, open_run, run_of, write_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path: Path, empty_store: Path) -> Path:

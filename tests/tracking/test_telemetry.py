@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ASK = "from mlflow.telemetry.client import get_telemetry_client; print(get_telemetry_client())"
 HIDES = ("MLFLOW_", "PYTEST_", "CI", "GITHUB_", "DO_NOT_TRACK")  # what would turn it off for a test
 

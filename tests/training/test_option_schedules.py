@@ -21,6 +21,8 @@ from ganflow.training.schedules import Ramp
 from tests.support.ranks import on_ranks
 from tests.training.small import config, run, same, trainer
 
+pytestmark = pytest.mark.slow
+
 FALLING = ("training.schedule.decay=cosine", "training.schedule.floor=1", "training.report_kimg=0.032")
 TO = "+training.schedule.to"
 GAMMA = f"{TO}.gan.regularizers.r1.gamma=0.005"

@@ -7,6 +7,8 @@ import pytest
 from tests.support.ranks import on_ranks
 from tests.training.small import config, run, same
 
+pytestmark = pytest.mark.slow
+
 RUNS = {
     "plain": (),
     "every kind of state": (

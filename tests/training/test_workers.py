@@ -13,6 +13,8 @@ from ganflow.training.trainer import Trainer
 from tests.support.ranks import on_ranks
 from tests.training.small import config, trainer
 
+pytestmark = pytest.mark.slow
+
 NO_BATCH_NORM = ("gan.generator.norm=none", "training.mirror=true")
 STEPS = 50
 

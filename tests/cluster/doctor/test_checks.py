@@ -22,6 +22,8 @@ from ganflow.commands import doctor as command
 from ganflow.config import composition
 from tests.support.nodes import nodes
 
+pytestmark = pytest.mark.slow
+
 OURS = NodeFacts("host", "3.11.7", "2.60.0", "2.13.0+cpu", None, [], None, "c0de", "/here", 2**40, None)
 FAULTY = "127.0.0.3"
 

@@ -1,9 +1,12 @@
 import csv
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.support.project import Project
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_trial_that_breaks_down_is_an_outcome_and_not_tried_again(tmp_path: Path) -> None:

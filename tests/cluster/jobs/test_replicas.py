@@ -6,10 +6,13 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.support.nodes import nodes
 from tests.support.patience import patience
 from tests.support.project import Project, title, wait_until
+
+pytestmark = pytest.mark.slow
 
 ASK = """
 import asyncio, hashlib, sys

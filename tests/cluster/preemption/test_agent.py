@@ -23,6 +23,8 @@ from tests.support.notices import INTERRUPTION, Service, metadata
 from tests.support.ports import free_port
 from tests.support.project import wait_until
 
+pytestmark = pytest.mark.slow
+
 # Occupies the second node, and leaves it when it hears that the node is drained, as training does.
 WORK = """
 import sys, time

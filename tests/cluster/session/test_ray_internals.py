@@ -13,6 +13,8 @@ from ray.train.backend import Backend
 
 from ganflow.cluster.session import ray_internals
 
+pytestmark = pytest.mark.slow
+
 ASK = """
 import json, os, signal
 import psutil, ray

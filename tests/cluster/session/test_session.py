@@ -21,6 +21,8 @@ from tests.support.patience import patience
 from tests.support.ports import free_port
 from tests.support.project import Project, wait_until
 
+pytestmark = pytest.mark.slow
+
 # What every node of the cluster imports; SPREAD so that each gets one.
 ASK = """
 import sys, time

@@ -18,6 +18,8 @@ from ganflow.errors import GanflowError
 from tests.support.nodes import nodes
 from tests.support.project import Project
 
+pytestmark = pytest.mark.slow
+
 TRAIN = """
 import os, sys
 from ganflow.cluster.session.session import session

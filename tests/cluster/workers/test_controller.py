@@ -13,6 +13,8 @@ from ganflow.config.schema import ClusterConfig
 from ganflow.distributed import collectives
 from ganflow.errors import ConfigError, GanflowError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def ray_of_two_cpus() -> Iterator[None]:

@@ -9,6 +9,8 @@ import pytest
 from ganflow.cluster.workers.stop_signals import signalled
 from tests.support.patience import patience
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_first_signal_asks_and_the_second_acts_as_before(number: signal.Signals) -> None:

@@ -15,6 +15,8 @@ from ganflow.data.prepared.dataset import Facts
 from ganflow.errors import GanflowError
 from ganflow.methods.build import check_fits
 
+pytestmark = pytest.mark.slow
+
 PARAMS = Path(__file__).parents[3] / "params.yaml"
 EVERY = [
     (slot, g, name) for g, s in components.GROUPS.items() for slot, name in product(s.slots, components.choices(g))

@@ -15,6 +15,8 @@ from ganflow.data.prepared.dataset import Dataset
 from ganflow.training.build import build_trainer
 from tests.methods.networks.test_every_network import SMALL, sides
 
+pytestmark = pytest.mark.slow
+
 SOURCE_OPTIONS = {
     "idx": ["data.path=mnist"],
     "image_folder": ["data.path=images"],

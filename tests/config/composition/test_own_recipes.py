@@ -10,6 +10,8 @@ from ganflow.config import composition, params_file
 from ganflow.config.composition import hydra_store, own_recipes
 from ganflow.errors import GanflowError
 
+pytestmark = pytest.mark.slow
+
 MINE = """# Ours: hinge with a wide critic.
 defaults:
   - gan/loss: hinge

@@ -12,6 +12,8 @@ import pytest
 from ganflow.methods import generator
 from tests.generation.writers.made import SPEC, model
 
+pytestmark = pytest.mark.slow
+
 SIDE, FEW, MANY = 128, 300, 3000
 RUN = """
 from pathlib import Path

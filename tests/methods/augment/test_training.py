@@ -9,6 +9,8 @@ from ganflow.config import components
 from tests.support.ranks import on_ranks
 from tests.training.small import config, run, same
 
+pytestmark = pytest.mark.slow
+
 NAMES = tuple(components.choices("augmentation"))
 FAST = ("gan.augmentation.p=0.2", "gan.augmentation.kimg=0.5", "gan.augmentation.interval=2")
 # Sums in another order differ in the last bit, and steps of Adam enlarge that: the papers' rate keeps it small.

@@ -25,6 +25,8 @@ from ganflow.tracking.registry.model_files import card_of, describe
 from ganflow.tracking.runs import run_record
 from tests.tracking.mlflow_help import MODEL, SPEC, config_for, open_run, write_model
 
+pytestmark = pytest.mark.slow
+
 METRICS = {"fid": 12.5, "fid_low": 12.0, "fid_high": 13.0, "samples": 10000, "reference": "train"}
 STRANGE = replace(SPEC, classes=["`<b>", "a\n# b", "c|d"])
 

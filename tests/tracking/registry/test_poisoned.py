@@ -16,6 +16,8 @@ from ganflow.tracking.registry.version_lineage import trace as trace_of
 from tests.support.poison import pickled, saved, sha256
 from tests.tracking.mlflow_help import MODEL, MlflowServer, config_for, open_run, write_model
 
+pytestmark = pytest.mark.slow
+
 URI = f"models:/{MODEL}@challenger"
 
 

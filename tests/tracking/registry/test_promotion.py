@@ -23,6 +23,8 @@ from ganflow.tracking.registry import registration
 from ganflow.tracking.registry.promotion import Promoter
 from tests.tracking.mlflow_help import EXPERIMENT, MODEL, MlflowServer, config_for, open_run, write_model
 
+pytestmark = pytest.mark.slow
+
 LEDGER = f"{MODEL}.champion"
 GATE = PromotionConfig(limits={"coverage": 0.02}, latency=None, first={"fid": 1.0})
 PROTOCOL = Protocol(reference="train", reference_samples=50, extractor="classifier-1")

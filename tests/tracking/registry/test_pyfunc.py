@@ -25,6 +25,8 @@ from tests.support.patience import patience
 from tests.support.ports import free_port
 from tests.tracking.mlflow_help import SPEC, wait_until, write_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -16,6 +16,8 @@ from ganflow.tracking.registry.loader import load_generator
 from ganflow.tracking.registry.version_lineage import trace
 from tests.tracking.mlflow_help import EXPERIMENT, MODEL, MlflowServer, config_for, curve, open_run, run_of, write_model
 
+pytestmark = pytest.mark.slow
+
 METRICS = {"fid": 12.5, "coverage": 0.75, "samples": 10000, "reference": "train", "extractor": "classifier-1"}
 
 

@@ -14,6 +14,8 @@ from ganflow.tracking.registry.trained_on import check_same
 from ganflow.tracking.runs import run_record
 from tests.tracking.mlflow_help import MODEL, config_for, open_run, write_model
 
+pytestmark = pytest.mark.slow
+
 
 def version(tracking: TrackingConfig, folder: Path, seed: int, digest: str, **data: str) -> int:
     """A registered version that was trained on such data."""

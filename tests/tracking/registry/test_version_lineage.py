@@ -14,6 +14,8 @@ from ganflow.tracking.registry import provenance, registration
 from ganflow.tracking.registry.version_lineage import Trace, trace, trained_on
 from tests.tracking.mlflow_help import EXPERIMENT, MODEL, config_for, open_run, write_model
 
+pytestmark = pytest.mark.slow
+
 SECRET = "s3cr3t"
 METRICS = {"fid": 12.5, "samples": 200, "reference": "train"}
 

@@ -13,6 +13,8 @@ from tests.support.webhook import SECRET, Receiver
 from tests.tracking.mlflow_help import MODEL, MlflowServer, config_for
 from tests.tracking.registry.test_promotion import promote, registered
 
+pytestmark = pytest.mark.slow
+
 EVENT = "model_version_alias.created"
 
 

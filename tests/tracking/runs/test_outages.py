@@ -20,6 +20,8 @@ from ganflow.tracking.runs.unfinished_run import UnfinishedRun
 from tests.system.proxy import FaultProxy
 from tests.tracking.mlflow_help import EXPERIMENT, UNFINISHED, MlflowServer, curve, open_run, run_of, wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def mlflow(mlflow_server: MlflowServer) -> Iterator[MlflowServer]:

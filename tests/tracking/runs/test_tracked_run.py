@@ -23,6 +23,8 @@ from tests.tracking.mlflow_help import (
     write_model,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_keeps_params_curves_grids_data_and_load(tracking: TrackingConfig) -> None:
     with open_run(tracking, **{"training.batch": 64, "gan.loss.name": "hinge"}) as run:
