@@ -9,7 +9,7 @@ torch's process group among them, polls whether they live, and ends them all whe
 configurations and stops bad trials by ASHA (:mod:`ganflow.cluster.jobs.ray_tune`), Ray Serve runs replicas, Ray Data
 decodes.
 
-Four parts of Ray Train are not used. Each was tried on Ray 2.60 with nodes that are killed, drained and added:
+Four parts of Ray Train are not used, by what was seen on Ray 2.60 and read in its source:
 
 ``report`` and its checkpoints
     ``report`` is a barrier of all ranks, and the controller takes one each 1.8 s; its list of checkpoints is not
@@ -22,9 +22,9 @@ Four parts of Ray Train are not used. Each was tried on Ray 2.60 with nodes that
     that have no checkpoint in between, and a run's name is a hash of all that its weights depend on.
     ``max_failures=0`` leaves one attempt to Ray.
 elastic ``ScalingConfig(num_workers=(least, most))``
-    After a node was killed it asked twice for the old size, on reservations that were gone, and trained again after
-    44 s; an attempt started here on the nodes that answer trains after 18 s. Its world size is the number of workers,
-    so the batch statistics and sums of a run change with it; here the batch is cut into the same parts
+    After a node was killed it first asked for the old size again, on reservations that were gone, and trained after
+    44 s; so the next attempt's size is chosen here, from the nodes that answer. Its world size is the number of
+    workers, so the batch statistics and sums of a run change with it; here the batch is cut into the same parts
     whichever worker computes them.
 ``get_preemption_info``
     It tells every rank of a drain with a deadline, but nothing in Ray listens to a cloud's notice. The agent

@@ -5,7 +5,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from ganflow.cluster.doctor.checks import FAULT, NOTE, OK, Examination, NodeCheck, NodeReport, examine
+from ganflow.cluster.doctor.checks import examine
+from ganflow.cluster.doctor.examination import FAULT, NOTE, OK, Examination, NodeCheck, NodeReport
 from ganflow.config import composition, params_file
 from ganflow.config.schema import Config, TrackingConfig
 from ganflow.errors import GanflowError

@@ -15,7 +15,6 @@ NO_ENGLISH = {
     r"\bis no (?!longer\b|more\b|worse\b|better\b)(?=[A-Za-z])": 'say "is not a …"',
     r"\b(?:no|some|any)body\b|\bwhoever\b": "say who: the caller, the user, a process",
 }
-VAGUE = {"found", "told", "said", "there", "several", "known", "hint"}
 SUBJECTS = re.compile(r"\b(?:there|this|that|which|what|it) is no \b", re.IGNORECASE)
 
 

@@ -5,9 +5,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
+from ganflow.cluster.doctor.examination import FAULT, NOTE, OK, Examination, NodeReport
 from ganflow.cluster.doctor.node_probe import NodeFacts, Probe, facts, try_storage
 from ganflow.cluster.session.cluster_address import address_of
 from ganflow.cluster.session.session import session
@@ -22,53 +22,7 @@ CLOCK_S = 2.0  # drain deadlines and signatures are points in time
 CALLS = 7
 FREE = 5 * 2**30  # bytes
 
-OK, NOTE, FAULT = "ok", "note", "FAULT"
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class NodeCheck:
-    """Something that was looked at, as a whole or on one node."""
-
-    name: str
-    status: str
-    text: str
-
-
-@dataclass
-class NodeReport:
-    """One node. None: not known, for it did not answer."""
-
-    node_id: str
-    ip: str
-    driver: bool  # the driver's connection is by this node
-    cpus: int
-    gpus: int  # that Ray offers
-    answer_s: float | None = None
-    facts: NodeFacts | None = None
-    clock_s: float | None = None  # ahead of the driver
-    clock_margin_s: float | None = None
-    storage_s: float | None = None
-
-    @property
-    def works(self) -> bool:
-        """True if workers may run there."""
-        return self.cpus > 0 or self.gpus > 0
-
-
-@dataclass
-class Examination:
-    """All that was found."""
-
-    address: str
-    nodes: list[NodeReport] = field(default_factory=list)
-    checks: list[NodeCheck] = field(default_factory=list)
-
-    def add(self, name: str, status: str, text: str) -> None:
-        self.checks.append(NodeCheck(name, status, text))
-
-    def fault(self, node: NodeReport, text: str) -> None:
-        self.add(f"node {node.ip}", FAULT, text)
 
 
 def examine(config: Config, say: Say, *, bandwidth: bool = True) -> Examination:

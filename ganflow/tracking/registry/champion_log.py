@@ -141,7 +141,7 @@ class Ledger:
             last = changes[-1] if changes and changes[-1].number != last.number else None
 
     def _follow(self, change: Change, changes: Sequence[Change]) -> None:
-        with mlflow_client.absent_is_fine():  # somebody may have deleted the version since
+        with mlflow_client.absent_is_fine():  # the version may have been deleted since
             mlflow_client.put(self.client.set_registered_model_alias, self.name, self.alias, str(change.to))
             for key, value in change.tags.items():
                 mlflow_client.put(self.client.set_model_version_tag, self.name, str(change.to), key, value)

@@ -15,7 +15,8 @@ from typer.testing import CliRunner, Result
 
 from ganflow.cli.app import app
 from ganflow.cluster.doctor import checks, node_probe
-from ganflow.cluster.doctor.checks import Examination, NodeCheck, NodeReport, examine
+from ganflow.cluster.doctor.checks import examine
+from ganflow.cluster.doctor.examination import Examination, NodeCheck, NodeReport
 from ganflow.cluster.doctor.node_probe import NodeFacts, Probe
 from ganflow.cluster.session.raylets import local_nodes
 from ganflow.commands import doctor as command
