@@ -130,7 +130,7 @@ class ClusterConfig:
     cache: str = "~/.cache/ganflow"  # of each node, for what comes from a cluster's storage
     interface: str = "auto"  # of the network between workers; auto: the one that Ray is reached by
     max_failures: int = 3  # lost gangs in a row, without a checkpoint in between, that a run outlives
-    start_timeout_s: int = 120
+    start_timeout_s: int = 120  # for Ray to start on this machine, and for all workers to start
     patience_s: int = 3600  # for nodes or storage that are gone to come back
 
 

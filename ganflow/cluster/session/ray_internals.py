@@ -4,11 +4,14 @@
 """
 
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 from unittest.mock import patch
+
+import psutil
 
 NODE_ALIVE = 0  # GcsNodeState of ray's protobuf
 
@@ -57,19 +60,46 @@ def draining_nodes() -> set[str]:
 
 
 @contextmanager
-def node_of_this_process() -> Iterator[None]:
+def node_of_this_process(timeout_s: float) -> Iterator[None]:
     """In the block, ``ray.init`` starts a node that listens on 127.0.0.1, in a process group of its own.
 
     It would listen on all addresses; the loopback is what it takes on Windows and macOS, and its processes inherit it.
     A signal to this process's group (a terminal's, `timeout`'s, a queue's) would end Ray before the workers saved.
+
+    Args:
+        timeout_s: how long the raylet may take; Ray itself gives it 30 s, however busy the machine, and waits as long
+            for one that has ended.
     """
     from ray._private import ray_constants, services
+
+    look = services.get_node
+    end = time.monotonic() + timeout_s
+
+    def get_node(gcs_address: str, node_id: str) -> Any:
+        while True:
+            try:
+                return look(gcs_address, node_id)
+            except RuntimeError:  # not there yet
+                if time.monotonic() > end:
+                    raise TimeoutError(f"its raylet is not ready after {timeout_s:g} s") from None
+                if not _raylet_runs():
+                    raise ChildProcessError("its raylet has ended") from None
+            time.sleep(0.1)
 
     with (
         patch.object(ray_constants, "ENABLE_RAY_CLUSTER", False),
         patch.object(services, "ConsolePopen", partial(subprocess.Popen, process_group=0)),
+        patch.object(services, "get_node", get_node),
     ):
         yield
+
+
+def _raylet_runs() -> bool:
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            if child.name() == "raylet" and child.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
 
 
 @contextmanager

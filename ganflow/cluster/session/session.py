@@ -60,16 +60,16 @@ def session(cluster: ClusterConfig, *, here: bool = False) -> Iterator[None]:
         yield
         return
     address = None if here else address_of(cluster.address)
-    with _connected(address) if address else _own():
+    with _connected(address) if address else _own(cluster.start_timeout_s):
         yield
 
 
 @contextmanager
-def _own() -> Iterator[None]:
+def _own(timeout_s: float) -> Iterator[None]:
     """A cluster of this process's own, which no other machine sees: who reaches Ray's ports can run code there."""
     import ray
 
-    with ray_internals.node_of_this_process(), doing("Ray starts"):
+    with ray_internals.node_of_this_process(timeout_s), doing("Ray starts"):
         try:
             _init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1")
         except Exception as error:  # what Ray raises has no common base
@@ -95,7 +95,8 @@ def _disconnect() -> None:
 def _not_started(error: Exception) -> GanflowError:
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     logs = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir(), "ray/session_latest/logs")
-    hint = f"{logs} says more; a busy machine may need another try, and a full or read-only disk another RAY_TMPDIR"
+    busy, disk = "a busy machine may need more cluster.start_timeout_s", "a full or read-only disk another RAY_TMPDIR"
+    hint = f"{logs} says more; {busy}, {disk}"
     return GanflowError(f"Ray does not start on this machine: {reason.partition('. ')[0].rstrip('.')}; {hint}")
 
 

@@ -23,7 +23,7 @@ from ganflow.cluster.session import ray_internals
 def ours(number, frame): pass
 
 signal.signal(signal.SIGTERM, ours)
-with ray_internals.node_of_this_process(), ray_internals.sigterm_is_ours():
+with ray_internals.node_of_this_process(60), ray_internals.sigterm_is_ours():
     ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", num_cpus=1, log_to_driver=False)
 address = ray.get_runtime_context().gcs_address
 client = ray_internals.gcs_client(address)

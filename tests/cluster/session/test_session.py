@@ -219,9 +219,53 @@ def test_a_ray_that_does_not_start_is_one_line() -> None:
     told = [line for line in done.stderr.splitlines() if not line.startswith("Ray starts, ")]
     assert (done.returncode, told) == (2, [
         "ganflow: Ray does not start on this machine: [Errno 2] No such file or directory: '/proc/none'; "
-        "/proc/none/ray/session_latest/logs says more; a busy machine may need another try, and a full or "
-        "read-only disk another RAY_TMPDIR"
+        "/proc/none/ray/session_latest/logs says more; a busy machine may need more cluster.start_timeout_s, "
+        "a full or read-only disk another RAY_TMPDIR"
     ])  # fmt: skip
+
+
+RAYLET = """
+import os, signal, threading, time, types
+from ray._private import node, services
+from ganflow.cluster.session.session import session
+from ganflow.config.schema import ClusterConfig
+from ganflow.terminal.console import entry_point
+
+now = time.monotonic
+node.time = types.SimpleNamespace(**{{**vars(time), "monotonic": lambda: 100 * now()}})  # Ray's own 30 s go by in 0.3
+
+def delayed(*arguments, **options):
+    started = start(*arguments, **options)
+    os.kill(started.process.pid, signal.{signal})
+    if {resumed}:
+        threading.Timer(2, os.kill, (started.process.pid, signal.SIGCONT)).start()
+    return started
+
+start, services.start_raylet = services.start_raylet, delayed
+
+@entry_point
+def main():
+    with session(ClusterConfig(start_timeout_s={timeout_s}), here=True):
+        import ray
+        print("Ray has started", ray.is_initialized())
+
+main()
+"""
+
+
+@pytest.mark.parametrize(("signal", "resumed", "timeout_s", "status", "line"), [
+    ("SIGSTOP", True, 300, 0, "Ray has started True"),  # Ray's 30 s do not count
+    ("SIGSTOP", False, 1, 2, "ganflow: Ray does not start on this machine: its raylet is not ready after 1 s; "),
+    ("SIGKILL", False, 300, 2, "ganflow: Ray does not start on this machine: its raylet has ended; "),
+])  # fmt: skip
+def test_a_slow_raylet_is_waited_for_as_long_as_is_set(
+    signal: str, resumed: bool, timeout_s: int, status: int, line: str
+) -> None:
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    code = RAYLET.format(signal=signal, resumed=resumed, timeout_s=timeout_s)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
+    said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("Ray starts, ")]
+    assert (done.returncode, [one[: len(line)] for one in said]) == (status, [line])
 
 
 STOPPED = """
