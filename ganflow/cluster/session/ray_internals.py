@@ -5,7 +5,7 @@
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -65,14 +65,16 @@ def node_of_this_process(timeout_s: float) -> Iterator[None]:
 
     It would listen on all addresses; the loopback is what it takes on Windows and macOS, and its processes inherit it.
     A signal to this process's group (a terminal's, `timeout`'s, a queue's) would end Ray before the workers saved.
+    What only a dashboard, an autoscaler or forwarded logs need is not started: a third of the time that Ray takes.
 
     Args:
         timeout_s: how long the raylet may take; Ray itself gives it 30 s, however busy the machine, and waits as long
             for one that has ended.
     """
     from ray._private import ray_constants, services
+    from ray._private.node import Node
 
-    look = services.get_node
+    look: Callable[[str, str], Any] = services.get_node
     end = time.monotonic() + timeout_s
 
     def get_node(gcs_address: str, node_id: str) -> Any:
@@ -90,8 +92,13 @@ def node_of_this_process(timeout_s: float) -> Iterator[None]:
         patch.object(ray_constants, "ENABLE_RAY_CLUSTER", False),
         patch.object(services, "ConsolePopen", partial(subprocess.Popen, process_group=0)),
         patch.object(services, "get_node", get_node),
+        patch.multiple(Node, start_api_server=_nothing, start_monitor=_nothing, start_log_monitor=_nothing),
     ):
         yield
+
+
+def _nothing(node: Any, **options: Any) -> None:
+    """In place of a method that starts a process."""
 
 
 def _raylet_runs() -> bool:

@@ -35,6 +35,7 @@ print(json.dumps({
         port.laddr.ip.removeprefix("::ffff:")
         for child in psutil.Process().children() for port in child.net_connections() if port.status == "LISTEN"
     }),
+    "runs": sorted({child.name().partition(":")[0] for child in psutil.Process().children()}),
     "version": ray_internals.cluster_metadata(client)["ray_version"],
     "states": [info.state for info in client.get_all_node_info(timeout=10).values()],
     "draining": sorted(ray_internals.draining_nodes()),
@@ -73,6 +74,10 @@ def test_a_node_of_this_process_listens_on_the_loopback_in_a_group_of_its_own(an
     assert len(answers["groups"]) >= 2
     assert all(answers["groups"])
     assert answers["listens"] == ["127.0.0.1"]
+
+
+def test_a_node_of_this_process_has_neither_dashboard_nor_autoscaler_nor_log_monitor(answers: dict[str, Any]) -> None:
+    assert answers["runs"] == ["gcs_server", "raylet"]  # all else would be a Python
 
 
 def test_sigterm_stays_ours(answers: dict[str, Any]) -> None:
