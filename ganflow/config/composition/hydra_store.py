@@ -31,6 +31,8 @@ Options = dict[tuple[str, str], dict[str, Any]]  # by slot and component
 def register() -> None:
     """Put everything into Hydra's store; a slot for several components takes them keyed by name."""
     OmegaConf.register_new_resolver("data_name", _data_name, replace=True)
+    # Hydra copies the one store with every composition, which takes two fifths of it, and what it loads from it anyway.
+    setattr(ConfigStore, "__deepcopy__", lambda store, memo: store)  # noqa: B010
     store = ConfigStore.instance()
     store.store(name="schema", node=_schema())
     every: Options = {}
