@@ -15,6 +15,7 @@ from ganflow.config.components import GROUPS
 from ganflow.config.composition import hydra_store
 from ganflow.generation import image_grid
 from ganflow.methods import generator
+from tests.support import preloaded
 
 pytestmark = pytest.mark.slow
 
@@ -180,11 +181,8 @@ def test_generate_draws_points_in_one_plot_or_as_an_array(tmp_path: Path) -> Non
         (["--by-class", "--out", "x.npz"], "by_class=True: x.npz has no such option; what ends in / has"),
     ],
 )
-def test_generate_refuses_in_one_line(model: Path, arguments: list[str], line: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "ganflow.cli", "generate", "--model", str(model), *arguments],
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"ganflow: {line}")
-    assert done.stderr.count("\n") == 1
+def test_generate_refuses_in_one_line(model: Path, tmp_path: Path, arguments: list[str], line: str) -> None:
+    status, _, error = preloaded.ganflow(tmp_path, "generate", "--model", str(model), *arguments)
+    assert status == 2
+    assert error.startswith(f"ganflow: {line}")
+    assert error.count("\n") == 1

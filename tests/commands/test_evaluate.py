@@ -1,8 +1,6 @@
 """`ganflow evaluate` and `ganflow compare`, from the command line to the figures."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +11,11 @@ from PIL import Image
 from ganflow.commands.evaluate import evaluate
 from ganflow.data.prepared.dataset import Dataset
 from ganflow.errors import GanflowError
-from tests.support.patience import patience
+from tests.support.preloaded import ganflow
 
 pytestmark = pytest.mark.slow
 
 SMALL = ("evaluation.extractor.kimg=8", "evaluation.extractor.width=8", "evaluation.resamples=50")
-
-
-def ganflow(folder: Path, *arguments: str) -> tuple[int, str, str]:
-    command = [sys.executable, "-m", "ganflow.cli", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=patience(240), check=False)
-    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture(scope="module")

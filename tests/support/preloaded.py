@@ -22,6 +22,9 @@ import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.support.patience import patience
+
+ROOT = Path(__file__).parents[2]
 LIBRARIES = (
     "torch.distributed", "pandas", "pyarrow.dataset", "mlflow", "mlflow.tracking", "hydra", "safetensors.torch",
     "sklearn.datasets", "scipy.linalg", "grpc", "psutil", "tqdm", "typer", "jinja2", "filelock",
@@ -31,11 +34,15 @@ LIBRARIES = (
 class Command:
     """A command that runs; as much of :class:`subprocess.Popen` as tests need."""
 
-    def __init__(self, arguments: Sequence[str], folder: Path, env: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, arguments: Sequence[str], folder: Path, env: Mapping[str, str], out: Path, error: Path | None = None
+    ) -> None:
         self._server = socket.socket(socket.AF_UNIX)
         self._server.connect(_server().path)
         self._answers = self._server.makefile("r")
-        asked = {"arguments": list(arguments), "folder": str(folder), "env": dict(env), "log": str(log)}
+        asked = {"arguments": list(arguments), "folder": str(folder), "env": dict(env), "streams": [
+            str(out), str(error or out)
+        ]}  # fmt: skip
         self._server.sendall(json.dumps(asked).encode() + b"\n")
         self.pid = int(self._answers.readline())
 
@@ -56,13 +63,24 @@ class Command:
             self._server.close()
 
 
+def ganflow(folder: Path, *arguments: str, timeout_s: float = 240) -> tuple[int, str, str]:
+    """`ganflow` in a folder, with the code of this checkout: its status, and what it wrote to stdout and stderr."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with tempfile.TemporaryDirectory() as name:
+        out, error = (Path(name, stream) for stream in ("out", "error"))
+        status = Command(["ganflow", *arguments], folder, env, out, error).wait(patience(timeout_s))
+        return status, out.read_text(encoding="utf-8"), error.read_text(encoding="utf-8")
+
+
 class _Server:
     """Ends with this process."""
 
     def __init__(self) -> None:
         self.path = f"{tempfile.mkdtemp(prefix='gfn-', dir='/tmp')}/socket"
-        env = {**os.environ, "OMP_NUM_THREADS": "1"}
-        self.process = subprocess.Popen([sys.executable, __file__, self.path], stdout=subprocess.PIPE, env=env)
+        env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.preloaded", self.path], stdout=subprocess.PIPE, env=env
+        )
         assert self.process.stdout is not None
         self.process.stdout.readline()  # it listens
 
@@ -107,15 +125,16 @@ def _watch(connection: socket.socket) -> None:
     os._exit(0)
 
 
-def _run(arguments: list[str], folder: str, env: dict[str, str], log: str) -> None:
+def _run(arguments: list[str], folder: str, env: dict[str, str], streams: list[str]) -> None:
     os.setsid()
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(env)
-    for number, file, flags in ((0, os.devnull, os.O_RDONLY), (1, log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)):
-        os.dup2(os.open(file, flags), number)
-    os.dup2(1, 2)
-    sys.path[:0] = [folder, *env.get("PYTHONPATH", "").split(os.pathsep)]
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for number, file in enumerate(streams, start=1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT), number)
+    others = [path for path in sys.path if path not in ("", str(ROOT))]
+    sys.path[:] = [folder, *env.get("PYTHONPATH", "").split(os.pathsep), *others]
     if arguments[0] == "ganflow":
         module, sys.argv = "ganflow.cli", arguments
     else:
