@@ -28,9 +28,9 @@ def check(config: Any, prefix: str = "") -> None:
         key, value = f"{prefix}{option.name}", getattr(config, option.name)
         if is_dataclass(value):
             check(value, f"{key}.")
-        constraint = option.metadata.get(Constraint)
-        for part in (value if constraint.each else [value]) if constraint else ():
-            require(bool(constraint.holds(part)), key, part, constraint.allowed)
+        if constraint := option.metadata.get(Constraint):
+            for part in value if constraint.each else [value]:
+                require(bool(constraint.holds(part)), key, part, constraint.allowed)
 
 
 def limited(default: T, holds: Callable[[Any], object], allowed: str) -> T:
