@@ -69,7 +69,7 @@ def _check_move(config: Config, name: str, end: Any) -> None:
     below = any(name == place or name.startswith(f"{place}.") for place in movable)
     require(below, key, end, f"with method={config.method} what may move is in {', '.join(movable)}")
     option = name.rpartition(".")[2]
-    require(option != "lr", key, end, "both players' rates follow training.schedule.floor")
+    require(option != "lr", key, end, "learning rates follow training.schedule.floor")
     now = value_at(config, name)
     require(now is not None, key, end, f"no such key in params.yaml; ~{key} drops it")
     numbers = now if isinstance(now, list | tuple) else [now]
