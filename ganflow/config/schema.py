@@ -11,8 +11,6 @@ from omegaconf import MISSING
 
 from ganflow.config.constraints import any_of, from_zero, limited, one_of, positive
 
-LONGEST_LICENCE = 200
-
 
 @dataclass
 class GANConfig:
@@ -161,8 +159,8 @@ class RegisterConfig:
     alias: str = "challenger"
     exports: list[str] = any_of("pt2", "onnx")  # for those without ganflow; []: none
     license: str = limited(  # of the weights, for the model card: an SPDX id such as CC-BY-4.0, or a line of text
-        "", lambda text: text.isprintable() and text == text.strip() and len(text) <= LONGEST_LICENCE,
-        f"an SPDX id or one line of at most {LONGEST_LICENCE} characters; empty states none",
+        "", lambda text: text.isprintable() and text == text.strip() and len(text) <= 200,
+        "an SPDX id or one line of at most 200 characters; empty states none",
     )  # fmt: skip
 
 
