@@ -117,7 +117,7 @@ def _data(version: Trace, here: Path, say: Say) -> None:
 def compared(version: Trace, here: Path) -> list[Mismatch]:
     """The parts of a project that differ from those of a registered version."""
     weights = run_record.file_digest(here / MODEL / FILE)
-    metrics = records.read(here / METRICS, dict, "`dvc repro evaluate` writes it")
+    metrics: dict[str, Any] = records.read(here / METRICS, dict, "`dvc repro evaluate` writes it")
     record = run_record.RunRecord.read(here / MODEL / run_record.FILE)
     now = loggable({f"{METRIC}{name}": value for name, value in metrics.items()})
     then = {f"{METRIC}{name}": value for name, value in version.metrics.items()}

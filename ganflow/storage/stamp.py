@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from ganflow import records
 from ganflow.storage.base import StorageError
@@ -35,7 +36,8 @@ def refresh_stamp(uri: str, file: Path) -> str:
         size = sum(entry[1] for entry in entries)
         records.write(file, {"path": uri, "files": len(entries), "bytes": size, "sha256": _digest(entries)})
         return ""
-    if (records.noted(file, dict) or {}).get("path") == uri:
+    earlier: dict[str, Any] = records.noted(file, dict) or {}
+    if earlier.get("path") == uri:
         return redact(f"{why}; what was prepared from it is taken as up to date")
     records.write(file, {"path": uri, "files": 0})
     return ""

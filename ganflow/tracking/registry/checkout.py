@@ -38,7 +38,7 @@ def register(params: Config, *, insist: bool) -> Version:
     Raises:
         GanflowError: files are missing or do not belong together, or no answer.
     """
-    metrics = records.read(METRICS, dict, "`dvc repro evaluate` writes it")
+    metrics: dict[str, Any] = records.read(METRICS, dict, "`dvc repro evaluate` writes it")
     pages = [PAGE, *sorted(PICTURES.glob("*.png"))]
     pointing = Pointing(params.register.alias, insist or HERE.is_file())
     if project_folder.copied():
