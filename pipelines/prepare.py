@@ -3,7 +3,6 @@
 It takes no arguments: `params.yaml` says what it does, and `ganflow config compose KEY=VALUE …` writes that.
 """
 
-import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -18,8 +17,7 @@ DATA, REPORT = Path("data"), Path("reports/prepare.json")
 @doing("prepare: working")
 def main() -> None:
     """Prepare the data set that ``params.yaml`` asks for, unless the networks cannot make such images."""
-    from ganflow import storage
-    from ganflow.atomic_files import write_whole
+    from ganflow import records, storage
     from ganflow.cluster.jobs.ray_decode import ray_map
     from ganflow.config import components, params_file
     from ganflow.data import summary
@@ -33,7 +31,7 @@ def main() -> None:
         storage.STAMP.unlink(missing_ok=True)
     fits, decode = partial(check_fits, params), ray_map(params.cluster)
     report = prepare(source, DATA, locate=storage.localize, check=fits, mapper=decode)
-    write_whole(REPORT, json.dumps(report, indent=2) + "\n")
+    records.write(REPORT, report)
     for line in summary.lines(report):
         tell(line, "prepare")
 

@@ -1,6 +1,5 @@
 """`ganflow reproduce`: a registered version made again, from its commit, parameters and data, and held against it."""
 
-import json
 import os
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from ganflow import records
 from ganflow.atomic_files import write_whole
 from ganflow.commands.lineage import tracking
 from ganflow.errors import GanflowError
@@ -117,7 +117,7 @@ def _data(version: Trace, here: Path, say: Say) -> None:
 def compared(version: Trace, here: Path) -> list[Mismatch]:
     """The parts of a project that differ from those of a registered version."""
     weights = run_record.file_digest(here / MODEL / FILE)
-    metrics = json.loads((here / METRICS).read_text(encoding="utf-8"))
+    metrics: dict[str, Any] = records.read(here / METRICS, dict, "`dvc repro evaluate` writes it")
     record = run_record.RunRecord.read(here / MODEL / run_record.FILE)
     now = loggable({f"{METRIC}{name}": value for name, value in metrics.items()})
     then = {f"{METRIC}{name}": value for name, value in version.metrics.items()}

@@ -1,20 +1,24 @@
-"""The schema of ``params.yaml``: every key, its type and its default.
+"""The schema of ``params.yaml``: every key, its type, its default and the constraint on its value.
 
-:mod:`ganflow.config.params_file` checks the values.
+:mod:`ganflow.config.params_file` checks them, and :mod:`ganflow.config.validation` the rules between several values.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
+
+from ganflow.config.constraints import any_of, from_zero, limited, one_of, positive
 
 
 @dataclass
 class GANConfig:
     """The method: who plays, for which loss, under which penalties."""
 
-    latent_dim: int = 64
-    conditioning: str = "projection"  # none | projection (Miyato & Koyama, 2018) | auxiliary (Odena et al., 2017)
+    latent_dim: int = positive(64)
+    # projection: Miyato & Koyama, 2018; auxiliary: Odena et al., 2017
+    conditioning: str = one_of("none", "projection", "auxiliary", default="projection")
     generator: Any = MISSING
     discriminator: Any = MISSING
     loss: Any = MISSING
@@ -27,8 +31,8 @@ class VAEConfig:
     """The variational autoencoder's own: its decoder is ``gan.generator``."""
 
     encoder: Any = MISSING
-    sigma: float = 0.3  # deviation of a pixel around the decoder's image, in [-1, 1]
-    beta: float = 1.0  # weight of the divergence
+    sigma: float = positive(0.3)  # deviation of a pixel around the decoder's image, in [-1, 1]
+    beta: float = positive(1.0)  # weight of the divergence
 
 
 @dataclass
@@ -41,12 +45,12 @@ class OptimizersConfig:
 
 @dataclass
 class ScheduleConfig:
-    """The schedule of a run: the learning rates, as a factor of both players', and any other figure."""
+    """The schedule of a run: the learning rates, as a factor of the optimizers' own, and any other figure."""
 
-    warmup_kimg: float = 0.0  # linear from 0; 0 turns it off
-    decay: str = "constant"  # constant | linear | cosine, from the end of the warm-up on
-    floor: float = 0.0  # share of the rate that is left at the end of a decay
-    kimg: float | None = None  # where the decay ends; null: training.kimg
+    warmup_kimg: float = from_zero(0.0, "none")  # linear from 0
+    decay: str = one_of("constant", "linear", "cosine", default="constant")  # from the end of the warm-up on
+    floor: float = limited(0.0, lambda share: 0 <= share <= 1, "0 to 1")  # of the rate, left at the end of a decay
+    kimg: float | None = positive(None, "more than 0, or null for training.kimg")  # where the decay ends
     to: dict[str, Any] = field(default_factory=dict)  # values there, as gan.regularizers.r1.gamma=0.005 below this
 
     @property
@@ -59,29 +63,31 @@ class ScheduleConfig:
 class GuardConfig:
     """The signs that training breaks down, and what is done then."""
 
-    patience: int = 5  # updates of a player that are not finite, or reports of a collapse, in a row
-    slow_down: float = 0.5  # factor of the learning rates at each return to the last healthy checkpoint
-    rollbacks: int = 3  # returns in a run; 0 stops at once
-    on_collapse: str = "warn"  # stop | rollback | warn
-    min_diversity: float = 0.1  # mean distance of two samples over that of two real images
+    patience: int = positive(5)  # updates of a player that are not finite, or reports of a collapse, in a row
+    # factor of the learning rates at each return to the last healthy checkpoint
+    slow_down: float = limited(0.5, lambda factor: 0 < factor <= 1, "more than 0, at most 1")
+    rollbacks: int = from_zero(3, "stop at once")  # returns in a run
+    on_collapse: str = one_of("stop", "rollback", "warn", default="warn")
+    # mean distance of two samples over that of two real images
+    min_diversity: float = limited(0.1, lambda ratio: 0 <= ratio < 1, "0 (never a collapse) to less than 1")
 
 
 @dataclass
 class TrainingConfig:
     """The length and the rhythm of a run. Lengths are in thousands of real images (kimg)."""
 
-    batch: int = 128  # real images per discriminator turn, over all workers
+    batch: int = positive(128)  # real images per discriminator turn, over all workers
     microbatch: int | None = None  # images that a worker takes at once, to spare memory; null: all of its share
-    kimg: float = 240.0
-    d_steps: int = 1  # discriminator turns per generator turn
+    kimg: float = positive(240.0)
+    d_steps: int = positive(1)  # discriminator turns per generator turn
     mirror: bool = False  # flip half of the real images left to right
-    ema_kimg: float = 10.0  # half-life of the generator's moving average
-    ema_rampup: float = 0.05  # the half-life is at most this share of the images seen; 0 turns the ramp-up off
-    ema_start_kimg: float = 0.0  # until then the average is a copy of the generator
-    precision: str = "auto"  # auto | fp32 | bf16
-    report_kimg: float = 2.0
-    snapshot_kimg: float = 30.0  # sample grid and metrics on a few samples
-    checkpoint_kimg: float = 10.0
+    ema_kimg: float = from_zero(10.0, "no average")  # half-life of the generator's moving average
+    ema_rampup: float = from_zero(0.05, "no ramp-up")  # the half-life is at most this share of the images seen
+    ema_start_kimg: float = from_zero(0.0, "from the start")  # until then the average is a copy of the generator
+    precision: str = one_of("auto", "fp32", "bf16", default="auto")
+    report_kimg: float = positive(2.0)
+    snapshot_kimg: float = positive(30.0)  # sample grid and metrics on a few samples
+    checkpoint_kimg: float = positive(10.0)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)
 
@@ -95,12 +101,13 @@ class TrainingConfig:
 class EvaluationConfig:
     """The protocol: metrics, number of samples, reference split."""
 
-    samples: int = 10000
-    snapshot_samples: int = 1000  # at every snapshot while training
+    samples: int = limited(10000, lambda n: n > 1, "must be at least 2")
+    snapshot_samples: int = limited(1000, lambda n: n > 1, "must be at least 2")  # at every snapshot while training
     snapshot_metrics: list[str] = field(default_factory=lambda: ["fid", "coverage"])
-    reference: str = "train"
-    batch: int = 250
-    resamples: int = 200  # of the bootstrap, for 95 % intervals; 0: none
+    reference: str = one_of("train", "test", default="train")
+    batch: int = positive(250)
+    # of the bootstrap, for 95 % intervals
+    resamples: int = limited(200, lambda n: n == 0 or n >= 20, "0 (no intervals), or 20 or more")
     extractor: Any = MISSING
     metrics: dict[str, Any] = field(default_factory=dict)
 
@@ -109,12 +116,12 @@ class EvaluationConfig:
 class TuneConfig:
     """The search. Every key of ``space`` that still has its recipe's value is searched."""
 
-    trials: int = 4
-    kimg: float = 36.0
-    concurrent: int = 2
-    grace_kimg: float = 12.0  # ASHA stops no trial before this
+    trials: int = from_zero(4, "no search")
+    kimg: float = positive(36.0)
+    concurrent: int = positive(2)
+    grace_kimg: float = positive(12.0)  # ASHA stops no trial before this
     metric: str = "fid"
-    mode: str = "min"
+    mode: str = one_of("min", "max", default="min")
     space: dict[str, Any] = field(default_factory=dict)
 
 
@@ -124,14 +131,15 @@ class ClusterConfig:
 
     address: str | None = None  # of a running cluster; none: a local one. RAY_ADDRESS wins.
     workers: Any = "auto"  # auto: one per GPU, else two on a machine with two cores; [min, max]: what there is
-    cpus_per_worker: int = 1
-    gpu: Any = "auto"  # whether a worker gets one; auto: if there are any. true waits for those that nodes will bring
+    cpus_per_worker: int = positive(1)
+    # whether a worker gets one; auto: if there are any. true waits for those that nodes will bring
+    gpu: Any = one_of("auto", True, False, default="auto")
     storage: str = ".ganflow"  # of runs, and on a cluster of data sets: a path that all nodes share, or s3://
     cache: str = "~/.cache/ganflow"  # of each node, for what comes from a cluster's storage
     interface: str = "auto"  # of the network between workers; auto: the one that Ray is reached by
-    max_failures: int = 3  # lost gangs in a row, without a checkpoint in between, that a run outlives
-    start_timeout_s: int = 120  # for Ray to start on this machine, and for all workers to start
-    patience_s: int = 3600  # for nodes or storage that are gone to come back
+    max_failures: int = from_zero(3)  # lost gangs in a row, without a checkpoint in between, that a run outlives
+    start_timeout_s: int = positive(120)  # for Ray to start on this machine, and for all workers to start
+    patience_s: int = positive(3600)  # for nodes or storage that are gone to come back
 
 
 @dataclass
@@ -140,7 +148,7 @@ class TrackingConfig:
 
     uri: str = "sqlite:///mlflow.db"
     experiment: str = MISSING
-    patience_s: int = 600  # for MLflow to take what is left at the end, without a sign of it
+    patience_s: int = positive(600)  # for MLflow to take what is left at the end, without a sign of it
 
 
 @dataclass
@@ -149,20 +157,24 @@ class RegisterConfig:
 
     name: str = MISSING
     alias: str = "challenger"
-    exports: list[str] = field(default_factory=lambda: ["pt2", "onnx"])  # for those without ganflow; []: none
-    license: str = ""  # of the weights, for the model card: an SPDX id such as CC-BY-4.0, or a line of text
+    exports: list[str] = any_of("pt2", "onnx")  # for those without ganflow; []: none
+    license: str = limited(  # of the weights, for the model card: an SPDX id such as CC-BY-4.0, or a line of text
+        "", lambda text: text.isprintable() and text == text.strip() and len(text) <= 200,
+        "an SPDX id or one line of at most 200 characters; empty states none",
+    )  # fmt: skip
 
 
 @dataclass
 class PromotionConfig:
     """The gate that a challenger passes to become champion. A figure set to null is not asked for."""
 
-    alias: str = "champion"
+    alias: str = limited("champion", lambda name: re.fullmatch(r"[\w-]+", name), "letters, digits, '_' and '-'")
     metric: str = "fid"  # better by more than noise; one that has an interval
     limits: dict[str, float | None] = field(  # figure → how much worse than the champion's it may be
         default_factory=lambda: {"coverage": 0.02, "memorised": 0.02}
     )
-    latency: float | None = 1.25  # the most time per batch of images, in units of the champion's
+    # the most time per batch of images, in units of the champion's
+    latency: float | None = positive(1.25, "must be more than 0, or null")
     other_data: bool = False  # compare versions that were trained on different data sets, too
     first: dict[str, float | None] = field(  # figure → the worst it may be where there is no champion yet
         default_factory=lambda: {"coverage": 0.9, "precision": 0.5, "memorised": 0.1}

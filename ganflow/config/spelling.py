@@ -10,12 +10,12 @@ ALIKE, SIMILAR = 0.85, 0.75  # two dotted keys, in difflib's measure
 MOST = 4  # places in one answer
 
 # What other code bases call it → the keys and groups here.
-_RATES = ("optimizers.generator.lr", "optimizers.discriminator.lr")
-_BETAS = ("optimizers.generator.betas", "optimizers.discriminator.betas")
+_OPTIMIZERS = components.GROUPS["optimizer"].slots
+_RATES, _BETAS = (tuple(f"{slot.replace('/', '.')}.{name}" for slot in _OPTIMIZERS) for name in ("lr", "betas"))
 SYNONYMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("learning_rate", "lr_g", "lr_d", "g_lr", "d_lr", "glr", "dlr"), _RATES),
     **dict.fromkeys(("beta", "beta1", "beta2"), _BETAS),
-    **dict.fromkeys(("optimizer", "optim"), ("optimizers/generator", "optimizers/discriminator")),
+    **dict.fromkeys(("optimizer", "optim"), _OPTIMIZERS),
     **dict.fromkeys(
         ("epochs", "epoch", "num_epochs", "max_epochs", "steps", "iterations", "iters"), ("training.kimg",)
     ),

@@ -1,11 +1,11 @@
 """``reports/metrics.json``: an evaluation as flat names, which DVC, MLflow and plots read."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from itertools import groupby
 from typing import Any
 
+from ganflow import records
 from ganflow.config import components
 from ganflow.evaluation.metrics.base import Measurement, Metric
 from ganflow.evaluation.outcome import Evaluation, Protocol
@@ -16,7 +16,7 @@ LOW, HIGH, STD = SPREAD = ("_low", "_high", "_std")  # a name that ends so belon
 
 def text(evaluation: Evaluation) -> str:
     """The file."""
-    return json.dumps(contents(evaluation), indent=2) + "\n"
+    return records.text(contents(evaluation))
 
 
 def contents(evaluation: Evaluation) -> dict[str, Any]:

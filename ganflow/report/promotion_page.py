@@ -1,10 +1,10 @@
 """The gate's decision about a challenger: for programs as JSON, for people as lines and as a page."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ganflow import records
 from ganflow.config.schema import PromotionConfig
 from ganflow.config.validation import LATENCY
 from ganflow.evaluation.gate import Contender, Decision
@@ -44,7 +44,7 @@ def as_json(record: Record) -> str:
     against = None if record.against is None else _values(record.against)
     values = asdict(record) | {"measured": _values(record.measured), "against": against}
     values |= {"decision": "promoted" if record.decision.promoted else "refused", "reasons": record.decision.reasons}
-    return json.dumps(values | {"checks": [asdict(check) for check in record.decision.checks]}, indent=2) + "\n"
+    return records.text(values | {"checks": record.decision.checks})
 
 
 def lines(record: Record) -> list[str]:

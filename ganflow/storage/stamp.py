@@ -4,13 +4,12 @@ It is made of names, sizes and times of change (locally) or of names, sizes and 
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ganflow.atomic_files import write_whole
+from ganflow import records
 from ganflow.storage.base import StorageError
 from ganflow.storage.locate import localize
 from ganflow.storage.s3 import SCHEME, Bucket
@@ -34,25 +33,14 @@ def refresh_stamp(uri: str, file: Path) -> str:
     except StorageError as error:
         entries, why = [], str(error)
     if entries:
-        _write(
-            file, {"path": uri, "files": len(entries), "bytes": sum(e[1] for e in entries), "sha256": _digest(entries)}
-        )
+        size = sum(entry[1] for entry in entries)
+        records.write(file, {"path": uri, "files": len(entries), "bytes": size, "sha256": _digest(entries)})
         return ""
-    if _path_in(file) == uri:
+    earlier: dict[str, Any] = records.noted(file, dict) or {}
+    if earlier.get("path") == uri:
         return redact(f"{why}; what was prepared from it is taken as up to date")
-    _write(file, {"path": uri, "files": 0})
+    records.write(file, {"path": uri, "files": 0})
     return ""
-
-
-def _write(file: Path, stamp: dict[str, Any]) -> None:
-    write_whole(file, json.dumps(stamp, indent=2) + "\n")
-
-
-def _path_in(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text())["path"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _entries(uri: str) -> list[Entry]:

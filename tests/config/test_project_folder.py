@@ -88,7 +88,7 @@ def test_checkpoints_and_caches_are_the_projects(repository: Path, monkeypatch: 
     from ganflow.cluster.workers.staging import storage_of
 
     enter(repository / TEMP, monkeypatch)
-    assert storage_of(ClusterConfig()).below("runs/x").uri == str(repository / ".ganflow/runs/x")
+    assert storage_of(ClusterConfig(), named=False).below("runs/x").uri == str(repository / ".ganflow/runs/x")
     assert project_folder.unfinished_runs() == repository / ".ganflow/unfinished-runs"
 
 

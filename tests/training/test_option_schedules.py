@@ -228,7 +228,7 @@ OF_A_GAN = (
         ("gan.loss.smooth", "1", "no such key in params.yaml; ~training.schedule.to.gan.loss.smooth drops it"),
         ("data.seed", "1", OF_A_GAN),
         ("vae.beta", "1", OF_A_GAN),
-        ("optimizers.generator.lr", "1e-05", "both players' rates follow training.schedule.floor"),
+        ("optimizers.generator.lr", "1e-05", "learning rates follow training.schedule.floor"),
         ("gan.regularizers.r1.interval", "2", "only decimal numbers can be scheduled; it is 1"),
         ("training.ema_kimg", "-1.0", "0 (no average) or more"),
     ],

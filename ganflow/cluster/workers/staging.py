@@ -31,13 +31,12 @@ RUNS, DATA, EXTRACTORS = "runs", "data", "extractors"
 Say = Callable[[str], None]
 
 
-def storage_of(cluster: ClusterConfig) -> Storage:
-    """``cluster.storage``, of which all nodes see the same.
+def storage_of(cluster: ClusterConfig, named: bool) -> Storage:
+    """``cluster.storage``, of which all nodes see the same where a cluster is ``named``.
 
     Raises:
-        GanflowError: a cluster is named, and the storage would be a folder of this checkout.
+        GanflowError: the storage of a named cluster would be a folder of this checkout.
     """
-    named = address_of(cluster.address) is not None
     shared = "://" in cluster.storage or Path(cluster.storage).expanduser().is_absolute()
     hint = "s3://bucket/prefix, or the path of a folder that all nodes share, as the cluster's nodes must reach it"
     require(shared or not named, "cluster.storage", cluster.storage, hint)
@@ -106,7 +105,8 @@ def supply(cluster: ClusterConfig, data: Path) -> RunStaging:
     Raises:
         GanflowError: no data set, or storage that does not take it.
     """
-    storage, shared = storage_of(cluster), address_of(cluster.address) is not None
+    shared = address_of(cluster.address) is not None
+    storage = storage_of(cluster, shared)
     where = str(data.absolute())
     if shared:
         where = _publish(data, Patient(storage, cluster.patience_s, tell))

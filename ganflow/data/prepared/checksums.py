@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ganflow import records
 from ganflow.atomic_files import write_whole
 from ganflow.errors import GanflowError
 from ganflow.terminal.progress import progress
@@ -80,11 +81,7 @@ def _record(root: Path) -> Path:
 
 
 def _read(record: Path) -> dict[str, Seen]:
-    try:
-        known = json.loads(record.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
+    return records.noted(record, dict) or {}
 
 
 def _write(record: Path, seen: dict[str, Seen]) -> None:

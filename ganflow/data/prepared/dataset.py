@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganflow import records
 from ganflow.data.prepared import checksums
 from ganflow.data.prepared.row_array import Rows
 from ganflow.errors import GanflowError
@@ -146,14 +147,8 @@ def read_manifest(root: Path) -> dict[str, Any]:
         GanflowError: it is missing, unreadable, of another format version, or was changed after it was written.
     """
     path = root / MANIFEST
-    try:
-        manifest = json.loads(path.read_bytes())
-        version = manifest["format"]
-    except FileNotFoundError:
-        raise GanflowError(f"{path} is missing; `dvc repro prepare` writes it") from None
-    except (ValueError, KeyError, TypeError):
-        raise GanflowError(f"{path} is not a valid description of a data set; {REPAIR}") from None
-    if version != FORMAT:
+    manifest: dict[str, Any] = records.read(path, dict, "`dvc repro prepare` writes it")
+    if (version := manifest.get("format")) != FORMAT:
         raise GanflowError(f"{path} has format version {version}, this ganflow reads {FORMAT}: prepare the data again")
     try:
         intact = digest_of(manifest) == manifest["digest"]
@@ -161,7 +156,6 @@ def read_manifest(root: Path) -> dict[str, Any]:
         intact = False
     if not intact:
         raise GanflowError(f"{path} was changed after it was written; {REPAIR}")
-    assert isinstance(manifest, dict)
     return manifest
 
 

@@ -5,7 +5,6 @@ start: its lock tells whether its writer still lives.
 """
 
 import contextlib
-import json
 import os
 import shutil
 import tempfile
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganflow import records
 from ganflow.atomic_files import HashingFile, locked, sync_folder
 from ganflow.data.prepared.dataset import FORMAT, MANIFEST, Facts, Images, Labels, digest_of
 from ganflow.errors import GanflowError
@@ -178,9 +178,6 @@ def write_manifest(
         "splits": splits,
     }
     manifest["digest"] = digest_of(manifest)
-    with _writing(root / MANIFEST), (root / MANIFEST).open("w", encoding="utf-8") as file:
-        json.dump(manifest, file, indent=2)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
+    with _writing(root / MANIFEST):
+        records.write(root / MANIFEST, manifest)
     return manifest

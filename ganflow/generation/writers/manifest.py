@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from ganflow import records
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.storage import MissingError, Storage
 
@@ -29,7 +30,7 @@ def begun(storage: Storage, record: dict[str, Any], out: str) -> bool:
 
 def begin(storage: Storage, record: dict[str, Any]) -> None:
     """Note what is drawn there."""
-    storage.write(RECORD, (json.dumps(record, indent=2) + "\n").encode())
+    storage.write(RECORD, records.text(record).encode())
 
 
 def _other(key: str, earlier: Any, value: Any) -> str:

@@ -5,14 +5,13 @@ The alias ``register.alias`` is the model that stands in the checkout. So an exp
 several that run at once, the last to end is not the one that a person chooses.
 """
 
-import json
 import os
 import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ganflow.atomic_files import write_whole
+from ganflow import records
 from ganflow.config import params_file, project_folder
 from ganflow.config.schema import Config
 from ganflow.errors import GanflowError
@@ -39,22 +38,17 @@ def register(params: Config, *, insist: bool) -> Version:
     Raises:
         GanflowError: files are missing or do not belong together, or no answer.
     """
-    try:
-        metrics = json.loads(METRICS.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise GanflowError(f"{METRICS} is missing; `dvc repro evaluate` writes it") from None
+    metrics: dict[str, Any] = records.read(METRICS, dict, "`dvc repro evaluate` writes it")
     pages = [PAGE, *sorted(PICTURES.glob("*.png"))]
     pointing = Pointing(params.register.alias, insist or HERE.is_file())
     if project_folder.copied():
         pointing = Pointing(_experiment())
     with project_folder.alone("register", tell):
         version = registration.register(params, MODEL, metrics, pages, provenance.texts(params), pointing)
-    facts = {key: value for key, value in asdict(version).items() if key in ("name", "version", "alias", "digest")}
     # The run that trained, whichever takes its place here: the file stays as it is in a clone that registers, too.
-    facts["run_id"] = run_record.RunRecord.read(MODEL / run_record.FILE).run_id
-    facts = {key: facts[key] for key in ("name", "version", "alias", "run_id", "digest")}
-    write_whole(OUT, json.dumps(facts, indent=2) + "\n")
-    write_whole(HERE, json.dumps({"name": version.name, "digest": version.digest}, indent=2) + "\n")
+    facts = asdict(version) | {"run_id": run_record.RunRecord.read(MODEL / run_record.FILE).run_id}
+    records.write(OUT, {key: facts[key] for key in ("name", "version", "alias", "run_id", "digest")})
+    records.write(HERE, {"name": version.name, "digest": version.digest})
     return version
 
 

@@ -1,8 +1,6 @@
 """The origin of a model: the code, the data and the run, written beside the weights as ``run.json``."""
 
-import dataclasses
 import hashlib
-import json
 import platform
 import subprocess
 from dataclasses import dataclass
@@ -12,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from ganflow.atomic_files import write_whole
+from ganflow import records
 from ganflow.errors import GanflowError
 
 FILE = "run.json"
@@ -42,7 +40,7 @@ class RunRecord:
 
     def write(self, path: Path) -> None:
         """Write the record, whole or not at all."""
-        write_whole(path, json.dumps(dataclasses.asdict(self), indent=2) + "\n")
+        records.write(path, self)
 
     @classmethod
     def read(cls, path: Path) -> "RunRecord":
@@ -51,14 +49,7 @@ class RunRecord:
         Raises:
             GanflowError: the file is missing or is not such a record.
         """
-        try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            raise GanflowError(f"{path} is missing; `dvc repro train` writes it, or `dvc pull` fetches it") from None
-        except (ValueError, TypeError) as error:
-            raise GanflowError(
-                f"{path} is not a record of a run: {error}; `dvc repro -f train` writes it anew"
-            ) from None
+        return records.read(path, cls, "`dvc repro train` writes it, or `dvc pull` fetches it")
 
 
 def summary(record: RunRecord) -> dict[str, str]:

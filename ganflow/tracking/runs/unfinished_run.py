@@ -1,12 +1,10 @@
 """A note on the driver's machine of a run that has begun: with it the run goes on while MLflow is away."""
 
 import contextlib
-import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganflow.atomic_files import write_whole
+from ganflow import records
 from ganflow.config.schema import TrackingConfig
 from ganflow.tracking import mlflow_client
 
@@ -27,12 +25,10 @@ class UnfinishedRun:
     @classmethod
     def read(cls, note: Path, config: TrackingConfig) -> "UnfinishedRun | None":
         """The run of a note, if there is one and it is of this server."""
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            unfinished = cls(**json.loads(note.read_bytes()))
-            return unfinished if unfinished.server == mlflow_client.name_of(config) else None
-        return None
+        unfinished = records.noted(note, cls)
+        return unfinished if unfinished and unfinished.server == mlflow_client.name_of(config) else None
 
     def write(self, note: Path) -> None:
         """Write the note; where the disk refuses it, only a start without MLflow is refused later."""
         with contextlib.suppress(OSError):
-            write_whole(note, json.dumps(dataclasses.asdict(self), indent=2) + "\n")
+            records.write(note, self)

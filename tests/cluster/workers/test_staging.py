@@ -97,8 +97,8 @@ def test_extractors_go_to_the_storage_and_come_from_it(digits: Path, tmp_path: P
 
 def test_a_folder_of_the_checkout_is_no_storage_of_a_cluster() -> None:
     with pytest.raises(ConfigError, match=r"^cluster\.storage=\.ganflow: s3://bucket/prefix, or the path of a folder"):
-        storage_of(ClusterConfig(address="10.0.0.1:6379"))
-    assert storage_of(ClusterConfig()).uri.endswith("/.ganflow")
+        storage_of(ClusterConfig(), named=True)
+    assert storage_of(ClusterConfig(), named=False).uri.endswith("/.ganflow")
 
 
 class Away(LocalFolder):

@@ -129,5 +129,5 @@ def test_another_format_version_is_refused(own: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', "{"])
 def test_a_torn_description_is_refused(own: Path, text: str) -> None:
     (own / MANIFEST).write_text(text)
-    with pytest.raises(GanflowError, match=r"not a valid description of a data set|changed after"):
+    with pytest.raises(GanflowError, match=r"not a valid record|format version None|changed after"):
         Dataset.open(own)
