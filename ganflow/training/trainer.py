@@ -70,7 +70,7 @@ class Trainer:
     def _saved(self) -> dict[str, Any] | None:
         """The newest good state. Rank 0 finds it, so that all ranks go on from the same."""
         store = self.store
-        content = collectives.from_rank_0(lambda: store.newest(self._warn)) if store else None
+        content = collectives.from_rank_0(store.newest) if store else None
         return None if content is None else load(content, self.device)
 
     def fit(self) -> None:
