@@ -1,6 +1,6 @@
 """ADA's whole pipelines beside their authors' code: mean log power of each band of frequencies, and moments.
 
-    python -m benchmarks.ada_parity FOLDER data=image_folder data.path=…
+    python benchmarks/ada_parity.py FOLDER data=image_folder data.path=…
 
 FOLDER holds the authors' stylegan2-ada-pytorch. All transforms have probability 1; 256 images are drawn 40 times by
 each. Power has heavy tails under `f`, so its logarithm is compared; ± is the standard error of the difference.
@@ -9,9 +9,9 @@ each. Power has heavy tails under `f`, so its logarithm is compared; ± is the s
 import sys
 
 import torch
+from augmentation import IMAGES, some_images
 from torch import Tensor
 
-from benchmarks.augmentation import IMAGES, some_images
 from ganflow.distributed.rng import RandomStream
 from ganflow.methods.augment.ada import ADA
 from ganflow.terminal.console import entry_point

@@ -3,12 +3,15 @@
 It takes no arguments: `params.yaml` says what it does, and `ganflow config compose KEY=VALUE …` writes that.
 """
 
+import logging
 import sys
 from functools import partial
 from pathlib import Path
 
 from ganflow.terminal.console import entry_point
 from ganflow.terminal.progress import doing
+
+logger = logging.LoggerAdapter(logging.getLogger(__name__), {"who": "prepare"})
 
 DATA, REPORT = Path("data"), Path("reports/prepare.json")
 
@@ -23,7 +26,6 @@ def main() -> None:
     from ganflow.data import summary
     from ganflow.data.prepare import prepare
     from ganflow.methods.build import check_fits
-    from ganflow.terminal.console import tell
 
     params = params_file.load()
     source = components.build("source", params.data, "data")
@@ -33,7 +35,7 @@ def main() -> None:
     report = prepare(source, DATA, locate=storage.localize, check=fits, mapper=decode)
     records.write(REPORT, report)
     for line in summary.lines(report):
-        tell(line, "prepare")
+        logger.info(line)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ def main() -> None:
     from ganflow.config.composition import override
     from ganflow.methods.build import check_fits
     from ganflow.methods.generator import FILE
-    from ganflow.terminal.console import tell
     from ganflow.terminal.interrupts import held
     from ganflow.tracking.runs.callback import follow
     from ganflow.tracking.runs.train_run import record_of, tracked_training
@@ -45,9 +44,9 @@ def main() -> None:
     unfinished = project_folder.unfinished_runs()
     reconcile_search(searched, dataset.digest, TUNE, unfinished)
     supplied = supply(params.cluster, DATA)
-    run = supplied.run(name, tell)
+    run = supplied.run(name)
     history = History(run)
-    with project_folder.alone(name, tell):
+    with project_folder.alone(name):
         with tracked_training(params, name, identity, dataset, unfinished) as tracked:
             with Progress("train") as progress:
                 train(params, name, supplied, each(progress, follow(tracked, history)))

@@ -22,7 +22,6 @@ def main() -> None:
     from ganflow.config import params_file, project_folder
     from ganflow.data.prepared.dataset import Dataset
     from ganflow.methods.build import check_fits
-    from ganflow.terminal.console import tell
     from ganflow.terminal.interrupts import held
     from ganflow.tracking.runs.tune_run import log_search, search_name, tracked_search
 
@@ -34,7 +33,7 @@ def main() -> None:
         return
     name = search_name(params, dataset.digest)
     with (
-        project_folder.alone(name, tell),
+        project_folder.alone(name),
         tracked_search(params, name, dataset.digest, project_folder.unfinished_runs()) as tracked,
     ):
         result = search(params, name, supply(params.cluster, DATA))

@@ -1,6 +1,7 @@
 """Before torch is loaded: one thread per process, for there are several processes and the networks are small."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,15 @@ def unlabelled(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Path:
         writer.add(images, np.zeros(300, np.int64))
         write_manifest(place.data, facts, [], {"train": writer.close()}, {"name": "made"})
     return root
+
+
+@pytest.fixture
+def messages() -> Iterator[None]:
+    """Messages are written to stderr, as they are in a command."""
+    from ganflow.terminal.messages import shown
+
+    with shown():
+        yield
 
 
 @pytest.fixture(scope="session")

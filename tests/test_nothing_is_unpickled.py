@@ -5,6 +5,7 @@ The registered model has its own in ``tests/tracking/test_poisoned.py``, foreign
 
 import ast
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -45,14 +46,16 @@ def test_the_trap_works(tmp_path: Path) -> None:
 
 
 @TRAPS
-def test_in_a_checkpoint_with_the_right_checksum_it_is_passed_over(write: Write, trace: Path, tmp_path: Path) -> None:
+def test_in_a_checkpoint_with_the_right_checksum_it_is_passed_over(
+    write: Write, trace: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     store = CheckpointStore(tmp_path / "run")
     store.save({"nimg": 1, "weights": torch.ones(2)}, 1)
     content = write(trace)
     name = f"checkpoint-{2:012d}-{sha256(content)[:32]}.pt"
     store.storage.write(name, content)
-    with pytest.warns(UserWarning, match=rf"{name} holds more than tensors and plain values .* passing it over"):
-        state = store.latest()
+    state = store.latest()
+    assert re.search(rf"{name} holds more than tensors and plain values .* passing it over", caplog.text)
     assert state is not None
     assert state["nimg"] == 1
 

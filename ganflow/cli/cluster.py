@@ -30,7 +30,7 @@ def doctor(
     """
     from ganflow.commands import doctor as command
 
-    examination = command.doctor(params, lambda line: typer.echo(f"doctor: {line}", err=True), bandwidth=bandwidth)
+    examination = command.doctor(params, bandwidth=bandwidth)
     for line in [command.as_json(examination)] if as_json else command.lines(examination):
         typer.echo(line)
     if command.faults(examination):
@@ -61,12 +61,9 @@ def watch(
       ganflow watch --address 10.0.0.1:6379
       ganflow watch --grace 100 --rebalance drain
     """
-    import time
-
     from ganflow.cluster.preemption.agent import Watch
     from ganflow.cluster.preemption.agent import watch as run
+    from ganflow.terminal.messages import LineHandler, handled, with_time
 
-    def log(line: str) -> None:
-        typer.echo(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}")
-
-    run(Watch(address, node_ip, endpoint, interval, grace, rebalance), log)
+    with handled(LineHandler(typer.echo, with_time())):
+        run(Watch(address, node_ip, endpoint, interval, grace, rebalance))

@@ -84,7 +84,7 @@ def reproduce(
     """
     from ganflow.commands.reproduce import reproduce as again
 
-    differences = again(model, into, lambda line: typer.echo(f"reproduce: {line}", err=True))
+    differences = again(model, into)
     for one in differences:
         typer.echo(f"{one.what}: {one.then} then, {one.now} now")
     if differences:
@@ -119,7 +119,12 @@ def promote(
     """
     from ganflow.commands import promote as command
 
-    if not command.promote(challenger, reference, dry_run=dry_run, tell=typer.echo, page=page):
+    promotion = command.promote(challenger, reference, dry_run=dry_run)
+    for line in promotion.lines:
+        typer.echo(line)
+    if page is not None and promotion.record is not None:
+        command.write_page(page, promotion.record)
+    if not promotion.promoted:
         raise typer.Exit(1)
 
 
@@ -134,7 +139,7 @@ def rollback(name: Name = None) -> None:
     """
     from ganflow.commands import promote as command
 
-    command.rollback(name, typer.echo)
+    typer.echo(command.rollback(name))
 
 
 @app.command("champions")
@@ -142,4 +147,5 @@ def champions(name: Name = None) -> None:
     """List every change of champion: when, by promotion or rollback, from and to which version, by whom."""
     from ganflow.commands import promote as command
 
-    command.champions(name, typer.echo)
+    for line in command.champions(name):
+        typer.echo(line)

@@ -48,7 +48,6 @@ def generate(
     draw(
         model, out, n=n, seed=seed, label=label, truncation=truncation, batch=batch, patience_s=patience,
         options={name: value for name, value in options.items() if value is not None},
-        say=lambda line: typer.echo(f"generate: {line}", err=True),
     )  # fmt: skip
     typer.echo(f"{n} samples of {model}, seed {seed}: {out}")
 

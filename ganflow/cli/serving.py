@@ -38,5 +38,4 @@ def serve(
     answer(
         model, host=host, port=port, count=replicas, every_s=poll,
         limits=Limits(n=max_n, seconds=timeout, waiting=waiting),
-        say=lambda line: typer.echo(f"serve: {line}", err=True),
     )  # fmt: skip

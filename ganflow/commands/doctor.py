@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+import logging
 from pathlib import Path
 
 from ganflow.cluster.doctor.checks import examine
@@ -13,21 +13,23 @@ from ganflow.errors import GanflowError
 from ganflow.terminal.redaction import redact
 from ganflow.tracking import mlflow_client
 
+logger = logging.LoggerAdapter(logging.getLogger(__name__), {"who": "doctor"})
+
 HEADS = ("node", "answers", "Python", "Ray", "torch", "CPUs", "GPUs", "cache", "clock", "storage")
 
 
-def doctor(params: Path, say: Callable[[str], None], *, bandwidth: bool = True) -> Examination:
+def doctor(params: Path, *, bandwidth: bool = True) -> Examination:
     """Examine what ``params.yaml`` names; what the recipe names, where there is none."""
     settings = params_file.load(params) if params != params_file.PARAMS or params.is_file() else composition.compose()
-    examination = _examined(settings, say, bandwidth)
-    say("asking MLflow")
+    examination = _examined(settings, bandwidth)
+    logger.info("asking MLflow")
     examination.checks.append(_mlflow(settings.tracking))
     return examination
 
 
-def _examined(settings: Config, say: Callable[[str], None], bandwidth: bool) -> Examination:
+def _examined(settings: Config, bandwidth: bool) -> Examination:
     try:
-        return examine(settings, say, bandwidth=bandwidth)
+        return examine(settings, bandwidth=bandwidth)
     except GanflowError as error:
         return Examination("no cluster", checks=[NodeCheck("cluster", FAULT, str(error))])
 

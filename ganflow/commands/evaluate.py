@@ -22,7 +22,6 @@ from ganflow.evaluation.significance import Difference, compare
 from ganflow.methods.generator import FILE
 from ganflow.report import comparison_table, metrics_file, report_files
 from ganflow.storage import is_remote
-from ganflow.terminal.console import tell
 from ganflow.terminal.progress import Advanced, Bars
 from ganflow.tracking.registry.loader import FORMS, load_generator
 
@@ -89,7 +88,7 @@ def _given(samples: Sequence[str], reference: str) -> Given:
 
 
 def _evaluator(wanted: Measuring, reference: str, scratch: Path, listener: Callable[[Advanced], None]) -> Evaluator:
-    return evaluator_here(wanted.config, reference, scratch, listener, wanted.reference, tell)
+    return evaluator_here(wanted.config, reference, scratch, listener, wanted.reference)
 
 
 def _samples(where: str, evaluator: Evaluator, wanted: Measuring, scratch: Path) -> Samples:
@@ -97,8 +96,8 @@ def _samples(where: str, evaluator: Evaluator, wanted: Measuring, scratch: Path)
     if _is_model(where):
         generator = load_generator(where, settings.tracking, str(evaluator.device))
         return evaluator.drawn(generator, settings.evaluation.samples)
-    images = Dataset.open(open_images(where, scratch, wanted.samples, tell))
-    return as_samples(images, evaluator.reference, where, tell)
+    images = Dataset.open(open_images(where, scratch, wanted.samples))
+    return as_samples(images, evaluator.reference, where)
 
 
 def _check_there(*samples: str) -> None:

@@ -1,6 +1,6 @@
 """`ganflow generate`: samples of a model in any form that :mod:`ganflow.generation.writers` has."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -24,7 +24,6 @@ def generate(
     batch: int | None,
     patience_s: float,
     options: Mapping[str, Any],
-    say: Callable[[str], None],
 ) -> None:
     """Draw ``n`` samples and write them; what was cut off goes on.
 
@@ -38,12 +37,11 @@ def generate(
         batch: how many are made at once; None: by their size.
         patience_s: how long an outage of S3 is waited for.
         options: of the form, those that were given.
-        say: takes a line when S3 goes away or comes back.
 
     Raises:
         GanflowError: no such model, an ``out`` of another form, or one that other samples lie in.
     """
-    sink, place = choose(out, options), Place.of(out, patience_s, say)
+    sink, place = choose(out, options), Place.of(out, patience_s)
     with doing("generate: loading the model"):
         generator = load_generator(model, _tracking(model), "cuda" if torch.cuda.is_available() else "cpu")
     classes = None if label is None else classes_of(label.split(","), generator.spec)

@@ -1,8 +1,7 @@
 """`ganflow promote`, `rollback` and `champions`: who is champion, by the gate in ``params.yaml``."""
 
 import tempfile
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganflow.atomic_files import write_whole
@@ -21,21 +20,23 @@ from ganflow.terminal.progress import Bars
 from ganflow.tracking.registry.loader import load_generator
 from ganflow.tracking.registry.promotion import Candidate, Promoter
 
-Tell = Callable[[str], None]
+
+@dataclass(frozen=True)
+class Promotion:
+    """``promoted``: the challenger is champion now, or would be. Without a ``record`` it was champion already."""
+
+    promoted: bool
+    lines: list[str]
+    record: report.Record | None = None
 
 
-def promote(address: str | None, reference: str, *, dry_run: bool, tell: Tell, page: Path | None = None) -> bool:
+def promote(address: str | None, reference: str, *, dry_run: bool) -> Promotion:
     """Measure challenger and champion side by side and promote the challenger if the gate holds.
 
     Args:
         address: of the challenger; None: what ``register`` of ``params.yaml`` names.
         reference: a prepared data set, or images.
         dry_run: write nothing.
-        tell: takes every line for people.
-        page: a file that gets the decision's page, if something was decided.
-
-    Returns:
-        Whether the challenger is champion now; of a dry run, whether it would be.
 
     Raises:
         GanflowError: nothing to compare, a gate that asks for what is not measured, no answer.
@@ -46,21 +47,17 @@ def promote(address: str | None, reference: str, *, dry_run: bool, tell: Tell, p
         promoter.reconcile()
     candidate = promoter.candidate()
     if candidate.challenger == candidate.standing.champion:
-        tell(f"{candidate.name} version {candidate.challenger} is {settings.promotion.alias} already")
-        return True
+        line = f"{candidate.name} version {candidate.challenger} is {settings.promotion.alias} already"
+        return Promotion(True, [line])
     record = _judged(settings, candidate, reference)
     if not dry_run:
         record = promoter.conclude(candidate, record)
-    for line in report.lines(record):
-        tell(line)
-    tell(f"dry run, nothing written; would be {record.verdict}" if dry_run else record.verdict)
-    if page is not None:
-        _write(page, record)
-    return record.decision.promoted
+    verdict = f"dry run, nothing written; would be {record.verdict}" if dry_run else record.verdict
+    return Promotion(record.decision.promoted, [*report.lines(record), verdict], record)
 
 
-def rollback(name: str | None, tell: Tell) -> None:
-    """Set the champion before this one back.
+def rollback(name: str | None) -> str:
+    """Set the champion before this one back; the line that says so.
 
     Raises:
         GanflowError: there is none, or no answer.
@@ -68,22 +65,25 @@ def rollback(name: str | None, tell: Tell) -> None:
     settings = params_file.load()
     promoter = Promoter(settings, name)
     change = promoter.rollback()
-    tell(f"rolled back: {promoter.name} version {change.to} is {settings.promotion.alias}, no longer {change.left}")
+    return f"rolled back: {promoter.name} version {change.to} is {settings.promotion.alias}, no longer {change.left}"
 
 
-def champions(name: str | None, tell: Tell) -> None:
+def champions(name: str | None) -> list[str]:
     """Every change of champion in order, the latest last."""
     promoter = Promoter(params_file.load(), name)
     changes = promoter.history()
     if not changes:
-        tell(f"{promoter.name} has had no promotion")
-        return
+        return [f"{promoter.name} has had no promotion"]
     rows = [(c.when, c.kind, "–" if c.left is None else str(c.left), str(c.to), c.by) for c in changes]
-    for line in comparison_table.columns([("when", "what", "from", "to", "by"), *rows]):
-        tell(line)
+    return comparison_table.columns([("when", "what", "from", "to", "by"), *rows])
 
 
-def _write(page: Path, record: report.Record) -> None:
+def write_page(page: Path, record: report.Record) -> None:
+    """Write a decision's page.
+
+    Raises:
+        GanflowError: the file cannot be written.
+    """
     try:
         write_whole(page, report.page(record))
     except OSError as error:

@@ -1,10 +1,10 @@
 """`ganflow reproduce`: a registered version made again, from its commit, parameters and data, and held against it."""
 
+import logging
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,12 @@ from ganflow.tracking.registry.version_lineage import Trace, trace
 from ganflow.tracking.runs import run_record
 from ganflow.tracking.runs.flat_params import loggable
 
+logger = logging.LoggerAdapter(logging.getLogger(__name__), {"who": "reproduce"})
+
 PLACE = Path(".ganflow/reproduced")
 STAGES = ("train", "evaluate")
 ELSEWHERE = ("RAY_ADDRESS", "MLFLOW_TRACKING_URI")  # it runs on this machine, and is tracked in the worktree
 MODEL, METRICS = Path("model"), Path("reports/metrics.json")
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,12 @@ class Mismatch:
     now: str | None
 
 
-def reproduce(model: str, into: Path | None, say: Say) -> list[Mismatch]:
+def reproduce(model: str, into: Path | None) -> list[Mismatch]:
     """Check out what a version was made from into a worktree, train and evaluate there, and compare.
 
     Args:
         model: ``models:/NAME/3`` or ``models:/NAME@ALIAS``.
         into: the worktree's folder, which must not be there; by default below ``.ganflow/reproduced``.
-        say: takes a line about each step.
 
     Returns:
         What differs: the weights' digest first, then figures. None if all is the same.
@@ -56,24 +55,24 @@ def reproduce(model: str, into: Path | None, say: Say) -> list[Mismatch]:
     """
     settings = tracking()
     version = trace(mlflow_client.connect(settings, create=False), model, settings)
-    commit = _commit(version, say)
+    commit = _commit(version)
     folder = into or PLACE / f"{version.name}-{version.version}"
     if folder.exists():
         raise GanflowError(
             f"{folder} is there; `git worktree remove --force {folder}` removes it, --into names another"
         )
-    say(f"commit {commit[:12]} to {folder}")
+    logger.info(f"commit {commit[:12]} to {folder}")
     _run("git", "worktree", "add", "--quiet", "--detach", str(folder), commit)
     here = folder / _run("git", "rev-parse", "--show-prefix")
     _parameters(version, here, settings.experiment)
-    _data(version, here, say)
+    _data(version, here)
     for stage in STAGES:
-        say(f"{stage} …")
+        logger.info(f"{stage} …")
         _stage(here, stage)
     return compared(version, here)
 
 
-def _commit(version: Trace, say: Say) -> str:
+def _commit(version: Trace) -> str:
     recorded = version.tags.get("git_commit")
     if recorded is None or version.origin.params is None or version.origin.lock is None:
         raise GanflowError(
@@ -82,7 +81,7 @@ def _commit(version: Trace, say: Say) -> str:
         )
     commit = recorded.partition("-")[0]
     if commit != recorded:
-        say(f"note: files that differed from commit {commit[:12]} were used; what they held was not kept")
+        logger.info(f"note: files that differed from commit {commit[:12]} were used; what they held was not kept")
     if subprocess.run(["git", "cat-file", "-e", f"{commit}^{{commit}}"], capture_output=True, check=False).returncode:
         raise GanflowError(
             f"commit {commit} of {version.uri} is not in this repository; is it pushed, and fetched here?"
@@ -96,16 +95,16 @@ def _parameters(version: Trace, here: Path, experiment: str) -> None:
     write_whole(here / provenance.TUNE / provenance.BEST, yaml.safe_dump(version.origin.best or {"overrides": []}))
 
 
-def _data(version: Trace, here: Path, say: Say) -> None:
+def _data(version: Trace, here: Path) -> None:
     """The very data of then: from DVC's cache, from its remote, or prepared anew."""
     write_whole(here / provenance.LOCK, yaml.safe_dump(version.origin.lock, sort_keys=False))
     path, md5 = version.tags.get("data_path", "data"), version.tags.get("data_md5")
     _dvc(here, "config", "--local", "cache.dir", str(Path(_dvc(Path(), "cache", "dir")).absolute()))
     for way in (("checkout", path), ("pull", path)):
         if _try(here, *way):
-            say(f"data {md5} by dvc {way[0]}")
+            logger.info(f"data {md5} by dvc {way[0]}")
             return
-    say("data are in no cache; preparing them …")
+    logger.info("data are in no cache; preparing them …")
     _stage(here, "prepare")
     made = run_record.data_md5(path, here / provenance.LOCK)
     if made != md5:

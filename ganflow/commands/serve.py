@@ -1,8 +1,8 @@
 """`ganflow serve`: the registry's model behind HTTP, drawn by Ray's replicas, followed through promotions."""
 
 import hashlib
+import logging
 import re
-from collections.abc import Callable
 
 from ganflow.cluster.jobs.replicas import AT_ONCE, replicas
 from ganflow.config import params_file
@@ -14,10 +14,10 @@ from ganflow.serving.listen import bind, listen, url
 from ganflow.serving.model import Backend, Model
 from ganflow.tracking.registry.loader import fixed, load_generator
 
-Say = Callable[[str], None]
+logger = logging.LoggerAdapter(logging.getLogger(__name__), {"who": "serve"})
 
 
-def serve(model: str, *, host: str, port: int, count: int, limits: Limits, every_s: float, say: Say) -> None:
+def serve(model: str, *, host: str, port: int, count: int, limits: Limits, every_s: float) -> None:
     """Answer requests until SIGTERM or Ctrl-C; what is under way then is answered first.
 
     Args:
@@ -27,7 +27,6 @@ def serve(model: str, *, host: str, port: int, count: int, limits: Limits, every
         count: of replicas.
         limits: what a request may cost.
         every_s: seconds from one look at the alias to the next.
-        say: takes a line for people.
 
     Raises:
         GanflowError: no such model, no cluster, or a port that is taken.
@@ -45,8 +44,8 @@ def serve(model: str, *, host: str, port: int, count: int, limits: Limits, every
             now = fixed(model, tracking)
             return None if now == served else _model(now, tracking, backend)
 
-        beside = follow(service, look, every_s, say) if address != model else None
-        say(f"serves {address} on {url(listener)}")
+        beside = follow(service, look, every_s) if address != model else None
+        logger.info(f"serves {address} on {url(listener)}")
         listen(service.app(beside), listener, limits.seconds)
 
 

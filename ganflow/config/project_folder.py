@@ -5,11 +5,14 @@ outlives a run (MLflow's store, checkpoints, caches) and what a relative path na
 """
 
 import contextlib
+import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+logger = logging.getLogger(__name__)
 
 COPIES = Path(".dvc/tmp/exps")
 ALONE = "standalone"  # below it lie the copies of `dvc exp run --temp`, beside it those of the queue
@@ -52,7 +55,7 @@ def given(path: str | Path) -> Path:
 
 
 @contextlib.contextmanager
-def alone(name: str, say: Callable[[str], None]) -> Iterator[None]:
+def alone(name: str) -> Iterator[None]:
     """Hold a name for the block; another process of this project that wants it waits, and says so.
 
     The lock ends with the process however it ends.
@@ -63,7 +66,7 @@ def alone(name: str, say: Callable[[str], None]) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        say(f"{name} is under way in another process of this project; waiting for its end")
+        logger.info(f"{name} is under way in another process of this project; waiting for its end")
         lock.acquire()
     try:
         yield

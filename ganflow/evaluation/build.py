@@ -13,7 +13,7 @@ from ganflow.data.prepared.dataset import Dataset, read_manifest
 from ganflow.errors import GanflowError, require
 from ganflow.evaluation.evaluator import Evaluator
 from ganflow.evaluation.extractors.base import Splits
-from ganflow.evaluation.image_sets import AS_THEY_ARE, Tell, open_images, unsaid
+from ganflow.evaluation.image_sets import AS_THEY_ARE, open_images
 from ganflow.terminal.progress import Advanced, unheard
 
 
@@ -22,6 +22,7 @@ def build_evaluator(
     data: Path,
     cache: Path,
     device: torch.device,
+    making: Callable[[Advanced], None] = unheard,
     listener: Callable[[Advanced], None] = unheard,
 ) -> Evaluator:
     """An evaluator against the configuration's reference split, with the extractor ready for these data.
@@ -31,7 +32,8 @@ def build_evaluator(
         data: a prepared data set.
         cache: where extractors and features of the reference are kept.
         device: where this rank computes.
-        listener: hears how far the making of an extractor is, and the evaluator's work.
+        making: hears how far the making of an extractor is.
+        listener: hears how far the evaluator's work is.
 
     Raises:
         GanflowError: the data set lacks the reference split, or is damaged; an extractor that is not to be had.
@@ -43,7 +45,7 @@ def build_evaluator(
     test = Dataset.open(data, "test", verify=config.reference == "test") if has_test else None
     splits = Splits(train, test)
     choice = components.build("extractor", config.extractor, "evaluation.extractor")
-    return Evaluator(config, splits, choice.build(splits, cache, device, listener), cache, device, listener)
+    return Evaluator(config, splits, choice.build(splits, cache, device, making), cache, device, listener)
 
 
 MISSING_REFERENCE = "no such file or folder; `dvc repro prepare` makes data/, or --reference names images or a data set"
@@ -55,7 +57,6 @@ def evaluator_here(
     scratch: Path,
     listener: Callable[[Advanced], None] = unheard,
     options: Mapping[str, Any] = AS_THEY_ARE,
-    tell: Tell = unsaid,
 ) -> Evaluator:
     """An evaluator in this process, on its GPU if there is one.
 
@@ -65,15 +66,14 @@ def evaluator_here(
         scratch: an empty place for what images become.
         listener: hears how far the work is.
         options: of ``image_folder``, for a reference of pictures.
-        tell: takes lines about what was understood.
 
     Raises:
         GanflowError: as :func:`build_evaluator`, or a reference that cannot be read.
     """
     there = storage.is_remote(reference) or storage.local_path(reference).exists()
     require(there, "reference", reference, MISSING_REFERENCE)
-    data = open_images(reference, scratch, options, tell)
+    data = open_images(reference, scratch, options)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     remote = "://" in config.cluster.storage
     kept = project_folder.place(config.cluster.cache if remote else config.cluster.storage).expanduser().absolute()
-    return build_evaluator(config.evaluation, data, kept / "extractors", device, listener)
+    return build_evaluator(config.evaluation, data, kept / "extractors", device, listener, listener)

@@ -1,5 +1,6 @@
 """The protocol: which samples, which reference, which extractor; the figures never go without it."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +23,9 @@ from ganflow.evaluation.samples import GeneratorSamples, Samples
 from ganflow.methods.generator import Generator
 from ganflow.terminal.progress import Advanced, unheard
 
+logger = logging.getLogger(__name__)
+
 SEED = 0  # of the samples: every model is measured on the same latents
-
-
-def unsaid(_: str) -> None:
-    """Tell nothing."""
 
 
 @dataclass
@@ -43,7 +42,7 @@ class Evaluator:
 
     def __post_init__(self) -> None:
         self.features = FeatureStore(
-            self.splits, self.extractor, self.cache, self.config.batch, self.device, lambda event: self.listener(event)
+            self.splits, self.extractor, self.cache, self.config.batch, self.device, self.listener
         )
 
     def inputs(self, samples: Samples) -> MetricInputs:
@@ -56,21 +55,17 @@ class Evaluator:
         return self.features.dataset(self.config.reference)
 
     def measure(
-        self,
-        generator: Generator,
-        samples: int,
-        names: Sequence[str] | None = None,
-        tell: Callable[[str], None] = unsaid,
+        self, generator: Generator, samples: int, names: Sequence[str] | None = None
     ) -> Mapping[str, Measurement]:
         """Figures of the chosen metrics (all of the configuration's by default), by name, on every rank.
 
-        The first time that a figure cannot be measured, rank 0 tells why.
+        The first time that a figure cannot be measured, rank 0 logs why.
         """
         found = self.outcome(self.inputs(self.drawn(generator, samples)), names)
         for figure in [one for one in found.left_out if one not in self._told]:
             self._told.add(figure)
             if collectives.rank() == 0:
-                tell(f"{figure} is not measured: {found.left_out[figure]}")
+                logger.warning(f"{figure} is not measured: {found.left_out[figure]}")
         return found.figures
 
     def measure_one(self, figure: str, generator: Generator, samples: int, name: str) -> Mapping[str, Measurement]:

@@ -1,6 +1,7 @@
 """Images from anywhere as a data set: a prepared one, a folder or archive of pictures, or an array in a file."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,9 @@ from ganflow.errors import ConfigError, GanflowError
 from ganflow.evaluation.arrays import SUFFIXES, read_array
 from ganflow.evaluation.samples import ImageSamples
 
-Tell = Callable[[str], None]
+logger = logging.getLogger(__name__)
+
 AS_THEY_ARE: Mapping[str, Any] = {}
-
-
-def unsaid(_: str) -> None:
-    """Tell nothing."""
 
 
 def is_pictures(where: str) -> bool:
@@ -29,14 +27,13 @@ def is_pictures(where: str) -> bool:
     return not (where.endswith(SUFFIXES) or is_prepared(Path(where)))
 
 
-def open_images(where: str, scratch: Path, options: Mapping[str, Any] = AS_THEY_ARE, tell: Tell = unsaid) -> Path:
+def open_images(where: str, scratch: Path, options: Mapping[str, Any] = AS_THEY_ARE) -> Path:
     """The folder of a prepared data set of these images.
 
     Args:
         where: a prepared data set; a folder, zip or tar of pictures; a ``.npz`` or ``.npy``. Local or ``s3://``.
         scratch: a folder of this call's own, for what is not prepared yet.
         options: of ``image_folder``, for a folder, zip or tar; nothing is held out unless they say so.
-        tell: takes lines about what was understood.
 
     Raises:
         GanflowError: nothing there, pictures that cannot be read or are not of one size, arrays that are not images.
@@ -45,7 +42,7 @@ def open_images(where: str, scratch: Path, options: Mapping[str, Any] = AS_THEY_
         return Path(where)
     prepared = scratch / "data"
     if where.endswith(SUFFIXES):
-        _write_array(where, storage.localize(where, scratch), prepared, tell)
+        _write_array(where, storage.localize(where, scratch), prepared)
         return prepared
     chosen = {"test_share": 0.0, **options, "name": "image_folder", "path": where}
     source = components.build("source", chosen, "images")
@@ -54,11 +51,11 @@ def open_images(where: str, scratch: Path, options: Mapping[str, Any] = AS_THEY_
     except ConfigError as error:
         raise GanflowError(f"{where}: {error.allowed}") from None
     for line in (summary.lines(report)[0], *report["warnings"]):
-        tell(f"{where}: {line}")
+        logger.info(f"{where}: {line}")
     return prepared
 
 
-def as_samples(images: Dataset, reference: Dataset, where: str, tell: Tell = unsaid) -> ImageSamples:
+def as_samples(images: Dataset, reference: Dataset, where: str) -> ImageSamples:
     """Images to be held against a reference, with its classes where theirs are the same ones.
 
     Classes are matched by name, or, where theirs are numbers, by the place in the reference's list.
@@ -72,8 +69,8 @@ def as_samples(images: Dataset, reference: Dataset, where: str, tell: Tell = uns
         raise GanflowError(f"{line}; {_way_out(where, own, wanted)}")
     others = [f"{split} ({n:,} images)" for split, n in _other_splits(images)]
     if others:
-        tell(f"{where}: the samples are its split {images.split}, without {' and '.join(others)}")
-    return ImageSamples(images, _labels(images, reference, where, tell))
+        logger.info(f"{where}: the samples are its split {images.split}, without {' and '.join(others)}")
+    return ImageSamples(images, _labels(images, reference, where))
 
 
 def _way_out(where: str, own: Facts, wanted: Facts) -> str:
@@ -89,7 +86,7 @@ def _other_splits(images: Dataset) -> list[tuple[str, int]]:
     return [(name, split["count"]) for name, split in splits.items() if name != images.split]
 
 
-def _labels(images: Dataset, reference: Dataset, where: str, tell: Tell) -> Labels | None:
+def _labels(images: Dataset, reference: Dataset, where: str) -> Labels | None:
     """int64 (N,) of the reference's classes; None where theirs are none, or others."""
     theirs, ours = images.classes, list(reference.classes)
     if not theirs or not ours:
@@ -99,10 +96,14 @@ def _labels(images: Dataset, reference: Dataset, where: str, tell: Tell) -> Labe
     elif all(name.isdecimal() and int(name) < len(ours) for name in theirs):
         places = [int(name) for name in theirs]
         first, last = min(places), max(places)
-        tell(f"{where}: class {first} is read as {ours[first]}, {last} as {ours[last]}: places among the reference's")
+        logger.info(
+            f"{where}: class {first} is read as {ours[first]}, {last} as {ours[last]}: places among the reference's"
+        )
     else:
         others = ", ".join([name for name in theirs if name not in ours][:5])
-        tell(f"{where}: its classes are left out, because the reference has no {others}; it has {', '.join(ours[:5])}")
+        logger.info(
+            f"{where}: its classes are left out, because the reference has no {others}; it has {', '.join(ours[:5])}"
+        )
         return None
     labels: Labels = np.array(places, dtype=np.int64)[np.asarray(images.labels)]
     return labels
@@ -113,10 +114,10 @@ def _shape(facts: Facts) -> str:
     return f"{kind} images of {facts.resolution}x{facts.resolution}"
 
 
-def _write_array(where: str, path: Path, prepared: Path, tell: Tell) -> None:
+def _write_array(where: str, path: Path, prepared: Path) -> None:
     array = read_array(where, path)
     for line in array.understood:
-        tell(line)
+        logger.info(line)
     facts = Facts(array.images.shape[2], array.images.shape[1], len(array.classes))
     with workplace(prepared) as place:
         writer = SplitWriter(place.data, "train", facts, 2**28)

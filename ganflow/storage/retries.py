@@ -1,11 +1,14 @@
 """A storage that is waited for while it is away."""
 
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from ganflow.storage.base import Storage, StorageError
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -18,14 +21,15 @@ class Patient(Storage):
     Args:
         storage: what is called.
         patience_s: in seconds.
-        say: takes one line when the storage goes away and one when it is back, from whichever thread calls first.
-        option: what sets ``patience_s``, for that line.
+        option: what sets ``patience_s``, for the line that the storage is away.
+        who: says so, and when the storage is back.
     """
 
     def __init__(
-        self, storage: Storage, patience_s: float, say: Callable[[str], None], option: str = "cluster.patience_s"
+        self, storage: Storage, patience_s: float, option: str = "cluster.patience_s", who: str = "ganflow"
     ) -> None:
-        self.storage, self.patience_s, self.say, self.option = storage, patience_s, say, option
+        self.storage, self.patience_s, self.option, self.who = storage, patience_s, option, who
+        self._logger = logging.LoggerAdapter(logger, {"who": who})
         self._away = False
         self.uri = storage.uri
 
@@ -54,7 +58,7 @@ class Patient(Storage):
         self._until_done(self.storage.tidy)
 
     def below(self, name: str) -> "Patient":
-        return Patient(self.storage.below(name), self.patience_s, self.say, self.option)
+        return Patient(self.storage.below(name), self.patience_s, self.option, self.who)
 
     def _until_done(self, call: Callable[[], T]) -> T:
         start, wait = time.monotonic(), FIRST_S
@@ -68,11 +72,11 @@ class Patient(Storage):
                     raise
                 if not self._away:
                     self._away = True
-                    self.say(f"{error}; waiting for it, at most {self.patience_s:.0f} s ({self.option})")
+                    self._logger.warning(f"{error}; waiting for it, at most {self.patience_s:.0f} s ({self.option})")
                 time.sleep(min(wait, left))
                 wait = min(2 * wait, LONGEST_S)
             else:
                 if wait > FIRST_S and self._away:
                     self._away = False
-                    self.say(f"{self.uri} works again, after {time.monotonic() - start:.0f} s")
+                    self._logger.info(f"{self.uri} works again, after {time.monotonic() - start:.0f} s")
                 return result

@@ -11,9 +11,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn
+
+from ganflow.terminal.screen import SCREEN
 
 CLEAN_UP_S = 30.0
 AGAIN_S = 0.1
@@ -27,21 +29,20 @@ class Interrupts:
     """The signal that came, and whether it may act where the main thread is.
 
     Args:
-        say: takes the one line.
         entries: the folder of the files that import first and do nothing before: nothing is lost at their imports.
     """
 
-    def __init__(self, say: Callable[[str], None], entries: str) -> None:
+    def __init__(self, entries: str) -> None:
         self.came: signal.Signals | None = None
         self.holds = 0
-        self._say, self._entries, self._again = say, entries, False
+        self._entries, self._again = entries, False
 
     def heed(self, number: int, frame: FrameType | None) -> None:
         """The handler."""
         again, self._again = self._again, False
         if self.came is None:
             self.came = signal.Signals(number)
-            self._tell(f"stopped by {self.came.name}")
+            _end(f"ganflow: stopped by {self.came.name}")
             threading.Thread(target=self._watch, name="ganflow-interrupts", daemon=True).start()
         elif not again:
             if not self.holds:
@@ -63,12 +64,6 @@ class Interrupts:
         else:
             sys.__unraisablehook__(unraisable)
 
-    def _tell(self, line: str) -> None:
-        try:
-            self._say(line)
-        except Exception:  # the main thread may be half-way through an import that this needs
-            os.write(2, f"ganflow: {line}\n".encode())
-
     def _try_again(self) -> None:
         def send() -> None:
             time.sleep(AGAIN_S)
@@ -87,20 +82,27 @@ class Interrupts:
         leave(self.came)
 
 
+def _end(line: str) -> None:
+    try:
+        SCREEN.end(line)
+    except Exception:  # the main thread may be half-way through an import that this needs
+        os.write(2, f"{line}\n".encode())
+
+
 _active: list[Interrupts] = []
 
 
 @contextlib.contextmanager
-def interruptible(say: Callable[[str], None], entries: str) -> Iterator[None]:
+def interruptible(entries: str) -> Iterator[None]:
     """A command's main block: a signal ends the process with one line and never a traceback.
 
-    Arguments as of :class:`Interrupts`. Outside of the main thread signals stay as they are.
+    ``entries`` as of :class:`Interrupts`. Outside of the main thread signals stay as they are.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     _adopt_orphans()
-    interrupts = Interrupts(say, entries)
+    interrupts = Interrupts(entries)
     before, hook = {number: signal.getsignal(number) for number in HEEDED}, sys.unraisablehook
     _active.append(interrupts)
     try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from ganflow.terminal.console import SCREEN, View
+from ganflow.terminal.screen import SCREEN, View
 
 Advance = Callable[[int], None]  # "so many more are done"
 Progress = Callable[[int], contextlib.AbstractContextManager[Advance]]  # from the total

@@ -6,6 +6,7 @@ MLflow's tables; what it does not know it leaves alone.
 """
 
 import contextlib
+import logging
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ganflow.errors import GanflowError
-from ganflow.terminal.console import entry_point, tell
+from ganflow.terminal.console import entry_point
+
+logger = logging.getLogger(__name__)
 
 FOLDER = "mlruns"
 # Columns with a place. The first two are those whose folders can lie there.
@@ -50,7 +53,7 @@ def mend(file: Path) -> int:
     except sqlite3.Error as error:
         raise GanflowError(f"{file} was moved, and where its artifacts are cannot be put right: {error}") from None
     if changed:
-        tell(f"{file} was moved or copied from {', '.join(sorted(str(Path(root).parent) for root in left))}; "
+        logger.info(f"{file} was moved or copied from {', '.join(sorted(str(Path(root).parent) for root in left))}; "
              f"its artifacts are those in {beside} now")  # fmt: skip
     return changed
 

@@ -5,7 +5,7 @@ All ranks decide alike: by gradients, which are averaged over them, and by figur
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,6 @@ from ganflow.methods.player import Player
 from ganflow.storage.base import MissingError, Storage
 from ganflow.training.state import TrainState
 
-Warn = Callable[[str], None]
 RECORD = "guard.json"
 
 
@@ -62,31 +61,36 @@ class Guard:
         except MissingError:
             return 0
 
-    def check_gradients(self, name: str, player: Player, terms: Mapping[str, Tensor], warn: Warn) -> bool:
-        """True where the gradients of a turn are finite; else its update must be left out.
+    def check_gradients(self, name: str, player: Player, terms: Mapping[str, Tensor]) -> str | None:
+        """None where the gradients of a turn are finite; else a line on why its update must be left out.
 
         Raises:
             UnhealthyError: this player's updates were left out ``patience`` times in a row.
         """
         if self._finite([player.total, *(p.grad for p in player.parameters if p.grad is not None)]):
             self._in_a_row[name] = 0
-            return True
+            return None
         self._in_a_row[name] += 1
         self._in_all[name] += 1
         why, times, in_all = fault(name, terms, player.network), self._in_a_row[name], self._in_all[name]
         if times >= self.config.patience:
             raise UnhealthyError(f"{why}, {times} times in a row")
-        if in_all & (in_all - 1) == 0:  # the 1st, 2nd, 4th, 8th, …: a fault that comes and goes fills no screen
-            warn(f"{why}: the update is left out ({in_all} of {name} so far)")
-        return False
+        return f"{why}: the update is left out ({in_all} of {name} so far)"
+
+    def is_news(self, name: str) -> bool:
+        """True for the 1st, 2nd, 4th, 8th, … update that is left out: a fault that comes and goes fills no screen."""
+        return self._in_all[name] & (self._in_all[name] - 1) == 0
 
     def _finite(self, gradients: list[Tensor]) -> bool:
         self._non_finite.zero_()
         mark_non_finite(gradients, self._non_finite, self._one)
         return self._non_finite.item() == 0
 
-    def check_collapse(self, diversity: float, state: TrainState, warn: Warn) -> None:
+    def check_collapse(self, diversity: float, state: TrainState) -> str | None:
         """Act on mode collapse: a sample diversity below ``min_diversity`` for ``patience`` reports in a row.
+
+        Returns:
+            A line about it where training goes on all the same.
 
         Raises:
             UnhealthyError: with ``on_collapse=rollback``.
@@ -95,14 +99,14 @@ class Guard:
         c = self.config
         state.low_reports = state.low_reports + 1 if diversity < c.min_diversity else 0
         if state.low_reports != c.patience:
-            return
+            return None
         limit = f"below training.guard.min_diversity={c.min_diversity:g} in {c.patience} reports in a row"
         why = f"the generator has collapsed: sample diversity {diversity:.2g}, {limit}"
         if c.on_collapse == "stop":
             raise GanflowError(f"{why}; training.guard.on_collapse=warn would go on")
         if c.on_collapse == "rollback":
             raise UnhealthyError(why)
-        warn(why)
+        return why
 
     def is_healthy(self, state: TrainState) -> bool:
         """True where a checkpoint of this state would be fit to go back to."""

@@ -3,8 +3,8 @@
 from types import TracebackType
 from typing import Self
 
-from ganflow.terminal.console import SCREEN
 from ganflow.terminal.progress import Bar
+from ganflow.terminal.screen import SCREEN
 from ganflow.training.events import Event, Paused, Report, Snapshot, Started, Warned
 
 

@@ -70,7 +70,7 @@ class Trainer:
     def _saved(self) -> dict[str, Any] | None:
         """The newest good state. Rank 0 finds it, so that all ranks go on from the same."""
         store = self.store
-        content = collectives.from_rank_0(lambda: store.newest(self._warn)) if store else None
+        content = collectives.from_rank_0(store.newest) if store else None
         return None if content is None else load(content, self.device)
 
     def fit(self) -> None:
@@ -142,7 +142,10 @@ class Trainer:
         with player.turn(*(other for other in self.state.players.values() if other is not player)):
             terms = self.accumulator.play(turn)
             turn.finish()
-            if not self.guard.check_gradients(turn.player, player, terms, self._warn):
+            fault = self.guard.check_gradients(turn.player, player, terms)
+            if fault is not None:
+                if self.guard.is_news(turn.player):
+                    self._warn(fault)
                 return False
             turn.adjust_gradients(player.parameters)
             player.step()
@@ -188,7 +191,9 @@ class Trainer:
         self._tell(Report(self.state.nimg, metrics))
         self._clock = time.perf_counter(), self.state.nimg
         if "sample_diversity" in metrics:
-            self.guard.check_collapse(metrics["sample_diversity"], self.state, self._warn)
+            collapse = self.guard.check_collapse(metrics["sample_diversity"], self.state)
+            if collapse is not None:
+                self._warn(collapse)
 
     def _figures(self) -> dict[str, float]:
         figures = self.method.figures()

@@ -95,6 +95,7 @@ def pictures(root: Path, images: NDArray[np.uint8], side: int) -> None:
         Image.fromarray(image).resize((side, side), Image.Resampling.NEAREST).save(root / f"{i:03d}.png")
 
 
+@pytest.mark.usefixtures("messages")
 def test_pictures_of_another_size_are_resized(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,6 +113,7 @@ def test_pictures_of_another_size_are_resized(
     assert resized == evaluate(str(tmp_path / "first.npz"), "data", settings, None)
 
 
+@pytest.mark.usefixtures("messages")
 def test_classes_that_are_not_the_reference_s_are_said(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from ganflow.config import project_folder
 from ganflow.config.schema import ClusterConfig, TrackingConfig
 from ganflow.storage import localize
+from ganflow.terminal.messages import LineHandler, handled
 from ganflow.tracking import mlflow_client
 
 QUEUE, TEMP = ".dvc/tmp/exps/tmp1", ".dvc/tmp/exps/standalone/tmp2"
@@ -106,7 +107,7 @@ def test_two_processes_of_a_project_take_turns(repository: Path, monkeypatch: py
     ready, begun = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:  # it holds the name until it has been waited for
-        with project_folder.alone("run", told.append):
+        with project_folder.alone("run"):
             os.write(ready[1], b".")
             os.read(begun[0], 1)
         os._exit(0)
@@ -117,6 +118,6 @@ def test_two_processes_of_a_project_take_turns(repository: Path, monkeypatch: py
         os.write(begun[1], b".")
 
     enter(repository / QUEUE, monkeypatch)
-    with project_folder.alone("run", say):
+    with handled(LineHandler(say)), project_folder.alone("run"):
         assert told == ["run is under way in another process of this project; waiting for its end"]
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +88,8 @@ def test_the_closest_pairs_of_a_replay_are_pairs_of_one(digits: Path, cache: Pat
 
 
 def whole_evaluation(data: Path, cache: Path) -> tuple[dict[str, Any], list[str]] | None:
-    by = evaluator(data, cache)
     seen: list[Advanced] = []
-    by.listener = seen.append
+    by = replace(evaluator(data, cache), listener=seen.append)
     found = evaluate(by, by.drawn(generator(), 301), 50)
     assert sum(event.count for event in seen if event.what == "samples") in (150, 151, 301)
     return None if found is None else (metrics_file.contents(found), sorted(found.pictures))

@@ -111,9 +111,8 @@ def test_labels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         assert line_of(path, tmp_path / "scratch") == expected
 
 
-def opened(path: Path, scratch: Path) -> tuple[Dataset, list[str]]:
-    told: list[str] = []
-    return Dataset.open(open_images(str(path), scratch, tell=told.append)), told
+def opened(path: Path, scratch: Path) -> Dataset:
+    return Dataset.open(open_images(str(path), scratch))
 
 
 @pytest.mark.parametrize(
@@ -128,61 +127,67 @@ def opened(path: Path, scratch: Path) -> tuple[Dataset, list[str]]:
         (np.array([1, 2, 10], np.uint8)[np.arange(12) % 3], ["1", "2", "10"]),
     ],
 )
-def test_classes_are_those_that_have_an_image(labels: Any, classes: list[str], tmp_path: Path) -> None:
+def test_classes_are_those_that_have_an_image(
+    labels: Any, classes: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     np.savez(tmp_path / "array.npz", images=PIXELS, labels=labels)
-    data, told = opened(tmp_path / "array.npz", tmp_path / "scratch")
+    data = opened(tmp_path / "array.npz", tmp_path / "scratch")
     assert data.classes == classes
     np.testing.assert_array_equal(data.labels, np.arange(12) % 3)
     one_hot = f"{tmp_path}/array.npz: labels are (12, 5), read as one column for each class"
-    assert told == ([one_hot] if labels.ndim == 2 and labels.shape[1] == 5 else [])
+    assert caplog.messages == ([one_hot] if labels.ndim == 2 and labels.shape[1] == 5 else [])
 
 
-def test_channels_may_come_first_and_it_is_said(tmp_path: Path) -> None:
+def test_channels_may_come_first_and_it_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     colour = np.random.default_rng(1).integers(0, 256, (12, 3, 8, 8), np.uint8)
     np.savez(tmp_path / "first.npz", colour, np.arange(12))  # arr_0 and arr_1, as guided diffusion has them
     np.savez(tmp_path / "last.npz", colour.transpose(0, 2, 3, 1), np.arange(12))
-    first, told = opened(tmp_path / "first.npz", tmp_path / "a")
-    last, nothing = opened(tmp_path / "last.npz", tmp_path / "b")
+    first = opened(tmp_path / "first.npz", tmp_path / "a")
+    last = opened(tmp_path / "last.npz", tmp_path / "b")
     for data in (first, last):
         np.testing.assert_array_equal(data.images(np.arange(12)), colour)
         np.testing.assert_array_equal(data.labels, np.arange(12))
-    assert (told, nothing) == ([f"{tmp_path}/first.npz: images are (12, 3, 8, 8), read as (N, C, H, W)"], [])
+    assert caplog.messages == [f"{tmp_path}/first.npz: images are (12, 3, 8, 8), read as (N, C, H, W)"]
 
 
-def test_numbers_are_places_among_the_reference_s_classes_where_they_are_no_names(tmp_path: Path) -> None:
+def test_numbers_are_places_among_the_reference_s_classes_where_they_are_no_names(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     np.savez(tmp_path / "named.npz", images=PIXELS, labels=np.array(["cat", "dog", "eel"])[np.arange(12) % 3])
     np.savez(tmp_path / "ids.npz", images=PIXELS, labels=np.arange(12) % 2 + 1)
     np.savez(tmp_path / "beyond.npz", images=PIXELS, labels=np.arange(12) % 2 + 2)
-    reference, _ = opened(tmp_path / "named.npz", tmp_path / "a")
+    reference = opened(tmp_path / "named.npz", tmp_path / "a")
     for name, labels, said in (
         ("ids", np.arange(12) % 2 + 1, "class 1 is read as dog, 2 as eel: places among the reference's"),
         ("beyond", None, "its classes are left out, because the reference has no 2, 3; it has cat, dog, eel"),
     ):
-        told: list[str] = []
-        samples = as_samples(opened(tmp_path / f"{name}.npz", tmp_path / name)[0], reference, name, told.append)
-        assert told == [f"{name}: {said}"]
+        caplog.clear()
+        samples = as_samples(opened(tmp_path / f"{name}.npz", tmp_path / name), reference, name)
+        assert caplog.messages == [f"{name}: {said}"]
         np.testing.assert_array_equal(samples.labels, labels)
 
 
 def test_only_the_arrays_that_are_needed_are_read(tmp_path: Path) -> None:
     np.savez(tmp_path / "more.npz", images=PIXELS, latents=np.array([{}], object))
-    assert len(opened(tmp_path / "more.npz", tmp_path / "a")[0]) == 12
+    assert len(opened(tmp_path / "more.npz", tmp_path / "a")) == 12
     np.savez(tmp_path / "statistics.npz", mu=np.zeros(4), sigma=np.eye(4))
     said = "has mu, sigma (statistics of images are not images); images are expected as `images` or `arr_0`"
     assert line_of(tmp_path / "statistics.npz", tmp_path / "b") == f"{tmp_path}/statistics.npz {said}"
 
 
-def test_a_folder_with_splits_is_a_reference_with_both_and_samples_are_its_train_split(tmp_path: Path) -> None:
+def test_a_folder_with_splits_is_a_reference_with_both_and_samples_are_its_train_split(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for split, some in (("train", PIXELS[:8]), ("test", PIXELS[8:])):
         folder_of(tmp_path / "theirs" / split, some, ("cat", "dog"))
-    where, told = str(tmp_path / "theirs"), list[str]()
-    root = open_images(where, tmp_path / "scratch", tell=told.append)
+    where = str(tmp_path / "theirs")
+    root = open_images(where, tmp_path / "scratch")
     train, test = Dataset.open(root), Dataset.open(root, "test")
     assert (len(train), len(test), train.classes) == (8, 4, ["cat", "dog"])
-    assert told[0].startswith(f"{where}: 12 grey images of 8x8; 2 classes")
-    told.clear()
-    assert len(as_samples(train, train, where, told.append)) == 8
-    assert told == [f"{where}: the samples are its split train, without test (4 images)"]
+    assert caplog.messages[0].startswith(f"{where}: 12 grey images of 8x8; 2 classes")
+    caplog.clear()
+    assert len(as_samples(train, train, where)) == 8
+    assert caplog.messages == [f"{where}: the samples are its split train, without test (4 images)"]
 
 
 def test_pictures_of_other_sizes_become_squares_of_one(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from ganflow.errors import GanflowError
 from ganflow.serving.alias_watch import follow
 from ganflow.serving.app import Limits, Service
@@ -10,10 +12,10 @@ from tests.generation.writers.made import model
 from tests.serving.here import Here, model_of
 
 
-def test_what_it_sees_is_served_next() -> None:
+def test_what_it_sees_is_served_next(caplog: pytest.LogCaptureFixture) -> None:
     backend = Here()
     first, second = (model_of(model(seed=k), f"models:/x/{k}", backend) for k in (1, 2))
-    service, said, asked = Service(first, backend, Limits()), [], []
+    service, asked = Service(first, backend, Limits()), []
     away = GanflowError("MLflow does not answer")
     seen = iter([None, away, away, KeyError("odd"), second, None])
     finished = asyncio.Event()
@@ -30,7 +32,7 @@ def test_what_it_sees_is_served_next() -> None:
         return found
 
     async def run() -> None:
-        task = asyncio.ensure_future(follow(service, look, 0.001, said.append)())
+        task = asyncio.ensure_future(follow(service, look, 0.001)())
         await asyncio.wait_for(finished.wait(), 60)
         task.cancel()
 
@@ -38,7 +40,7 @@ def test_what_it_sees_is_served_next() -> None:
     loop.run_until_complete(run())
     loop.close()
     assert service.model is second
-    assert said == [
+    assert [message for name, _, message in caplog.record_tuples if name.startswith("ganflow")] == [
         "MLflow does not answer; goes on with models:/x/1",
         "KeyError('odd'); goes on with models:/x/1",
         "serves models:/x/2 now, models:/x/1 before",

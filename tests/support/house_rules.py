@@ -15,6 +15,7 @@ NO_ENGLISH = {
     r"\bis no (?!longer\b|more\b|worse\b|better\b)(?=[A-Za-z])": 'say "is not a …"',
     r"\b(?:no|some|any)body\b|\bwhoever\b": "say who: the caller, the user, a process",
 }
+MESSAGES = {"say", "tell", "warn", "log"}
 SUBJECTS = re.compile(r"\b(?:there|this|that|which|what|it) is no \b", re.IGNORECASE)
 
 
@@ -24,6 +25,8 @@ def faults(path: Path) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield from _docstring(node)
+        if isinstance(node, ast.arg) and node.arg in MESSAGES and _is_callable(node.annotation):
+            yield node.lineno, f"messages go through logging, not through a parameter {node.arg}"
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from ((node.lineno, f"{rule}: {_part(node.value, where)}") for where, rule in _english(node.value))
 
@@ -33,6 +36,10 @@ def _docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunc
     if text and text.split(maxsplit=1)[0] in QUESTIONS:
         line = node.body[0].lineno
         yield line, f"a docstring says what a thing is or does: {text.splitlines()[0][:60]}"
+
+
+def _is_callable(annotation: ast.expr | None) -> bool:
+    return annotation is not None and re.match("Callable|Say|Tell|Warn|Log", ast.unparse(annotation)) is not None
 
 
 def _english(text: str) -> Iterator[tuple[re.Match[str], str]]:

@@ -1,32 +1,37 @@
+import logging
 import subprocess
 import sys
 
 import pytest
 
 from ganflow.errors import ConfigError, GanflowError
-from ganflow.terminal.console import entry_point, tell
+from ganflow.terminal.console import entry_point
 
 SEVERAL = """
-import sys, threading
-from ganflow.terminal.console import tell
+import logging, sys, threading
+from ganflow.terminal.console import entry_point
 sys.setswitchinterval(1e-6)
 def talk(name):
+    logger = logging.LoggerAdapter(logging.getLogger("ganflow.storage"), {"who": name})
     for i in range(500):
-        tell(f"line {i}", name)
-threads = [threading.Thread(target=talk, args=(name,)) for name in "abcd"]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
+        logger.info(f"line {i}")
+@entry_point
+def main():
+    threads = [threading.Thread(target=talk, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+main()
 """
 
 BAR = """
-import sys, time
+import logging, sys, time
 from tqdm import tqdm
-from ganflow.terminal.console import tell
-with tqdm(total=4, file=sys.stderr, mininterval=0) as bar:
+from ganflow.terminal.messages import shown
+with shown(), tqdm(total=4, file=sys.stderr, mininterval=0) as bar:
     bar.update()
-    tell("MLflow does not answer")
+    logging.getLogger(__name__).info("MLflow does not answer")
     bar.update()
 """
 
@@ -48,9 +53,30 @@ def test_a_line_stands_above_the_bar() -> None:
     assert "2/4" in after
 
 
+@pytest.mark.usefixtures("messages")
 def test_a_line_has_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
-    tell("http://me:hunter2@host:5000 does not answer", "tune")
-    assert capsys.readouterr().err == "tune: http://***@host:5000 does not answer\n"
+    logger = logging.getLogger("ganflow.storage")
+    logger.info("http://me:hunter2@host:5000 does not answer, at 100%")
+    logging.LoggerAdapter(logger, {"who": "tune"}).info("http://me:hunter2@host:5000 does not answer")
+    lines = ["ganflow: http://***@host:5000 does not answer, at 100%", "tune: http://***@host:5000 does not answer"]
+    assert capsys.readouterr().err.splitlines() == lines
+
+
+def test_records_of_other_packages_are_not_shown_and_none_is_shown_twice() -> None:
+    code = """
+import logging, sys
+from ganflow.terminal.console import entry_point
+logging.basicConfig(level=logging.ERROR)
+@entry_point
+def main():
+    logging.getLogger("mlflow").warning("theirs")
+    for name in ("ganflow.storage", "pipelines.train", "__main__"):
+        logging.getLogger(name).error("ours")
+main()
+logging.getLogger("ganflow.storage").info("nothing after the end")
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (said.stdout, said.stderr) == ("", "ganflow: ours\n" * 3)
 
 
 def test_entry_point_ends_a_ganflow_error_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

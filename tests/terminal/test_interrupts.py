@@ -94,7 +94,7 @@ def test_an_error_that_comes_of_the_interrupt_is_not_told() -> None:
 
 
 def test_a_clean_up_tells_nothing_more() -> None:
-    work = "from ganflow.terminal.console import tell\ntry:\n    send()\nfinally:\n    tell('the store was moved')"
+    work = "import logging\ntry:\n    send()\nfinally:\n    logging.getLogger('ganflow').info('the store was moved')"
     assert ended(work) == (130, "cleaned up\n", "ganflow: stopped by SIGINT\n")
 
 

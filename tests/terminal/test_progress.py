@@ -172,13 +172,13 @@ def test_a_thread_lets_bars_tick(monkeypatch: pytest.MonkeyPatch, capsys: Captur
 
 
 WAITS = """
-import time
+import logging, time
 from ganflow.terminal import progress
-from ganflow.terminal.console import tell
+from ganflow.terminal.messages import shown
 progress.SHORT_S = progress.LINE_EVERY_S = 0.5
-with progress.doing("train: Ray starts"):
+with shown(), progress.doing("train: Ray starts"):
     time.sleep(2.5)
-    tell("here it is")
+    logging.getLogger("ganflow").info("here it is")
 """
 
 

@@ -47,6 +47,7 @@ def drawn(folder: Path) -> object:
     return load_generator(f"models:/{MODEL}@challenger", store_in(folder)).sample(5, 3)
 
 
+@pytest.mark.usefixtures("messages")
 def test_after_a_move_models_and_runs_are_found_and_go_on(
     project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -79,12 +79,12 @@ def nan_once(cfg: Config, data: Path) -> dict[str, Any]:
     before: list[Any] = []
     check = made.guard.check_gradients
 
-    def watched(name: str, *rest: Any) -> bool:
-        went = check(name, *rest)
-        if not went:
+    def watched(name: str, *rest: Any) -> str | None:
+        fault = check(name, *rest)
+        if fault is not None:
             before.extend(p.detach().clone() for p in made.state.players[name].parameters)
             before.append(made.state.players[name].optimizer.state_dict()["state"][0]["step"].clone())
-        return went
+        return fault
 
     made.guard.check_gradients = watched  # type: ignore[method-assign]
     for _ in range(3):
@@ -256,7 +256,7 @@ def test_a_collapse_triggers_its_reaction(digits: Path, tmp_path: Path, reaction
 @pytest.mark.parametrize("reaction", ["stop", "rollback", "warn"])
 def test_the_guards_leave_a_healthy_run_as_it_is(digits: Path, monkeypatch: Any, reaction: str) -> None:
     guarded = run(config(*FINE, f"training.guard.on_collapse={reaction}", "training.guard.min_diversity=0"), digits)
-    monkeypatch.setattr(Guard, "check_gradients", lambda *_: True)
+    monkeypatch.setattr(Guard, "check_gradients", lambda *_: None)
     monkeypatch.setattr(GAN, "figures", lambda _: {})
     plain = run(config(*FINE), digits)
     assert same({**guarded["state"], "low_reports": 0}, {**plain["state"], "low_reports": 0})

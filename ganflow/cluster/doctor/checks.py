@@ -1,9 +1,10 @@
 """`ganflow doctor`: what would stop or slow a run, found on every node before the run is paid for."""
 
+import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,31 +17,31 @@ from ganflow.config.schema import Config
 from ganflow.errors import GanflowError
 from ganflow.storage import open_storage
 
+logger = logging.LoggerAdapter(logging.getLogger(__name__), {"who": "doctor"})
+
 ANSWER_S = 60.0  # a worker process starts and the code travels
 LOOK_S = 120.0
 CLOCK_S = 2.0  # drain deadlines and signatures are points in time
 CALLS = 7
 FREE = 5 * 2**30  # bytes
 
-Say = Callable[[str], None]
 
-
-def examine(config: Config, say: Say, *, bandwidth: bool = True) -> Examination:
+def examine(config: Config, *, bandwidth: bool = True) -> Examination:
     """Look at the cluster that the configuration names, or at this machine."""
     named = address_of(config.cluster.address)
     examination = Examination(named.value if named else "this machine")
-    say(f"connecting to {examination.address}")
+    logger.info(f"connecting to {examination.address}")
     with session(config.cluster):
         examination.nodes = _nodes()
-        with _probes(examination, say) as probes:
-            say(f"looking around on {len(probes)} of {len(examination.nodes)} nodes")
+        with _probes(examination) as probes:
+            logger.info(f"looking around on {len(probes)} of {len(examination.nodes)} nodes")
             _look(examination, probes, config.cluster.cache)
             _clocks(examination, probes)
-            say(f"trying {config.cluster.storage}")
+            logger.info(f"trying {config.cluster.storage}")
             _storage(examination, probes, config.cluster.storage)
         _workers(examination, config, named is not None)
         if bandwidth:
-            say("measuring the all-reduce")
+            logger.info("measuring the all-reduce")
             _bandwidth(examination, config.cluster.interface)
     return examination
 
@@ -63,7 +64,7 @@ def _nodes() -> list[NodeReport]:
 
 
 @contextmanager
-def _probes(examination: Examination, say: Say) -> Iterator[dict[str, Any]]:
+def _probes(examination: Examination) -> Iterator[dict[str, Any]]:
     """An actor on each node that answers, by the node's id."""
     import ray
     from ray.exceptions import RayError
@@ -88,7 +89,7 @@ def _probes(examination: Examination, say: Say) -> Iterator[dict[str, Any]]:
                     continue
                 node.answer_s = round(time.monotonic() - start, 1)
                 answering[node.node_id] = actors[node.node_id]
-                say(f"node {node.ip} answers after {node.answer_s:.1f} s")
+                logger.info(f"node {node.ip} answers after {node.answer_s:.1f} s")
         for node in waiting.values():
             examination.fault(
                 node, f"does not answer within {ANSWER_S:.0f} s though Ray counts it; is it cut off? restart Ray there"

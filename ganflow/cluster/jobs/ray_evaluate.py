@@ -9,7 +9,6 @@ from ganflow.cluster.workers.staging import RunStaging
 from ganflow.config.schema import Config
 from ganflow.errors import GanflowError
 from ganflow.evaluation.evaluation_result import Measured
-from ganflow.terminal.console import tell
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,8 @@ def _worker(work: Work) -> None:
     from ganflow.methods import generator
 
     mine: EvaluateWork = work.payload
-    config, extractors = work.config.evaluation, mine.supply.extractors_here(tell)
-    evaluator = build_evaluator(config, mine.supply.data_here(tell), extractors, get_device(), work.post)
+    config, extractors = work.config.evaluation, mine.supply.extractors_here()
+    evaluator = build_evaluator(config, mine.supply.data_here(), extractors, get_device(), work.post, work.post)
     with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
         file.write(mine.generator)
         file.flush()
@@ -52,6 +51,6 @@ def _worker(work: Work) -> None:
     samples = evaluator.drawn(made, config.samples)
     result = evaluation_result.evaluate(evaluator, samples, config.resamples)
     if collectives.rank() == 0:
-        mine.supply.keep_extractors(extractors, tell)
+        mine.supply.keep_extractors(extractors)
     if result is not None:
         work.post(result)

@@ -1,12 +1,16 @@
 """Training on a worker group."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ganflow.cluster.workers.controller import Work, launch
 from ganflow.cluster.workers.staging import RunStaging
 from ganflow.config.schema import Config
-from ganflow.terminal.progress import unheard
+from ganflow.terminal.messages import LineHandler, handled
 from ganflow.training.events import Listener, Warned, each
+
+if TYPE_CHECKING:
+    from ganflow.training.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,15 @@ def train(config: Config, name: str, supply: RunStaging, listener: Listener) -> 
 
 
 def _worker(work: Work) -> None:
+    """Train; messages travel to the driver as warnings of the training, from every rank."""
+    with handled(LineHandler(lambda line: work.post(Warned(0, line)))):
+        trainer = _trainer(work)
+    with handled(LineHandler(lambda line: work.post(Warned(trainer.state.nimg, line)))):
+        trainer.resume()
+        trainer.fit()
+
+
+def _trainer(work: Work) -> "Trainer":
     from ray.train.torch import get_device
 
     from ganflow.distributed import collectives
@@ -36,30 +49,20 @@ def _worker(work: Work) -> None:
     from ganflow.training.callbacks import Callbacks
     from ganflow.training.checkpoints.async_writer import Writer
     from ganflow.training.history import History
-    from ganflow.training.trainer import Trainer
 
     mine: TrainWork = work.payload
     supply, config = mine.supply, work.config
-    trainers: list[Trainer] = []
-
-    def tell(line: str) -> None:
-        work.post(Warned(trainers[0].state.nimg if trainers else 0, line))
-
-    place = supply.run(mine.run, tell)
-    data, extractors = supply.data_here(tell), supply.extractors_here(tell)
+    place, data, extractors = supply.run(mine.run), supply.data_here(), supply.extractors_here()
     dataset, writer = open_train(data), Writer()
-    evaluator = build_evaluator(config.evaluation, data, extractors, get_device(), work.post)
-    evaluator.listener = unheard  # the bar of the training goes on while it measures
+    # The bar of the training goes on while it measures.
+    evaluator = build_evaluator(config.evaluation, data, extractors, get_device(), making=work.post)
     if collectives.rank() == 0:
-        supply.keep_extractors(extractors, tell)
+        supply.keep_extractors(extractors)
     samples, names = config.evaluation.snapshot_samples, config.evaluation.snapshot_metrics
     evaluator.check_enough(samples, names, "evaluation.snapshot_samples")
     callbacks = Callbacks(
         listener=each(History(place, writer.put), work.post),
-        measure=lambda generator: flat(evaluator.measure(generator, samples, names, tell)),
+        measure=lambda generator: flat(evaluator.measure(generator, samples, names)),
         pause_requested=work.pause_request(),
     )
-    trainer = build_trainer(config, dataset, get_device(), place, callbacks, writer)
-    trainers.append(trainer)
-    trainer.resume()
-    trainer.fit()
+    return build_trainer(config, dataset, get_device(), place, callbacks, writer)

@@ -1,5 +1,6 @@
 """The search for hyper-parameters: short trainings under Ray Tune, the weak ones stopped early by ASHA."""
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,8 +21,9 @@ from ganflow.config.validation import figures_of
 from ganflow.errors import GanflowError
 from ganflow.evaluation.build import build_evaluator
 from ganflow.report.metrics_file import flat
-from ganflow.terminal.console import tell
 from ganflow.terminal.progress import Bars
+
+logger = logging.LoggerAdapter(logging.getLogger(__name__), {"who": "tune"})
 
 BROKE_DOWN = "broke_down"
 REDUCTION = 3  # ASHA keeps a third at every rung (Li et al., 2020)
@@ -64,14 +66,14 @@ def search(config: Config, name: str, supply: RunStaging) -> SearchResult:
     searched = trial_values.searched(config)
     fixed = [one.key for one in search_space.dimensions(config.tune.space) if one.key not in searched]
     if fixed:
-        tell(f"{', '.join(fixed)} differ from the recipe, so they stay as you set them", "tune")
+        logger.info(f"{', '.join(fixed)} differ from the recipe, so they stay as you set them")
     if not searched:
         raise GanflowError("tune.space: nothing is left to search; set tune.trials=0 to train as params.yaml stands")
     trial_values.check_values(config)
-    extractors = supply.extractors_here(tell)
+    extractors = supply.extractors_here()
     with Bars() as bars:  # once, or every trial would train an extractor
-        build_evaluator(config.evaluation, supply.data_here(tell), extractors, torch.device("cpu"), bars)
-    supply.keep_extractors(extractors, tell)
+        build_evaluator(config.evaluation, supply.data_here(), extractors, torch.device("cpu"), bars)
+    supply.keep_extractors(extractors)
     with session(config.cluster):
         results = _tuner(config, name, searched, supply).fit()
     trials = [_trial(result, config) for result in results]
@@ -129,8 +131,8 @@ def _train(values: dict[str, Any], base: Config, supply: RunStaging, recipes: di
     own_recipes.take(recipes)
     config = override(trial_config(base), trial_values.overrides(values, base))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    data = supply.data_here(tell)
-    evaluator = build_evaluator(config.evaluation, data, supply.extractors_here(tell), device)
+    data = supply.data_here()
+    evaluator = build_evaluator(config.evaluation, data, supply.extractors_here(), device)
 
     def report(event: Event) -> None:
         if isinstance(event, Snapshot):

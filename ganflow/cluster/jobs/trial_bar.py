@@ -1,12 +1,14 @@
 """A search as a person sees it: a bar over its trials with the best figure so far, and a line for each that ends."""
 
+import logging
 import math
 from typing import Any
 
 from ganflow.cluster.jobs import trial_values
 from ganflow.config.schema import Config
-from ganflow.terminal.console import tell
 from ganflow.terminal.progress import Bar
+
+logger = logging.LoggerAdapter(logging.getLogger(__name__), {"who": "tune"})
 
 
 class TrialBar:
@@ -29,7 +31,7 @@ class TrialBar:
         nimg, value = self._reports.get(trial, (0, math.nan))
         early = "" if nimg >= self._longest else ", stopped early"
         worth = failure or f"{self._tune.metric} {value:.4g} after {nimg / 1000:.4g} kimg{early}"
-        tell(f"trial {trial}: {worth}, with {' '.join(overrides) or 'params.yaml as it stands'}", "tune")
+        logger.info(f"trial {trial}: {worth}, with {' '.join(overrides) or 'params.yaml as it stands'}")
         self._show()
 
     def close(self) -> None:

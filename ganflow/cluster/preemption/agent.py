@@ -7,6 +7,7 @@ of its own, and calls `ray drain-node`.
 
 import contextlib
 import json
+import logging
 import math
 import os
 import queue
@@ -16,7 +17,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import psutil
@@ -24,6 +24,8 @@ import psutil
 from ganflow.cluster.preemption.ec2_metadata import Metadata, MetadataError, Notice, disabled
 from ganflow.cluster.session.raylets import LocalNode, is_own, local_nodes, split_address
 from ganflow.errors import require
+
+logger = logging.getLogger(__name__)
 
 DRAIN_S = 15.0  # one attempt
 RETRY_S = 1.0
@@ -35,8 +37,6 @@ from ganflow.cluster.session.cluster_address import Address, alive_nodes
 nodes = alive_nodes(Address("address", sys.argv[1]))
 print(json.dumps([[node_id, node.node_manager_address] for node_id, node in nodes.items()]))
 """
-
-Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -83,26 +83,28 @@ class Inbox:
         self.put(Stopped(signal.Signals(number).name))
 
 
-def watch(config: Watch, log: Log) -> None:
+def watch(config: Watch) -> None:
     """Wait for notices and drain at each; end when a signal asks for it and the node is drained."""
     inbox = Inbox()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, inbox.stop)
-    log(f"watching {_described(config)}; SIGTERM drains it within {config.grace:.0f} s")
+    logger.info(f"watching {_described(config)}; SIGTERM drains it within {config.grace:.0f} s")
     if disabled():
-        log("instance metadata is turned off by AWS_EC2_METADATA_DISABLED")
+        logger.info("instance metadata is turned off by AWS_EC2_METADATA_DISABLED")
     else:
-        poller = threading.Thread(target=_poll, args=(config, inbox, log), name="ganflow-notices", daemon=True)
+        poller = threading.Thread(target=_poll, args=(config, inbox), name="ganflow-notices", daemon=True)
         poller.start()
     while True:
         event = inbox.get()
         if isinstance(event, Stopped):
-            _stop(config, event, inbox, log)
+            _stop(config, event, inbox)
             return
         if event.kind == "rebalance" and config.rebalance == "note":
-            log("rebalance recommendation: an interruption is likelier now; --rebalance drain would drain at once")
+            logger.info(
+                "rebalance recommendation: an interruption is likelier now; --rebalance drain would drain at once"
+            )
         else:
-            _drain_all(config, event.kind, time.monotonic() + event.seconds_left(), inbox, log)
+            _drain_all(config, event.kind, time.monotonic() + event.seconds_left(), inbox)
 
 
 def _described(config: Watch) -> str:
@@ -142,7 +144,7 @@ def _resolved(address: str) -> tuple[str, int] | None:
     return place
 
 
-def _poll(config: Watch, inbox: Inbox, log: Log) -> None:
+def _poll(config: Watch, inbox: Inbox) -> None:
     """Runs in a thread: posts each notice once, and tells once when the service is found or lost."""
     service = Metadata(config.endpoint)
     handled: set[Notice] = set()
@@ -153,11 +155,13 @@ def _poll(config: Watch, inbox: Inbox, log: Log) -> None:
             notices = service.notices()
         except MetadataError as error:
             if answers is not False:
-                log(f"no instance metadata at {service.endpoint} ({error}); waiting for SIGTERM alone until it answers")
+                logger.info(
+                    f"no instance metadata at {service.endpoint} ({error}); waiting for SIGTERM alone until it answers"
+                )
             answers = False
         else:
             if not answers:
-                log(f"instance metadata at {service.endpoint}, asked every {config.interval:g} s")
+                logger.info(f"instance metadata at {service.endpoint}, asked every {config.interval:g} s")
             answers = seen = True
             for notice in notices:
                 if notice not in handled:
@@ -166,19 +170,19 @@ def _poll(config: Watch, inbox: Inbox, log: Log) -> None:
         time.sleep(config.interval if seen else max(config.interval, min(ABSENT_S, 10 * config.interval)))
 
 
-def _stop(config: Watch, stopped: Stopped, inbox: Inbox, log: Log) -> None:
+def _stop(config: Watch, stopped: Stopped, inbox: Inbox) -> None:
     """Drain, and stay until nothing runs on the node, the grace is over, or a second signal comes."""
     end = time.monotonic() + config.grace
-    nodes = _drain_all(config, stopped.name, end, inbox, log)
+    nodes = _drain_all(config, stopped.name, end, inbox)
     while any(map(_works, nodes)):
         if time.monotonic() > end:
-            log(f"{stopped.name}: {config.grace:.0f} s are over and work still runs; leaving it")
+            logger.info(f"{stopped.name}: {config.grace:.0f} s are over and work still runs; leaving it")
             return
         if inbox.signals > 1:
-            log("a second signal: leaving at once")
+            logger.info("a second signal: leaving at once")
             return
         time.sleep(0.2)
-    log(f"{stopped.name}: nothing runs here any more")
+    logger.info(f"{stopped.name}: nothing runs here any more")
 
 
 def _works(node: LocalNode) -> bool:
@@ -193,31 +197,31 @@ def _works(node: LocalNode) -> bool:
     return False
 
 
-def _drain_all(config: Watch, reason: str, end: float, inbox: Inbox, log: Log) -> list[LocalNode]:
+def _drain_all(config: Watch, reason: str, end: float, inbox: Inbox) -> list[LocalNode]:
     """Drain every node that is meant."""
     signals = inbox.signals
     nodes = _nodes(config)
     if nodes is None:
-        log(f"{reason}: the head at {config.address} does not say which node this is; asking again")
+        logger.info(f"{reason}: the head at {config.address} does not say which node this is; asking again")
     while nodes is None and time.monotonic() < end and inbox.signals == signals:
         time.sleep(RETRY_S)
         nodes = _nodes(config)
     if not nodes:
-        log(f"{reason}: no Ray node{config.of} is known here to drain")
+        logger.info(f"{reason}: no Ray node{config.of} is known here to drain")
         return []
     for node in nodes:
         who = f"node {node.node_id[:12]} ({node.ip})"
         refusal = _drain(node, reason, end)
         if refusal is not None:
-            log(f"{reason}: draining {who} failed ({refusal}); trying again")
+            logger.info(f"{reason}: draining {who} failed ({refusal}); trying again")
         while refusal is not None:
             if time.monotonic() > end or inbox.signals > signals or _gone(node):
-                log(f"{reason}: gave up draining {who}: {refusal}")
+                logger.info(f"{reason}: gave up draining {who}: {refusal}")
                 break
             time.sleep(RETRY_S)
             refusal = _drain(node, reason, end)
         else:
-            log(f"{reason}: drained {who}, which has {max(0.0, end - time.monotonic()):.0f} s left")
+            logger.info(f"{reason}: drained {who}, which has {max(0.0, end - time.monotonic()):.0f} s left")
     return nodes
 
 

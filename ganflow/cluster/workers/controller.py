@@ -6,6 +6,7 @@ drained node, a cluster that grew and a new start by the user take the same way,
 loses nothing.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,9 +20,10 @@ from ganflow.cluster.workers.scaling import ScalingPolicy, WorkerStarted
 from ganflow.cluster.workers.stop_signals import signalled
 from ganflow.config.schema import Config
 from ganflow.errors import GanflowError, StoppedError
-from ganflow.terminal.console import tell
 from ganflow.terminal.progress import Advanced, Bars, Waiting
 from ganflow.training.events import Paused, Saved, Started
+
+logger = logging.getLogger(__name__)
 
 LOOK_S = 0.5  # between two looks of a worker at pause requests
 
@@ -150,7 +152,7 @@ def _judge(lost: Exception, losses: int, most: int) -> None:
         raise refusal
     if losses > most:
         raise refusal or _lost(lost) from lost
-    tell(f"{refusal or _reason(lost)}; starting again from the last checkpoint")
+    logger.warning(f"{refusal or _reason(lost)}; starting again from the last checkpoint")
 
 
 def _attempt(

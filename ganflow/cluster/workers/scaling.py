@@ -1,6 +1,7 @@
 """The number of workers of the next attempt, from the nodes that are alive, answer and stay."""
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,8 @@ from ganflow.cluster.session.cluster_address import address_of
 from ganflow.config.schema import ClusterConfig
 from ganflow.distributed.batch_split import check_workers, worker_counts
 from ganflow.errors import ConfigError, require
-from ganflow.terminal.console import tell
+
+logger = logging.getLogger(__name__)
 
 LOOK_S = 2.0
 ANSWER_S = 10.0  # for a node to run a task of nothing
@@ -108,7 +110,7 @@ class ScalingPolicy:
                 self._refuse(counts, nodes, room, gpu)
             if late < LOOK_S or time.monotonic() - reported > SAY_S:
                 reported = time.monotonic()
-                tell(f"waiting for nodes: {counts[-1]} workers need room, there is for {room}")
+                logger.info(f"waiting for nodes: {counts[-1]} workers need room, there is for {room}")
             self._pending.want(counts[0])
             time.sleep(LOOK_S)
 

@@ -6,7 +6,6 @@ Without a cluster that is named, all of it lies on this machine and is read ther
 
 import hashlib
 import shutil
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +21,10 @@ from ganflow.storage.base import Storage
 from ganflow.storage.local_folder import LocalFolder
 from ganflow.storage.locate import open_storage
 from ganflow.storage.retries import Patient
-from ganflow.terminal.console import tell
 from ganflow.terminal.progress import progress
 
 AT_A_TIME = 8  # transfers
 RUNS, DATA, EXTRACTORS = "runs", "data", "extractors"
-
-Say = Callable[[str], None]
 
 
 def storage_of(cluster: ClusterConfig, named: bool) -> Storage:
@@ -56,14 +52,14 @@ class RunStaging:
     cache: Path
     patience_s: float
 
-    def run(self, name: str, say: Say) -> Storage:
+    def run(self, name: str) -> Storage:
         """The place of one run, waited for when it is away."""
-        return self._there(f"{RUNS}/{name}", say)
+        return self._there(f"{RUNS}/{name}")
 
-    def _there(self, name: str, say: Say) -> Storage:
-        return Patient(self.storage.below(name), self.patience_s, say)
+    def _there(self, name: str) -> Storage:
+        return Patient(self.storage.below(name), self.patience_s)
 
-    def data_here(self, say: Say) -> Path:
+    def data_here(self) -> Path:
         """The data set's folder on this machine; a node fetches it once and checks every file.
 
         Raises:
@@ -72,27 +68,27 @@ class RunStaging:
         if not self.shared:
             return Path(self.data)
         here = self.cache.expanduser() / DATA / self.data
-        source = self._there(f"{DATA}/{self.data}", say)
+        source = self._there(f"{DATA}/{self.data}")
         with _one_at_a_time(here):
             if not (here / MANIFEST).is_file():
                 _fetch(source, here)
         return here
 
-    def extractors_here(self, say: Say) -> Path:
+    def extractors_here(self) -> Path:
         """The folder of trained extractors on this machine, with those that the storage has."""
         if not self.shared and isinstance(self.storage, LocalFolder):
             return self.storage.root / EXTRACTORS
-        cache, source = self.cache.expanduser() / EXTRACTORS, self._there(EXTRACTORS, say)
+        cache, source = self.cache.expanduser() / EXTRACTORS, self._there(EXTRACTORS)
         with _one_at_a_time(cache):
             for name in source.names():
                 if not (cache / name).is_file():
                     source.download(name, cache / name)
         return cache
 
-    def keep_extractors(self, here: Path, say: Say) -> None:
+    def keep_extractors(self, here: Path) -> None:
         """Hand on what is new in :meth:`extractors_here`."""
         if self.shared or not isinstance(self.storage, LocalFolder):
-            target = self._there(EXTRACTORS, say)
+            target = self._there(EXTRACTORS)
             present = set(target.names())
             for path in sorted(p for p in here.rglob("*") if p.is_file() and not p.name.startswith(".")):
                 if path.relative_to(here).as_posix() not in present:
@@ -109,7 +105,7 @@ def supply(cluster: ClusterConfig, data: Path) -> RunStaging:
     storage = storage_of(cluster, shared)
     where = str(data.absolute())
     if shared:
-        where = _publish(data, Patient(storage, cluster.patience_s, tell))
+        where = _publish(data, Patient(storage, cluster.patience_s))
     return RunStaging(storage, shared, where, project_folder.place(cluster.cache), cluster.patience_s)
 
 

@@ -1,12 +1,14 @@
 """SIGTERM and Ctrl-C while workers train: they save first."""
 
+import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from ganflow.terminal.console import tell
+logger = logging.getLogger(__name__)
+
 
 HEEDED = (signal.SIGTERM, signal.SIGINT)
 
@@ -34,7 +36,7 @@ def signalled(ask: Callable[[str], object], worth: Callable[[], bool]) -> Iterat
             return signal.raise_signal(number)
         name = signal.Signals(number).name
         came.append(name)
-        tell(f"{name}: saving, then stopping; once more ends at once")
+        logger.info(f"{name}: saving, then stopping; once more ends at once")
         ask(name)
 
     for number in HEEDED:

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ class Place:
     local: bool
 
     @classmethod
-    def of(cls, out: str, patience_s: float, say: Callable[[str], None]) -> "Place":
+    def of(cls, out: str, patience_s: float) -> "Place":
         """Nothing is made or asked for yet. On S3, many objects may come at once, and an outage is waited for."""
         if "://" not in out:
             path = Path(out).expanduser()
@@ -30,7 +30,9 @@ class Place:
             return cls(out, open_storage(path if folder else path.parent), "" if folder else path.name, local=True)
         above, _, name = out.rpartition("/")
         require(above.rpartition("/")[0] != SCHEME[:-2], "out", out, f"{SCHEME}bucket/{name} names a file")
-        return cls(out, Patient(open_storage(above, many=True), patience_s, say, "--patience"), name, local=False)
+        return cls(
+            out, Patient(open_storage(above, many=True), patience_s, "--patience", "generate"), name, local=False
+        )
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ The alias ``register.alias`` is the model that stands in the checkout. So an exp
 several that run at once, the last to end is not the one that a person chooses.
 """
 
+import logging
 import os
 import re
 from dataclasses import asdict
@@ -15,10 +16,11 @@ from ganflow import records
 from ganflow.config import params_file, project_folder
 from ganflow.config.schema import Config
 from ganflow.errors import GanflowError
-from ganflow.terminal.console import tell
 from ganflow.tracking.registry import provenance, registration
 from ganflow.tracking.registry.registration import DIGEST, Pointing, Version
 from ganflow.tracking.runs import run_record
+
+logger = logging.getLogger(__name__)
 
 MODEL, METRICS = Path("model"), Path("reports/metrics.json")
 PAGE, PICTURES = Path("reports/report.html"), Path("reports/evaluation")
@@ -43,7 +45,7 @@ def register(params: Config, *, insist: bool) -> Version:
     pointing = Pointing(params.register.alias, insist or HERE.is_file())
     if project_folder.copied():
         pointing = Pointing(_experiment())
-    with project_folder.alone("register", tell):
+    with project_folder.alone("register"):
         version = registration.register(params, MODEL, metrics, pages, provenance.texts(params), pointing)
     # The run that trained, whichever takes its place here: the file stays as it is in a clone that registers, too.
     facts = asdict(version) | {"run_id": run_record.RunRecord.read(MODEL / run_record.FILE).run_id}
@@ -72,7 +74,9 @@ def tell_if_other(name: str, alias: str, version: Any) -> None:
         return
     own = (params.register.name, params.register.alias) == (name, alias)
     if own and version.tags.get(DIGEST, here) != here:
-        tell(f"{name}@{alias} is version {version.version}, not the model in {MODEL}/; {COMMAND} points it to that")
+        logger.info(
+            f"{name}@{alias} is version {version.version}, not the model in {MODEL}/; {COMMAND} points it to that"
+        )
 
 
 def _experiment() -> str:

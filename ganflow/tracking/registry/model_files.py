@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +16,9 @@ from ganflow.generation.image_grid import picture
 from ganflow.methods.generator import Generator
 from ganflow.report import metrics_file
 from ganflow.report.model_card import EXPORTS, SAMPLES, Card, markdown, summary
-from ganflow.terminal.console import tell
 from ganflow.tracking.runs.run_record import RunRecord
+
+logger = logging.getLogger(__name__)
 
 README = "README.md"
 UNASKED = "register.exports did not ask for it"
@@ -66,7 +68,7 @@ def write(folder: Path, generator: Generator, card: Card) -> None:
     except GanflowError as error:  # it makes NaN, or images of which there is no PNG
         left_out[SAMPLES] = str(error)
     for name, why in left_out.items():
-        tell(f"the registered model has no {name}: {why}")
+        logger.warning(f"the registered model has no {name}: {why}")
     write_whole(folder / README, markdown(card, left_out | unasked))
 
 

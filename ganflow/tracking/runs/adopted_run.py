@@ -6,6 +6,7 @@ last grid in ``reports/``. The run that is made of them says whose place it take
 
 import contextlib
 import csv
+import logging
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,11 +18,12 @@ from ganflow.config import project_folder
 from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import MANIFEST, digest_of, facts_of, read_manifest
 from ganflow.errors import GanflowError
-from ganflow.terminal.console import tell
 from ganflow.tracking import mlflow_client
 from ganflow.tracking.runs.flat_params import clean_key, loggable
 from ganflow.tracking.runs.run_record import RunRecord
 from ganflow.tracking.runs.tracked_run import SAMPLES, DataSet, create, log_data, log_params
+
+logger = logging.getLogger(__name__)
 
 ORIGINAL = "ganflow.original_run"  # tag of such a run: the run that trained
 CURVES, GRID, SETTINGS = Path("reports/training.csv"), Path("reports/samples/final.png"), "config.yaml"
@@ -50,7 +52,7 @@ def adopt(client: Any, config: Config, record: RunRecord, model_dir: Path) -> An
         if GRID.is_file():
             client.log_artifact(run_id, str(GRID), SAMPLES)
         client.set_terminated(run_id, "FINISHED")
-        tell(
+        logger.info(
             f"run {record.run_id}, which trained this model, is not on {mlflow_client.name_of(config.tracking)}; "
             f"run {run_id} takes its place there, from {model_dir}/ and {CURVES.parent}/"
         )

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import math
 import time
 from collections.abc import Mapping
@@ -12,7 +13,6 @@ from typing import Any, Self
 
 from ganflow.config.schema import TrackingConfig
 from ganflow.errors import GanflowError, StoppedError
-from ganflow.terminal.console import tell
 from ganflow.terminal.redaction import redact
 from ganflow.tracking import mlflow_client
 from ganflow.tracking.runs.flat_params import clean_key, loggable
@@ -21,6 +21,8 @@ from ganflow.tracking.runs.system_metrics import SystemSampler
 from ganflow.tracking.runs.unfinished_run import UnfinishedRun
 from ganflow.tracking.runs.upload_queue import UploadQueue
 from ganflow.tracking.runs.uploader import Uploader
+
+logger = logging.getLogger(__name__)
 
 FINGERPRINT = "ganflow.fingerprint"
 SAMPLES = "samples"  # where a run's grids are
@@ -94,7 +96,7 @@ class TrackedRun:
             known = UnfinishedRun.read(note, config)
             if known is None:
                 raise
-            tell(f"{error}; run {known.run_id} goes on without it")
+            logger.warning(f"{error}; run {known.run_id} goes on without it")
             uploader = Uploader(config, known.run_id, resume=True)
         else:
             known = UnfinishedRun(run.info.run_id, mlflow_client.name_of(config), run.info.start_time)
@@ -140,7 +142,7 @@ class TrackedRun:
         line = f"run {self.run_id}: {lost}"
         if complete and self._delivered_by is None:
             raise GanflowError(f"{line}; the same command delivers it, and does not train again")
-        tell(f"{line}; {self._delivered_by if complete else 'the same command'} delivers it")
+        logger.warning(f"{line}; {self._delivered_by if complete else 'the same command'} delivers it")
 
     def __enter__(self) -> Self:
         return self

@@ -9,7 +9,6 @@ from ganflow.config import project_folder
 from ganflow.config.composition import dotted
 from ganflow.config.schema import Config
 from ganflow.errors import GanflowError
-from ganflow.terminal.console import tell
 from ganflow.tracking import mlflow_client
 from ganflow.tracking.runs.run_record import git_commit
 from ganflow.tracking.runs.tracked_run import TrackedRun
@@ -55,7 +54,7 @@ def reconcile_search(params: Config, data_digest: str, reports: Path, unfinished
         mlflow_client.connect(params.tracking)
     except GanflowError:
         return
-    with project_folder.alone(name, tell):
+    with project_folder.alone(name):
         if note.exists():  # else the process that was waited for did it
             with tracked_search(params, name, data_digest, unfinished) as run:
                 log_search(run, params.tune.metric, reports)

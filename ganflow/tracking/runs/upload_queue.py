@@ -1,12 +1,14 @@
 """Events on their way to MLflow, in memory: callers never wait, order is kept, an outage is waited for."""
 
+import logging
 import math
 import threading
 import time
 from collections.abc import Callable, Sequence
 
-from ganflow.terminal.console import tell
 from ganflow.tracking.runs.run_events import Artifact, Event, Point
+
+logger = logging.getLogger(__name__)
 
 GATHER_S = 1.0  # events of this long go out together
 RETRY_S = 2.0
@@ -69,7 +71,7 @@ class UploadQueue:
             self._changed.notify()
         self._thread.join(min(QUIET_S, patience_s, limit_s))
         if self._thread.is_alive() and self._time_left() > 0:
-            tell(f"waiting for MLflow to take {self._rest()}")
+            logger.info(f"waiting for MLflow to take {self._rest()}")
         while self._thread.is_alive() and self._time_left() > 0:
             self._thread.join(min(self._time_left(), RETRY_S))
         with self._changed:
@@ -130,14 +132,16 @@ class UploadQueue:
             self._progress = time.monotonic()
             failed, self._failure = self._failure, None
         if failed is not None:
-            tell("MLflow answers again")
+            logger.info("MLflow answers again")
 
     def _retry_later(self, error: Exception) -> None:
         with self._changed:
             failed, self._failure = self._failure, error
             closing = self._closing
         if failed is None and not self._abandoned:
-            tell(f"{self._describe(error)}; " + ("trying on" if closing else "training goes on and keeps what it logs"))
+            logger.warning(
+                f"{self._describe(error)}; " + ("trying on" if closing else "training goes on and keeps what it logs")
+            )
         with self._changed:
             wait_s = RETRY_S / 4 if closing else RETRY_S
             self._changed.wait_for(lambda: self._abandoned or self._closing != closing, wait_s)

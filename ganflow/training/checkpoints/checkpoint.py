@@ -2,9 +2,8 @@
 
 import hashlib
 import io
+import logging
 import re
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,8 @@ from torch import Tensor
 
 from ganflow.storage.base import MissingError, Storage
 from ganflow.storage.locate import open_storage
+
+logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"checkpoint-(\d{12})-([0-9a-f]{32})\.pt")
 FINISHED = ".finished"
@@ -40,7 +41,7 @@ class CheckpointStore:
             self.storage.remove(old)
         return name
 
-    def newest(self, warn: Callable[[str], None] = warnings.warn) -> bytes | None:
+    def newest(self) -> bytes | None:
         """The newest checkpoint that is whole and holds a state alone, or None; a warning for others."""
         for name in self._names():
             match = _NAME.fullmatch(name)
@@ -54,7 +55,7 @@ class CheckpointStore:
                 if _is_state(content):
                     return content
                 wrong = "holds more than tensors and plain values (code in it is not run)"
-            warn(f"{self.storage}/{name} {wrong}; passing it over")
+            logger.warning(f"{self.storage}/{name} {wrong}; passing it over")
         return None
 
     def latest(self, device: torch.device | str = "cpu") -> dict[str, Any] | None:

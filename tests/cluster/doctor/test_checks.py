@@ -66,7 +66,7 @@ def ganflow(*arguments: str) -> Result:
 
 
 def test_every_fault_names_the_node_the_value_and_the_way_out(
-    by_value: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    by_value: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(checks, "Probe", Odd)
     monkeypatch.setattr(checks, "ANSWER_S", 15.0)
@@ -75,8 +75,7 @@ def test_every_fault_names_the_node_the_value_and_the_way_out(
         (raylet,) = [node.pid for node in local_nodes() if node.ip == cut_off and node.gcs == cluster.address]
         assert raylet is not None
         os.kill(raylet, signal.SIGSTOP)
-        said: list[str] = []
-        found = examine(composition.compose([f"cluster.address={cluster.address}"]), said.append)
+        found = examine(composition.compose([f"cluster.address={cluster.address}"]))
     told = [(check.name, check.text) for check in found.checks if check.status == "FAULT"]
     wanted = [
         (cut_off, "does not answer within 15 s though Ray counts it"),
@@ -90,9 +89,10 @@ def test_every_fault_names_the_node_the_value_and_the_way_out(
     assert len(told) == len(wanted)
     assert [node.driver for node in found.nodes] == [True, False, False, False]
     assert os.listdir(tmp_path / ".ganflow") == []
-    assert any(line.startswith("node 127.0.0.2 answers after") for line in said)
+    assert any(line.startswith("node 127.0.0.2 answers after") for line in caplog.messages)
 
 
+@pytest.mark.usefixtures("messages")
 def test_a_sound_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     with nodes(1, 1) as cluster:
         monkeypatch.setenv("RAY_ADDRESS", cluster.address)

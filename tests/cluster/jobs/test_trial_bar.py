@@ -16,6 +16,7 @@ def config() -> Config:
     return compose(["tune.trials=3", "tune.kimg=36", "tune.metric=fid"])
 
 
+@pytest.mark.usefixtures("messages")
 def test_each_trial_says_what_it_is_worth(config: Config, capsys: Capture) -> None:
     bar = TrialBar(config)
     bar.reported(0, 36_000, 4.5)

@@ -30,7 +30,7 @@ def model(spec: GeneratorSpec = SPEC, seed: int = 0) -> Generator:
 
 def write(out: str, sampling: Sampling, **options: Any) -> None:
     """As the command does."""
-    choose(out, options).write(sampling, Place.of(out, 10.0, print))
+    choose(out, options).write(sampling, Place.of(out, 10.0))
 
 
 def die_at(call: int, owner: Any, name: str, action: Callable[[], None]) -> None:

@@ -30,7 +30,7 @@ def test_the_ending_says_which(out: str, form: type) -> None:
 
 def test_a_folder_that_is_there_is_one(tmp_path: Path) -> None:
     assert choose(str(tmp_path), {"by_class": True}) == FolderWriter(by_class=True)
-    assert Place.of(str(tmp_path), 1, print).name == ""
+    assert Place.of(str(tmp_path), 1).name == ""
 
 
 @pytest.mark.parametrize("out", ["walk.mp4", "grid", "s3://bucket/prefix", ""])
@@ -59,7 +59,7 @@ def test_an_option_of_another_form_is_refused() -> None:
 )
 def test_places_that_there_are_not(out: str, line: str) -> None:
     with pytest.raises(GanflowError) as refused:
-        Place.of(out, 1, print)
+        Place.of(out, 1)
     assert str(refused.value) == line
 
 

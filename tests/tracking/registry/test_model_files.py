@@ -129,6 +129,7 @@ class Unexportable(torch.nn.Linear):
         return images if float(z.sum()) > 0 else -images
 
 
+@pytest.mark.usefixtures("messages")
 def test_a_network_that_cannot_be_exported_is_registered_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

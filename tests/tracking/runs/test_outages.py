@@ -20,7 +20,7 @@ from ganflow.tracking.runs.unfinished_run import UnfinishedRun
 from tests.system.proxy import FaultProxy
 from tests.tracking.mlflow_help import EXPERIMENT, UNFINISHED, MlflowServer, curve, open_run, run_of, wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("messages")]
 
 
 @pytest.fixture

@@ -58,6 +58,7 @@ def test_a_search_is_logged_with_its_files(params: Config, tracking: TrackingCon
     assert len(mlflow_client.connect(tracking).search_runs([run.info.experiment_id])) == 1
 
 
+@pytest.mark.usefixtures("messages")
 def test_a_search_whose_end_the_store_missed_is_logged_when_it_answers(
     params: Config, tracking: TrackingConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -45,6 +45,7 @@ def test_all_arrive_in_order_in_batches_that_mlflow_takes() -> None:
     assert max(line.batches) <= upload_queue.MAX_BATCH
 
 
+@pytest.mark.usefixtures("messages")
 def test_an_outage_is_told_once_and_loses_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     line = Line()
     line.cut = True

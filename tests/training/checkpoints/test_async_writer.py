@@ -81,11 +81,11 @@ class Away(LocalFolder):
         super().write(name, content)
 
 
-def test_a_storage_that_is_away_is_waited_for_and_said_to_be(tmp_path: Path) -> None:
-    said: list[str] = []
-    storage = Patient(Away(tmp_path, 2), 60, said.append)
+def test_a_storage_that_is_away_is_waited_for_and_said_to_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    storage = Patient(Away(tmp_path, 2), 60)
     storage.write("x", b"1")
     assert storage.read("x") == b"1"
+    said = caplog.messages
     assert said[0] == f"{tmp_path} is away; waiting for it, at most 60 s (cluster.patience_s)"
     assert said[1].startswith(f"{tmp_path} works again, after ")
     assert len(said) == 2
@@ -95,4 +95,4 @@ def test_a_storage_that_is_away_is_waited_for_and_said_to_be(tmp_path: Path) -> 
 @pytest.mark.parametrize(("patience_s", "passing"), [(0.1, True), (60, False)])
 def test_patience_ends_and_is_not_had_for_what_stays(tmp_path: Path, patience_s: float, passing: bool) -> None:
     with pytest.raises(StorageError, match="is away"):
-        Patient(Away(tmp_path, 1000, passing), patience_s, lambda line: None).write("x", b"1")
+        Patient(Away(tmp_path, 1000, passing), patience_s).write("x", b"1")
