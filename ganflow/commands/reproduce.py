@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -91,7 +90,7 @@ def _commit(version: Trace, say: Say) -> str:
 
 
 def _parameters(version: Trace, here: Path, experiment: str) -> None:
-    node: dict[str, Any] = {**(version.origin.params or {}), "tracking": {"experiment": experiment}}
+    node: dict[str, object] = {**(version.origin.params or {}), "tracking": {"experiment": experiment}}
     write_whole(here / provenance.PARAMS, yaml.safe_dump(node, sort_keys=False))
     write_whole(here / provenance.TUNE / provenance.BEST, yaml.safe_dump(version.origin.best or {"overrides": []}))
 

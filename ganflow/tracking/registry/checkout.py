@@ -10,7 +10,7 @@ import os
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ganflow.atomic_files import write_whole
 from ganflow.config import params_file, project_folder
@@ -20,6 +20,9 @@ from ganflow.terminal.console import tell
 from ganflow.tracking.registry import provenance, registration
 from ganflow.tracking.registry.registration import DIGEST, Pointing, Version
 from ganflow.tracking.runs import run_record
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
 
 MODEL, METRICS = Path("model"), Path("reports/metrics.json")
 PAGE, PICTURES = Path("reports/report.html"), Path("reports/evaluation")
@@ -69,7 +72,7 @@ def line(version: Version) -> str:
     return f"{told}, alias {version.alias}"
 
 
-def tell_if_other(name: str, alias: str, version: Any) -> None:
+def tell_if_other(name: str, alias: str, version: "ModelVersion") -> None:
     """Say that this checkout's alias means another model than the one that stands here."""
     try:
         params = params_file.load()
