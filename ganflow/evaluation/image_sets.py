@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from ganflow.evaluation.arrays import SUFFIXES, read_array
 from ganflow.evaluation.samples import ImageSamples
 
 Tell = Callable[[str], None]
-AS_THEY_ARE: Mapping[str, Any] = {}
+AS_THEY_ARE: Mapping[str, object] = {}
 
 
 def unsaid(_: str) -> None:
@@ -29,7 +28,7 @@ def is_pictures(where: str) -> bool:
     return not (where.endswith(SUFFIXES) or is_prepared(Path(where)))
 
 
-def open_images(where: str, scratch: Path, options: Mapping[str, Any] = AS_THEY_ARE, tell: Tell = unsaid) -> Path:
+def open_images(where: str, scratch: Path, options: Mapping[str, object] = AS_THEY_ARE, tell: Tell = unsaid) -> Path:
     """The folder of a prepared data set of these images.
 
     Args:

@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from ganflow.atomic_files import write_whole
 from ganflow.storage.base import StorageError
@@ -44,11 +43,11 @@ def refresh_stamp(uri: str, file: Path) -> str:
     return ""
 
 
-def _write(file: Path, stamp: dict[str, Any]) -> None:
+def _write(file: Path, stamp: dict[str, object]) -> None:
     write_whole(file, json.dumps(stamp, indent=2) + "\n")
 
 
-def _path_in(file: Path) -> Any:
+def _path_in(file: Path) -> object:
     try:
         return json.loads(file.read_text())["path"]
     except (OSError, ValueError, KeyError, TypeError):
