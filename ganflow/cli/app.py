@@ -1,8 +1,7 @@
 """The commands. What one needs is imported when it runs: `ganflow --help` answers at once."""
 
-from typing import Any
-
 import typer
+from typer._click import Context
 from typer._click.exceptions import (  # Typer's own copy of click, which it does not export
     ClickException,
     MissingParameter,
@@ -19,7 +18,7 @@ from ganflow.terminal.interrupts import ending
 class Commands(TyperGroup):
     """Ends by a signal as everything here does; Typer's own way is a line and status of its own."""
 
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: Context) -> object:
         with ending():
             return super().invoke(ctx)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -16,9 +16,11 @@ from ganflow.config import components, composition, params_file, spelling
 from ganflow.config.composition import hydra_store, own_recipes
 from ganflow.config.schema import Config
 from ganflow.config.similar_names import nearest, plain
-from ganflow.config.yaml_file import key_lines
+from ganflow.config.yaml_file import Node, key_lines
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.tracking.runs.flat_params import flatten
+
+T = TypeVar("T")
 
 _NOTHING = "(nothing)"
 RECIPES = "experiment"
@@ -73,7 +75,7 @@ def _own_misfits() -> list[str]:
     return [line for name in own_recipes.names() if (line := _misfit(composition.compose, [f"{RECIPES}={name}"]))]
 
 
-def _misfit(action: Callable[[Any], object], argument: Any) -> str:
+def _misfit(action: Callable[[T], object], argument: T) -> str:
     try:
         action(argument)
     except GanflowError as error:
@@ -123,11 +125,11 @@ def _group_meant(typed: str, slots: Mapping[str, str]) -> str:
     return f"; did you mean {' or '.join(meant)}?" if meant else nearest(typed, [RECIPES, *slots])
 
 
-def _defaults(group: str, name: str) -> dict[str, Any]:
+def _defaults(group: str, name: str) -> dict[str, object]:
     return {key: value for key, value in asdict(components.schema(group, name)()).items() if key != "name"}
 
 
-def _misfits(node: dict[str, Any]) -> tuple[list[ConfigError], Config | None]:
+def _misfits(node: Node) -> tuple[list[ConfigError], Config | None]:
     """Every misfit, found by taking out one after the other; None when what is left cannot be judged."""
     node, errors = copy.deepcopy(node), list[ConfigError]()
     while True:
@@ -139,7 +141,7 @@ def _misfits(node: dict[str, Any]) -> tuple[list[ConfigError], Config | None]:
                 return errors, None
 
 
-def _take_out(node: dict[str, Any], key: str) -> bool:
+def _take_out(node: Node, key: str) -> bool:
     if key in node:
         del node[key]
         return True
@@ -161,7 +163,7 @@ def _against_recipe(typed: Config) -> list[str]:
     return [f"{key}={new} (recipe {typed.recipe}: {old})" for key, old, new in differences]
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+def _differences(old: Mapping[str, object], new: Mapping[str, object]) -> list[tuple[str, object, object]]:
     pairs = [(key, old.get(key, _NOTHING), new.get(key, _NOTHING)) for key in dict.fromkeys([*old, *new])]
     return [pair for pair in pairs if pair[1] != pair[2]]
 

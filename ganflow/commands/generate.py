@@ -1,7 +1,6 @@
 """`ganflow generate`: samples of a model in any form that :mod:`ganflow.generation.writers` has."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 
@@ -23,7 +22,7 @@ def generate(
     truncation: float | None,
     batch: int | None,
     patience_s: float,
-    options: Mapping[str, Any],
+    options: Mapping[str, object],
 ) -> None:
     """Draw ``n`` samples and write them; what was cut off goes on.
 

@@ -35,7 +35,7 @@ def lineage(model: str | None, data: str | None, *, as_json: bool) -> list[str]:
     return [line for title, facts in sections.items() for line in _section(title, facts)]
 
 
-def _section(title: str, facts: dict[str, Any]) -> list[str]:
+def _section(title: str, facts: dict[str, object]) -> list[str]:
     width = max(map(len, facts))
     return [title, *(f"  {name:{width}s}  {value}" for name, value in facts.items())]
 

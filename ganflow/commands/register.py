@@ -1,7 +1,6 @@
 """`ganflow register`: the model that stands here, in the registry, with the alias pointing to it."""
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -43,7 +42,7 @@ def _check(params: Config, trained: Path) -> None:
         )
 
 
-def _differing(key: str, then: Any, now: Any) -> list[str]:
+def _differing(key: str, then: object, now: object) -> list[str]:
     if isinstance(then, dict) and isinstance(now, dict):
         return [
             key_name

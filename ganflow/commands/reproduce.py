@@ -7,7 +7,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -90,7 +89,7 @@ def _commit(version: Trace) -> str:
 
 
 def _parameters(version: Trace, here: Path, experiment: str) -> None:
-    node: dict[str, Any] = {**(version.origin.params or {}), "tracking": {"experiment": experiment}}
+    node: dict[str, object] = {**(version.origin.params or {}), "tracking": {"experiment": experiment}}
     write_whole(here / provenance.PARAMS, yaml.safe_dump(node, sort_keys=False))
     write_whole(here / provenance.TUNE / provenance.BEST, yaml.safe_dump(version.origin.best or {"overrides": []}))
 
@@ -116,7 +115,7 @@ def _data(version: Trace, here: Path) -> None:
 def compared(version: Trace, here: Path) -> list[Mismatch]:
     """The parts of a project that differ from those of a registered version."""
     weights = run_record.file_digest(here / MODEL / FILE)
-    metrics: dict[str, Any] = records.read(here / METRICS, dict, "`dvc repro evaluate` writes it")
+    metrics: dict[str, object] = records.read(here / METRICS, dict, "`dvc repro evaluate` writes it")
     record = run_record.RunRecord.read(here / MODEL / run_record.FILE)
     now = loggable({f"{METRIC}{name}": value for name, value in metrics.items()})
     then = {f"{METRIC}{name}": value for name, value in version.metrics.items()}

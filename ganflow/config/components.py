@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from ganflow.config.similar_names import nearest
@@ -104,17 +104,17 @@ def schema(group: str, name: str) -> type:
     return dataclasses.make_dataclass(f"{cls.__name__}Options", [("name", str, _field(name)), *options])
 
 
-def _fields(cls: type) -> tuple["dataclasses.Field[Any]", ...]:
+def _fields(cls: type) -> tuple["dataclasses.Field[object]", ...]:
     return dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
 
 
-def _field(default: Any) -> Any:
+def _field(default: object) -> object:
     if isinstance(default, list | dict):
         return dataclasses.field(default_factory=lambda: type(default)(default))
     return dataclasses.field(default=default)
 
 
-def options(group: str, node: Mapping[str, Any], key: str) -> Any:
+def options(group: str, node: Mapping[str, object], key: str) -> DictConfig:
     """Hold a configuration node against its component's schema.
 
     Args:
@@ -132,7 +132,7 @@ def options(group: str, node: Mapping[str, Any], key: str) -> Any:
     return merge(schema(group, str(name)), node, key)
 
 
-def merge(structure: Any, node: Mapping[str, Any], key: str = "") -> Any:
+def merge(structure: type, node: Mapping[str, object], key: str = "") -> DictConfig:
     """Merge a plain mapping onto a dataclass; a misfit is a :class:`ConfigError` with its full key."""
     config = OmegaConf.structured(structure)
     _check_mappings(config, node, key)
@@ -140,32 +140,36 @@ def merge(structure: Any, node: Mapping[str, Any], key: str = "") -> Any:
         merged = OmegaConf.merge(config, OmegaConf.create(dict(node)))
     except OmegaConfBaseException as error:
         raise _explain(error, config, node, key) from None
+    assert isinstance(merged, DictConfig)
     _check_elements(merged, key)
     return merged
 
 
-def _check_elements(config: Any, key: str) -> None:
+def _check_elements(config: object, key: str) -> None:
     """OmegaConf takes a list or a mapping as an element of a list of numbers or text, so that is refused here."""
-    for name in config if OmegaConf.is_dict(config) else ():
-        child: Any = None if OmegaConf.is_missing(config, name) else config[name]
+    if not isinstance(config, DictConfig):
+        return
+    for name in config:
+        child = None if OmegaConf.is_missing(config, name) else config[name]
         path = ".".join(filter(None, [key, str(name)]))
-        if OmegaConf.is_list(child) and child._metadata.element_type is not Any:
+        if isinstance(child, ListConfig) and child._metadata.element_type is not Any:
             for i, element in enumerate(child):
                 plain = not OmegaConf.is_config(element) and element is not None
                 require(plain, f"{path}[{i}]", element, "must be a single value")
         _check_elements(child, path)
 
 
-def _check_mappings(config: Any, node: Mapping[str, Any], key: str) -> None:
+def _check_mappings(config: DictConfig, node: Mapping[str, object], key: str) -> None:
     """OmegaConf does not say where a mapping was expected, so that is found out before."""
     for name, child in node.items():
         if name in config and OmegaConf.is_dict(config[name]):
             path = ".".join(filter(None, [key, str(name)]))
-            require(isinstance(child, Mapping), path, child, "must be a mapping")
+            if not isinstance(child, Mapping):
+                raise ConfigError(path, child, "must be a mapping")
             _check_mappings(config[name], child, path)
 
 
-def _explain(error: OmegaConfBaseException, config: Any, node: Mapping[str, Any], key: str) -> ConfigError:
+def _explain(error: OmegaConfBaseException, config: DictConfig, node: Mapping[str, object], key: str) -> ConfigError:
     path = error.full_key or str(error.key)
     full = ".".join(filter(None, [key, path]))
     value = OmegaConf.select(OmegaConf.create(dict(node)), path)
@@ -184,14 +188,14 @@ def must_be(error: OmegaConfBaseException) -> str:
     return next((sentence for pattern, sentence in TYPES.items() if re.search(pattern, complaint)), complaint)
 
 
-def build(group: str, node: Mapping[str, Any], key: str, **facts: Any) -> Any:
+def build(group: str, node: Mapping[str, object], key: str, **facts: object) -> Any:
     """Make the component that ``node`` names, with its options and those ``facts`` that it asks for.
 
     Raises:
         ConfigError: as :func:`options`, and whatever the component itself refuses, with the full key.
     """
     merged = options(group, node, key)
-    values = {k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in merged.items()}
+    values = {str(k): OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in merged.items()}
     cls = choices(group)[str(values.pop("name"))]
     try:
         return cls(**values, **{fact: facts[fact] for fact in facts_of(cls)})

@@ -18,7 +18,7 @@ OPEN = ("tune.space", "training.schedule.to", "promotion.limits", "promotion.fir
 
 
 @functools.cache
-def known() -> dict[str, Any]:
+def known() -> dict[str, object]:
     """Dotted key → annotated type, for every leaf of the schema and every option of every component."""
     types = dict(_of_schema("", Config))
     for slot, group, name in _every_choice():
@@ -30,7 +30,7 @@ def known() -> dict[str, Any]:
 
 
 @functools.cache
-def options(group: str, name: str) -> dict[str, Any]:
+def options(group: str, name: str) -> dict[str, object]:
     """The options of a component and their types."""
     return {option.name: option.type for option in fields(components.schema(group, name)) if option.name != "name"}
 
@@ -93,18 +93,18 @@ def is_decimal(key: str) -> bool:
     return float in _members(known().get(key))
 
 
-def name_of_type(kind: Any) -> str:
+def name_of_type(kind: object) -> str:
     """A type as a sentence has it; empty for one that takes anything."""
     names = {int: "an integer", float: "a number", bool: "true or false", str: "text", type(None): "null"}
     members = [names.get(member, "a list" if typing.get_origin(member) is list else "") for member in _members(kind)]
     return " or ".join(members) if all(members) else ""
 
 
-def _members(kind: Any) -> tuple[Any, ...]:
+def _members(kind: object) -> tuple[Any, ...]:
     return typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
 
 
-def _of_schema(prefix: str, cls: type) -> Iterator[tuple[str, Any]]:
+def _of_schema(prefix: str, cls: type) -> Iterator[tuple[str, object]]:
     hints = typing.get_type_hints(cls)
     for field in fields(cls):
         key, kind = f"{prefix}{field.name}", hints[field.name]

@@ -7,15 +7,14 @@ stage loads it through :func:`load`, so a stage never sees an unknown key, a wro
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from ganflow.config import components, search_space, spelling
 from ganflow.config.scheduled_options import below, moving
 from ganflow.config.schema import Config
 from ganflow.config.validation import check_values
-from ganflow.config.yaml_file import read_mapping
+from ganflow.config.yaml_file import Node, read_mapping
 from ganflow.errors import ConfigError, UnknownKeyError, require
 
 PARAMS = Path("params.yaml")
@@ -31,7 +30,7 @@ def load(path: Path = PARAMS) -> Config:
     return check(read(path))
 
 
-def read(path: Path = PARAMS) -> dict[str, Any]:
+def read(path: Path = PARAMS) -> Node:
     """A ``params.yaml`` as it stands, unchecked.
 
     Raises:
@@ -40,7 +39,7 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
     return read_mapping(path, "`ganflow config compose` writes it")
 
 
-def check(node: dict[str, Any]) -> Config:
+def check(node: Node) -> Config:
     """Hold a plain mapping against the schema, every component against its own, and values against each other.
 
     Raises:
@@ -63,7 +62,7 @@ def check(node: dict[str, Any]) -> Config:
     return typed
 
 
-def _check_plain(key: str, value: Any) -> None:
+def _check_plain(key: str, value: object) -> None:
     """``params.yaml`` is read by others too, so it holds plain finite values; references were resolved by compose."""
     if isinstance(value, dict):
         for name, child in value.items():
@@ -81,7 +80,7 @@ def _check_plain(key: str, value: Any) -> None:
         require(not isinstance(value, str) or "${" not in value, key, value, "must be a value, not a reference")
 
 
-def _merged(node: dict[str, Any]) -> Any:
+def _merged(node: Node) -> DictConfig:
     """The mapping on the schema, and every component in it on its own."""
     config = components.merge(Config, node | _space_of(node))
     missing = sorted(OmegaConf.missing_keys(config))
@@ -93,7 +92,7 @@ def _merged(node: dict[str, Any]) -> Any:
     return config
 
 
-def _space_of(node: dict[str, Any]) -> dict[str, Any]:
+def _space_of(node: Node) -> Node:
     """The section ``tune`` with its space in the one nested form; nothing where there is none."""
     tune = node.get("tune")
     if not isinstance(tune, dict) or not isinstance(tune.get("space", {}), dict | None):
@@ -101,7 +100,7 @@ def _space_of(node: dict[str, Any]) -> dict[str, Any]:
     return {"tune": {**tune, "space": search_space.nested(tune.get("space") or {})}} if "space" in tune else {}
 
 
-def _check_slot(config: Any, group: str, key: str, plural: bool) -> None:
+def _check_slot(config: DictConfig, group: str, key: str, plural: bool) -> None:
     node = OmegaConf.select(config, key)
     for name, child in node.items() if plural else [("", node)]:
         path = f"{key}.{name}".rstrip(".")

@@ -13,11 +13,11 @@ def schedulable(config: Config) -> list[str]:
     return [*method.schedulable, *method.optimizers.values(), "training.ema_kimg"]
 
 
-def moving(config: Config) -> dict[str, Any]:
+def moving(config: Config) -> dict[str, object]:
     """The options that ``training.schedule.to`` moves, by dotted keys of ``params.yaml``; null switches one off."""
-    options: dict[str, Any] = {}
+    options: dict[str, object] = {}
 
-    def walk(prefix: str, node: Any) -> None:
+    def walk(prefix: str, node: object) -> None:
         if isinstance(node, dict):
             for name, child in node.items():
                 walk(f"{prefix}.{name}".lstrip("."), child)
@@ -35,7 +35,7 @@ def value_at(config: Config, key: str) -> Any:
     return node.get(option) if isinstance(node, dict) else None
 
 
-def below(node: Any, key: str) -> Any:
+def below(node: object, key: str) -> Any:
     """The value at a dotted key of plain mappings; None where there is no such key."""
     for name in key.split("."):
         node = node.get(name) if isinstance(node, dict) else None

@@ -14,6 +14,7 @@ from typing import Any
 
 from ganflow.config import components, keys, spelling
 from ganflow.config.similar_names import nearest
+from ganflow.config.yaml_file import Node
 from ganflow.errors import ConfigError, require
 
 ROOT = "tune.space"
@@ -36,14 +37,14 @@ class Dimension:
         return f"{ROOT}.{self.key.replace('/', '.')}.{self.kind}"
 
 
-def nested(space: Mapping[str, Any]) -> dict[str, Any]:
+def nested(space: Mapping[str, object]) -> Node:
     """The space in its one form: as :func:`unfolded`, without what null takes out."""
     return _pruned(unfolded(space))
 
 
-def unfolded(space: Mapping[str, Any]) -> dict[str, Any]:
+def unfolded(space: Mapping[str, Any]) -> Node:
     """The space nested like the configuration, however its keys were written."""
-    whole: dict[str, Any] = {}
+    whole: Node = {}
     for key, value in space.items():
         child = unfolded(value) if isinstance(value, Mapping) else value
         for name in reversed(re.split(r"[./]", str(key))):
@@ -52,12 +53,12 @@ def unfolded(space: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def _pruned(node: Mapping[str, Any]) -> dict[str, Any]:
+def _pruned(node: Mapping[str, object]) -> Node:
     children = {key: _pruned(child) if isinstance(child, Mapping) else child for key, child in node.items()}
     return {key: child for key, child in children.items() if child is not None and child != {}}
 
 
-def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
+def _merge(into: Node, more: Node) -> None:
     for key, value in more.items():
         here = into.get(key)
         if isinstance(here, dict) and isinstance(value, dict):
@@ -66,7 +67,7 @@ def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
             into[key] = value
 
 
-def dimensions(space: Mapping[str, Any]) -> list[Dimension]:
+def dimensions(space: Mapping[str, object]) -> list[Dimension]:
     """The dimensions of a nested space, in the order in which a trial draws them.
 
     Options of one name stand together, generator's and discriminator's learning rates for instance.
@@ -79,7 +80,7 @@ def dimensions(space: Mapping[str, Any]) -> list[Dimension]:
     return [parts[i] for i in sorted(range(len(parts)), key=lambda i: names.index(names[i]))]
 
 
-def check(space: Mapping[str, Any]) -> None:
+def check(space: Mapping[str, object]) -> None:
     """Hold a nested space against the keys that there are and the types of their values.
 
     Raises:
@@ -92,7 +93,7 @@ def check(space: Mapping[str, Any]) -> None:
             _check_value(dimension, value)
 
 
-def _walk(path: str, node: Any) -> Iterator[Dimension]:
+def _walk(path: str, node: object) -> Iterator[Dimension]:
     where = f"{ROOT}.{path}" if path else ROOT
     if not isinstance(node, Mapping):
         raise _misfit(path, where, node)
@@ -106,7 +107,7 @@ def _walk(path: str, node: Any) -> Iterator[Dimension]:
             yield from _walk(f"{path}.{name}".lstrip("."), child)
 
 
-def _misfit(path: str, where: str, value: Any) -> ConfigError:
+def _misfit(path: str, where: str, value: object) -> ConfigError:
     """The error about a value at a path that is not a mapping."""
     parent, _, name = path.rpartition(".")
     if _is_key(path):
@@ -121,7 +122,7 @@ def _is_key(path: str) -> bool:
     return path in keys.slots() or path in keys.known()
 
 
-def _no_key(path: str, where: str, value: Any) -> ConfigError:
+def _no_key(path: str, where: str, value: object) -> ConfigError:
     inside = [key for key in keys.known() if key.startswith(f"{path}.")]
     if inside:
         below = dict.fromkeys(key.removeprefix(f"{path}.").partition(".")[0] for key in inside)

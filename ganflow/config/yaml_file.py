@@ -9,10 +9,12 @@ import yaml
 
 from ganflow.errors import GanflowError
 
+Node = dict[str, Any]  # a mapping in params.yaml or in a recipe; its values have any type until the schema checks them
+
 BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
-def read_mapping(path: Path, hint: str) -> dict[Any, Any]:
+def read_mapping(path: Path, hint: str) -> Node:
     """A YAML mapping; ``hint`` is what to do where the file is missing or empty.
 
     Raises:

@@ -136,7 +136,7 @@ def _count(content: Content) -> int:
     return sum(len(split.items) for split in content.splits.values())
 
 
-def _counts(split: dict[str, Any], classes: list[str]) -> dict[str, Any]:
+def _counts(split: dict[str, Any], classes: list[str]) -> dict[str, object]:
     per_class = dict(zip(classes, split["per_class"], strict=False))
     return {"count": split["count"], "shards": len(split["shards"]), "per_class": per_class}
 

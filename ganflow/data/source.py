@@ -41,7 +41,7 @@ class Decoded:
     tally: Tally = field(default_factory=Tally)  # of the images that were files
 
 
-Items = Sequence[Any] | NDArray[Any]
+Items = Sequence[Any] | NDArray[np.generic]
 Decode = Callable[[Items], Decoded]
 
 
@@ -70,7 +70,7 @@ class Content:
     facts: Facts  # of the images as they will be written
     classes: list[str]  # empty when unlabelled
     splits: dict[str, Split]  # "train", and "test" where there is one
-    recipe: dict[str, Any]  # the source's name and its options except the path
+    recipe: dict[str, object]  # the source's name and its options except the path
     costly: bool = False  # decoding takes long enough that many images are decoded in parallel
     skip_bad: bool = False  # leave unreadable images out instead of failing
     ignored: dict[str, int] = field(default_factory=dict)  # files that are not images of this data set, by kind
@@ -127,7 +127,7 @@ def check_watch(watch: list[str], default: Callable[[], list[str]]) -> None:
     require(watch in (default(), []), "watch", watch, f"{known}: what `dvc repro` looks at before it prepares")
 
 
-def recipe_of(name: str, source: Any) -> dict[str, Any]:
+def recipe_of(name: str, source: Any) -> dict[str, object]:
     """A source's name and those of its options (a dataclass) that say what its images become."""
     return {"name": name, **{key: value for key, value in asdict(source).items() if key not in ("path", "watch")}}
 

@@ -25,7 +25,7 @@ def worker_counts(workers: int | list[int]) -> list[int]:
     return [n for n in range(most, least - 1, -1) if most % n == 0]
 
 
-def num_microbatches(batch: int, microbatch: int | None, workers: Any) -> int:
+def num_microbatches(batch: int, microbatch: int | None, workers: object) -> int:
     """The number of parts that a batch is cut into; 0: as many as there are workers.
 
     Args:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -56,7 +55,7 @@ def evaluator_here(
     reference: str,
     scratch: Path,
     listener: Callable[[Advanced], None] = unheard,
-    options: Mapping[str, Any] = AS_THEY_ARE,
+    options: Mapping[str, object] = AS_THEY_ARE,
 ) -> Evaluator:
     """An evaluator in this process, on its GPU if there is one.
 

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from ganflow.evaluation.samples import ImageSamples
 
 logger = logging.getLogger(__name__)
 
-AS_THEY_ARE: Mapping[str, Any] = {}
+AS_THEY_ARE: Mapping[str, object] = {}
 
 
 def is_pictures(where: str) -> bool:
@@ -27,7 +26,7 @@ def is_pictures(where: str) -> bool:
     return not (where.endswith(SUFFIXES) or is_prepared(Path(where)))
 
 
-def open_images(where: str, scratch: Path, options: Mapping[str, Any] = AS_THEY_ARE) -> Path:
+def open_images(where: str, scratch: Path, options: Mapping[str, object] = AS_THEY_ARE) -> Path:
     """The folder of a prepared data set of these images.
 
     Args:

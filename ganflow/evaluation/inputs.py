@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ganflow.config import components
 from ganflow.config.schema import EvaluationConfig
+from ganflow.data.prepared.dataset import Dataset, Images, Labels
 from ganflow.distributed import collectives
 from ganflow.evaluation.extractors.classifier import ClassifierChoice, accuracy_of
 from ganflow.evaluation.feature_store import FeatureStore
@@ -88,7 +89,7 @@ class MetricInputs:
         pool = Pool([self._images(kind) for kind in kinds], splits.train)
         return accuracy_of(pool, splits.test, own or ClassifierChoice(), self.features.device)
 
-    def _images(self, kind: str) -> tuple[Any, Any]:
+    def _images(self, kind: str) -> tuple[Images, Labels]:
         train = self.features.splits.train
         if kind == "real":
             return train.images(np.arange(len(train))), np.asarray(train.labels)
@@ -96,7 +97,7 @@ class MetricInputs:
         return self._generated, self.samples.labels.numpy()
 
     @cached_property
-    def _generated(self) -> Any:
+    def _generated(self) -> Images:
         batch, n = self.config.batch, len(self.samples)
         return np.concatenate([self.samples.images(at, min(batch, n - at)).cpu().numpy() for at in range(0, n, batch)])
 
@@ -111,7 +112,7 @@ class MetricInputs:
 class Pool:
     """Labelled images of several origins as one training set."""
 
-    def __init__(self, parts: list[tuple[Any, Any]], like: Any) -> None:
+    def __init__(self, parts: list[tuple[Images, Labels]], like: Dataset) -> None:
         self._images = np.concatenate([images for images, _ in parts])
         self.labels = np.concatenate([labels for _, labels in parts])
         self.facts, self.digest = like.facts, ""
@@ -119,6 +120,6 @@ class Pool:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def images(self, indices: Any) -> Any:
+    def images(self, indices: NDArray[np.int64]) -> Images:
         """uint8 (B, C, R, R)."""
         return self._images[indices]

@@ -146,7 +146,7 @@ def _inputs(generator: Generator, count: int) -> dict[str, Tensor]:
     return {Z: generator.latents(0, 0, count), **({} if labels is None else {LABELS: labels})}
 
 
-def _dynamic(names: Iterable[str]) -> dict[str, Any]:
+def _dynamic(names: Iterable[str]) -> "dict[str, dict[int, torch.export.Dim]]":
     """One batch dimension that all inputs share."""
     batch = torch.export.Dim("N", min=1)
     return {name: {0: batch} for name in names}

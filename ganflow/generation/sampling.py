@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -91,9 +90,9 @@ class Sampling:
             raise ConfigError("batch", self.starts.step, "the GPU has no room for so many; take fewer") from None
         return self.generator.stored(made)
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, object]:
         """All that the samples depend on, as plain values."""
-        record: dict[str, Any] = {
+        record: dict[str, object] = {
             "format": FORMAT,
             "model": self.generator.digest(),
             "n": self.n,

@@ -34,7 +34,7 @@ class Player:
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]  # travels with the optimizer's state, as torch's schedulers have it
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: object) -> Any:
         # A frozen network must not go through DDP: its reducer would wait for gradients that never come.
         return (self._parallel if self._learning else self.network)(*inputs)
 
@@ -84,7 +84,7 @@ class Player:
         """Move along the gradients."""
         self.optimizer.step()
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         """Network and optimizer."""
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
 

@@ -1,7 +1,6 @@
 """Two evaluations side by side, as lines of text."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from ganflow.evaluation.significance import Difference
 
@@ -30,7 +29,7 @@ def by(difference: Difference) -> str:
     return f"{difference.by:+.4g} ± {difference.margin:.2g}"
 
 
-def text(value: Any) -> str:
+def text(value: object) -> str:
     """A value as people read it."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 

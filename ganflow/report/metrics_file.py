@@ -19,7 +19,7 @@ def text(evaluation: Evaluation) -> str:
     return records.text(contents(evaluation))
 
 
-def contents(evaluation: Evaluation) -> dict[str, Any]:
+def contents(evaluation: Evaluation) -> dict[str, object]:
     """Figures, then the protocol, and what is left out if anything is."""
     left_out = {LEFT_OUT: dict(evaluation.left_out)} if evaluation.left_out else {}
     return flat(evaluation.figures) | asdict(evaluation.protocol) | left_out

@@ -6,7 +6,6 @@ Names of classes, paths and recipes may be any text, so they stand in code spans
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import yaml
 
@@ -91,7 +90,7 @@ def code(value: object, cell: bool = False) -> str:
 
 def _front(card: Card, left_out: Mapping[str, str]) -> str:
     """The metadata that Hugging Face's hub reads, as YAML."""
-    licensed: dict[str, Any] = {}
+    licensed: dict[str, str] = {}
     if _SPDX.fullmatch(card.license):
         licensed = {"license": card.license.lower()}
     elif card.license:

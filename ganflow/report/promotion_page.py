@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from ganflow import records
 from ganflow.config.schema import PromotionConfig
@@ -79,10 +78,10 @@ def _rows(record: Record) -> list[Sequence[str]]:
     return comparison_table.rows(compare(record.measured, record.against), "challenger", "champion")
 
 
-def _values(side: Contender) -> dict[str, Any]:
+def _values(side: Contender) -> dict[str, object]:
     return metrics_file.contents(side) | _more(side)
 
 
-def _more(side: Contender) -> dict[str, Any]:
+def _more(side: Contender) -> dict[str, object]:
     """The facts about a contender besides its evaluation."""
     return {"data": side.data, LATENCY: side.latency_ms, "latency_batch": side.latency_batch}

@@ -97,7 +97,7 @@ class Service:
     def _most(self, model: Model) -> int:
         return self._limits.n or model.some
 
-    async def _options(self, request: Request) -> dict[str, Any]:
+    async def _options(self, request: Request) -> dict[str, object]:
         """Those of the URL, or those of the body."""
         query = from_query(request.query_params.multi_items())
         if request.method != "POST":
@@ -172,7 +172,7 @@ class Service:
         return Response(self._meters.text(), media_type=MEDIA_TYPE)
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _object(body: bytes) -> dict[str, object]:
     """The options of a JSON body; none of an empty one."""
     try:
         content = json.loads(body) if body else {}

@@ -1,7 +1,7 @@
 """The model that is served, and who draws its samples."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from ganflow.methods.generator import Generator
 from ganflow.serving.request import Asked
@@ -16,7 +16,7 @@ class Model:
     address: str  # that never changes its meaning: models:/NAME/3, or a path
     digest: str  # sha256 of the weights' file
     generator: Generator  # against which requests are held
-    weights: Any  # what the backend finds them by
+    weights: object  # what the backend finds them by
 
     @property
     def some(self) -> int:
@@ -32,7 +32,7 @@ class BusyError(Exception):
 class Backend(Protocol):
     """Draws samples somewhere."""
 
-    def add(self, content: bytes) -> Any:
+    def add(self, content: bytes) -> object:
         """Take the weights of a model, the bytes of its file; gives what :attr:`Model.weights` holds."""
 
     async def answer(self, model: Model, asked: Asked) -> bytes:

@@ -41,13 +41,13 @@ class Asked:
         return generator.labels(0, self.n, self.label)
 
 
-def from_query(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def from_query(pairs: Sequence[tuple[str, str]]) -> dict[str, object]:
     """The options of a URL as those of a JSON body: numbers as numbers, ``label=3,cat`` as a list.
 
     Raises:
         ConfigError: an option that is given twice.
     """
-    fields: dict[str, Any] = {}
+    fields: dict[str, object] = {}
     for key, text in pairs:
         require(key not in fields, _brief(key), _brief(text), "is given twice")
         fields[key] = text.split(",") if key == "label" else _number(text) if key != "format" else text
@@ -99,7 +99,7 @@ def _truncation(value: Any, generator: Generator) -> float | None:
     return float(value)
 
 
-def _classes(value: Any, spec: GeneratorSpec) -> tuple[int, ...]:
+def _classes(value: object, spec: GeneratorSpec) -> tuple[int, ...]:
     """Classes from a number, a name, or a list of either."""
     labels = value if isinstance(value, list) else [value]
     require(spec.num_classes > 0, "label", _brief(value), "none: this generator is unconditional")

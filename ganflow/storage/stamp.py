@@ -7,7 +7,6 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from ganflow import records
 from ganflow.storage.base import StorageError
@@ -36,7 +35,7 @@ def refresh_stamp(uri: str, file: Path) -> str:
         size = sum(entry[1] for entry in entries)
         records.write(file, {"path": uri, "files": len(entries), "bytes": size, "sha256": _digest(entries)})
         return ""
-    earlier: dict[str, Any] = records.noted(file, dict) or {}
+    earlier: dict[str, object] = records.noted(file, dict) or {}
     if earlier.get("path") == uri:
         return redact(f"{why}; what was prepared from it is taken as up to date")
     records.write(file, {"path": uri, "files": 0})

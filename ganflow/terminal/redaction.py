@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 HIDDEN = "***"
 _USER_INFO = re.compile(r"(?<=://)\S*@")  # to the last @: SQLAlchemy takes passwords with / and # in them
@@ -21,7 +20,7 @@ def is_secret(key: str) -> bool:
     return _SECRET_KEY.search(key) is not None
 
 
-def hidden(node: Any, key: str = "") -> Any:
+def hidden(node: object, key: str = "") -> object:
     """A tree of plain values as it was, but for its secrets."""
     if isinstance(node, Mapping):
         return {name: hidden(value, str(name)) for name, value in node.items()}

@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ganflow.config import project_folder
 from ganflow.config.schema import TrackingConfig
@@ -13,6 +13,9 @@ from ganflow.errors import GanflowError
 from ganflow.terminal.interrupts import held
 from ganflow.terminal.redaction import redact
 from ganflow.tracking import moved_artifacts
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "ENDPOINT_NOT_FOUND")
@@ -57,7 +60,7 @@ def name_of(config: TrackingConfig) -> str:
     return redact(os.environ.get(URI_VARIABLE) or config.uri)
 
 
-def connect(config: TrackingConfig, *, create: bool = True) -> Any:
+def connect(config: TrackingConfig, *, create: bool = True) -> "MlflowClient":
     """An ``MlflowClient`` whose store answers and is initialised.
 
     Args:
@@ -85,7 +88,7 @@ def connect(config: TrackingConfig, *, create: bool = True) -> Any:
     return client
 
 
-def experiment(client: Any, config: TrackingConfig) -> str:
+def experiment(client: "MlflowClient", config: TrackingConfig) -> str:
     """The experiment's id; makes it, and brings it back if someone deleted it."""
     from mlflow.exceptions import MlflowException
 
@@ -98,6 +101,7 @@ def experiment(client: Any, config: TrackingConfig) -> str:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
                 found = client.get_experiment_by_name(config.experiment)
+                assert found is not None
         if found.lifecycle_stage == "deleted":
             client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
@@ -126,7 +130,7 @@ def absent_is_fine() -> Iterator[None]:
             raise
 
 
-def put(write: Callable[..., Any], *values: str) -> None:
+def put(write: Callable[..., object], *values: str) -> None:
     """Set a tag or an alias through one of the client's methods.
 
     MLflow's store looks whether it is there, then inserts it: of two processes that set a new one at the same moment

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -122,7 +122,7 @@ class BatchSource:
             return self._resident[torch.from_numpy(rows).to(self.device)]
         return self._tensor(self.dataset.images(rows))
 
-    def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
+    def _tensor(self, array: npt.NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(array).to(self.device, non_blocking=True)
 
 

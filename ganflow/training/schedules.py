@@ -5,7 +5,6 @@
 
 from collections.abc import Callable, Sequence
 from math import cos, pi
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -13,6 +12,7 @@ from ganflow.config import components
 from ganflow.config.params_file import at_the_end
 from ganflow.config.scheduled_options import moving, value_at
 from ganflow.config.schema import Config
+from ganflow.config.yaml_file import Node
 from ganflow.methods.base import BuiltMethod
 from ganflow.methods.player import Player
 from ganflow.training.ema import EMA
@@ -109,7 +109,7 @@ def _half_life(ema: EMA) -> Put:
     return put
 
 
-def _of_optimizer(key: str, player: Player, choice: dict[str, Any]) -> Ramp:
+def _of_optimizer(key: str, player: Player, choice: Node) -> Ramp:
     """From what an optimizer has to what one of the last values has."""
     place, _, option = key.rpartition(".")
     first = player.optimizer.param_groups[0][option]

@@ -49,7 +49,7 @@ class TrainState:
         self._parts_buffers = []
         self.ema.copy_buffers()
 
-    def state_dict(self, apart: bool = False) -> dict[str, Any]:
+    def state_dict(self, apart: bool = False) -> dict[str, object]:
         """The state of all ranks; every rank must call it, after :meth:`reconcile`.
 
         Args:
@@ -70,7 +70,7 @@ class TrainState:
         collectives.mean_([flag])
         return not flag.item()
 
-    def _modules(self) -> dict[str, Any]:
+    def _modules(self) -> dict[str, object]:
         return {
             "players": {name: player.state_dict() for name, player in self.players.items()},
             "ema": self.ema.network.state_dict(),
@@ -157,7 +157,7 @@ def _copy(to: Sequence[Tensor], tensors: Sequence[Tensor]) -> None:
         target.copy_(tensor)
 
 
-def _floating(node: Any) -> Iterator[Tensor]:
+def _floating(node: object) -> Iterator[Tensor]:
     if isinstance(node, Tensor):
         if node.is_floating_point():
             yield node

@@ -225,7 +225,7 @@ class Trainer:
             return
         self._save(self.state.state_dict())
 
-    def _save(self, state: dict[str, Any]) -> None:
+    def _save(self, state: dict[str, object]) -> None:
         store, nimg = self.store, self.state.nimg
         self._saved_at = nimg
         if collectives.rank() > 0 or store is None:

@@ -15,7 +15,7 @@ from ganflow.cluster.session.session import session
 from ganflow.config import project_folder
 from ganflow.config.schema import Config
 from ganflow.errors import GanflowError
-from ganflow.storage import open_storage
+from ganflow.storage import Storage, open_storage
 
 logger = logging.LoggerAdapter(logging.getLogger(__name__), {"who": "doctor"})
 
@@ -207,7 +207,7 @@ def _storage(examination: Examination, probes: dict[str, Any], place: str) -> No
             _remove(storage, f"{token}-shared")
 
 
-def _remove(storage: Any, name: str) -> None:
+def _remove(storage: Storage, name: str) -> None:
     try:
         storage.remove(name)
     except GanflowError:

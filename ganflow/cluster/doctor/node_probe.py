@@ -121,5 +121,5 @@ class Probe:
     def try_storage(self, place: str, own: str, shared: str) -> tuple[float, str | None]:
         return try_storage(place, own, shared)
 
-    def execute(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def execute(self, function: Callable[..., object], *arguments: object) -> object:
         return function(*arguments)

@@ -3,7 +3,6 @@
 import logging
 import pickle
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from ganflow.cluster.session.session import session
 from ganflow.config.schema import ClusterConfig
@@ -41,7 +40,7 @@ def _map(jobs: Sequence[DecodeJob]) -> Iterator[Decoded]:
         yield result
 
 
-def _run(row: dict[str, Any]) -> dict[str, Any]:
+def _run(row: dict[str, bytes]) -> dict[str, bytes]:
     # A refusal travels as a value: raised, Ray would wrap it into a page of traceback.
     try:
         result: Decoded | GanflowError = pickle.loads(row["job"]).run()

@@ -18,6 +18,7 @@ from ganflow.config.composition import override, own_recipes
 from ganflow.config.schema import Config
 from ganflow.config.search_space import Dimension
 from ganflow.config.validation import figures_of
+from ganflow.config.yaml_file import Node
 from ganflow.errors import GanflowError
 from ganflow.evaluation.build import build_evaluator
 from ganflow.report.metrics_file import flat
@@ -116,7 +117,7 @@ def _asha(config: Config) -> Any:
     )  # fmt: skip
 
 
-def _train(values: dict[str, Any], base: Config, supply: RunStaging, recipes: dict[str, Any]) -> None:
+def _train(values: dict[str, object], base: Config, supply: RunStaging, recipes: dict[str, Node]) -> None:
     """One trial: a world of one that reports at every snapshot.
 
     One that breaks down (:mod:`ganflow.training.divergence`) says why and ends with the worst figure there is: it is an

@@ -84,7 +84,7 @@ class Replicas:
     def __init__(self, handle: Any) -> None:
         self._handle = handle
 
-    def add(self, content: bytes) -> Any:
+    def add(self, content: bytes) -> object:
         """Put weights where every node finds them."""
         import ray
 

@@ -59,29 +59,30 @@ class TrialBar:
 def callback(config: Config, broke_down: str) -> Any:
     """A callback that hands Ray Tune's events to a :class:`TrialBar`; ``broke_down`` is a report key that says why."""
     from ray.tune import Callback
+    from ray.tune.experiment import Trial
 
     class Listener(Callback):
         def __init__(self) -> None:
             self._bar = TrialBar(config)
 
-        def __reduce__(self) -> tuple[Any, ...]:
+        def __reduce__(self) -> tuple[object, ...]:
             return Callback, ()  # Ray Tune stores its callbacks, and tracking.uri may hold a password
 
         def on_trial_result(
-            self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+            self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: object
         ) -> None:
             self._bar.reported(trials.index(trial), result["nimg"], result[config.tune.metric])
 
-        def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
             self._end(trials, trial, trial.last_result.get(broke_down))
 
-        def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
             self._end(trials, trial, "failed")
 
-        def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
+        def on_experiment_end(self, trials: list[Trial], **info: object) -> None:
             self._bar.close()
 
-        def _end(self, trials: list[Any], trial: Any, failure: str | None) -> None:
+        def _end(self, trials: list[Trial], trial: Trial, failure: str | None) -> None:
             self._bar.ended(trials.index(trial), trial_values.overrides(trial.config, config), failure)
 
     return Listener()

@@ -46,19 +46,19 @@ def domain(dimension: Dimension) -> Any:
     return make(*dimension.values)
 
 
-def start(config: Config, space: Mapping[str, Dimension]) -> dict[str, Any]:
+def start(config: Config, space: Mapping[str, Dimension]) -> dict[str, object]:
     """The configuration's own values: the first trial, which every other must beat."""
     now = dotted(config)
     return {key: literal(now[key]) if one.kind == "choice" else now[key] for key, one in space.items()}
 
 
-def overrides(values: Mapping[str, Any], config: Config) -> list[str]:
+def overrides(values: Mapping[str, object], config: Config) -> list[str]:
     """A trial's values as Hydra overrides, without those that the configuration has already."""
     now = dotted(config)
     groups_first = sorted(values, key=lambda key: "/" not in key)  # a group resets the values below it
     return [f"{key}={literal(values[key])}" for key in groups_first if literal(values[key]) != literal(now[key])]
 
 
-def literal(value: Any) -> str:
+def literal(value: object) -> str:
     """A value as an override spells it."""
     return "[" + ",".join(map(literal, value)) + "]" if isinstance(value, list | tuple) else str(value)

@@ -100,7 +100,7 @@ def _ask(address: Address) -> dict[str, Any]:
     return {node.node_id.hex(): node for node in nodes if node.state == ray_internals.NODE_ALIVE}
 
 
-def _check_versions(address: Address, cluster: dict[str, Any]) -> None:
+def _check_versions(address: Address, cluster: dict[str, object]) -> None:
     import platform
 
     import ray

@@ -41,7 +41,7 @@ def gcs_client(address: str) -> Any:
     return GcsClient(address=address)
 
 
-def cluster_metadata(client: Any) -> dict[str, Any]:
+def cluster_metadata(client: Any) -> dict[str, object]:
     """The versions that a head runs, by :func:`gcs_client`.
 
     Raises:
@@ -74,10 +74,10 @@ def node_of_this_process(timeout_s: float) -> Iterator[None]:
     from ray._private import ray_constants, services
     from ray._private.node import Node
 
-    look: Callable[[str, str], Any] = services.get_node
+    look: Callable[[str, str], object] = services.get_node
     end = time.monotonic() + timeout_s
 
-    def get_node(gcs_address: str, node_id: str) -> Any:
+    def get_node(gcs_address: str, node_id: str) -> object:
         while True:
             try:
                 return look(gcs_address, node_id)
@@ -97,7 +97,7 @@ def node_of_this_process(timeout_s: float) -> Iterator[None]:
         yield
 
 
-def _nothing(node: Any, **options: Any) -> None:
+def _nothing(node: object, **options: object) -> None:
     """In place of a method that starts a process."""
 
 

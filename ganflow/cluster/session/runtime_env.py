@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import ganflow
@@ -18,7 +17,7 @@ VARIABLES = (
 )  # fmt: skip
 
 
-def runtime_env() -> dict[str, Any]:
+def runtime_env() -> dict[str, object]:
     """Ray's description of what a worker needs; empty within a Ray job, whose code travelled already."""
     if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
         return {}

@@ -16,13 +16,13 @@ class EventChannel:
     """Keeps what workers post until the driver takes it, in order, and what the driver wants. Runs as a Ray actor."""
 
     def __init__(self) -> None:
-        self._items: list[Any] = []
+        self._items: list[object] = []
         self._pause_request: str | None = None
 
-    def post(self, item: Any) -> None:
+    def post(self, item: object) -> None:
         self._items.append(item)
 
-    def take(self) -> list[Any]:
+    def take(self) -> list[object]:
         items, self._items = self._items, []
         return items
 

@@ -43,7 +43,7 @@ class Work:
     payload: Any
     event_channel: Any
 
-    def post(self, item: Any) -> None:
+    def post(self, item: object) -> None:
         self.event_channel.post.remote(item)
 
     def pause_request(self) -> Callable[[], str | None]:
@@ -82,7 +82,7 @@ class AttemptResult:
         finally:
             self._wait.close()
 
-    def __call__(self, item: Any) -> None:
+    def __call__(self, item: object) -> None:
         if not isinstance(item, WorkerStarted):
             self._wait.close()
         if isinstance(item, Refused):

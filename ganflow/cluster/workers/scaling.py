@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from ganflow.cluster.session import ray_internals
 from ganflow.cluster.session.cluster_address import address_of
@@ -28,6 +28,14 @@ class WorkerStarted:
     """A worker of the present worker group runs on this node."""
 
     node: str
+
+
+class RayNode(TypedDict):
+    """A node as ``ray.nodes`` tells of it, in part."""
+
+    NodeID: str
+    Alive: bool
+    Resources: dict[str, float]
 
 
 class PendingPlacements:
@@ -148,7 +156,7 @@ class ScalingPolicy:
             workers -= 1
         return [workers]
 
-    def _refuse(self, counts: list[int], nodes: list[Any], room: int, gpu: bool) -> None:
+    def _refuse(self, counts: list[int], nodes: list[RayNode], room: int, gpu: bool) -> None:
         gpus, cpus = sum(map(_gpus, nodes)), int(sum(n["Resources"].get("CPU", 0) for n in nodes))
         require(not gpu or gpus > 0, "cluster.gpu", self.cluster.gpu, NO_GPU)
         has = f"{gpus} GPUs" if gpu else f"{cpus} CPUs for {self.cluster.cpus_per_worker} each"
@@ -168,26 +176,26 @@ class ScalingPolicy:
     def _need(self) -> dict[str, float]:
         return {"CPU": float(self.cluster.cpus_per_worker)} | ({"GPU": 1.0} if self.gpu() else {})
 
-    def _room(self, node: Any, gpu: bool) -> int:
+    def _room(self, node: RayNode, gpu: bool) -> int:
         cpus = int(node["Resources"].get("CPU", 0)) // self.cluster.cpus_per_worker
         return min(cpus, _gpus(node)) if gpu else cpus
 
-    def _nodes(self) -> list[Any]:
+    def _nodes(self) -> list[RayNode]:
         nodes = self._alive()
         return nodes if self._answer_assumed else _answering(nodes)
 
-    def _alive(self) -> list[Any]:
+    def _alive(self) -> list[RayNode]:
         import ray
 
         leaving = ray_internals.draining_nodes()
         return [n for n in ray.nodes() if n["Alive"] and n["NodeID"] not in leaving]  # type: ignore[no-untyped-call]
 
 
-def _gpus(node: Any) -> int:
+def _gpus(node: RayNode) -> int:
     return int(node["Resources"].get("GPU", 0))
 
 
-def _answering(nodes: list[Any]) -> list[Any]:
+def _answering(nodes: list[RayNode]) -> list[RayNode]:
     """Those that run a task of nothing within seconds."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy

@@ -6,7 +6,6 @@ DVC imports this package by ``hydra.config_module`` under ``dvc exp run -S``, wh
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
-from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_module
@@ -19,6 +18,7 @@ from ganflow.config.composition import hydra_store, own_recipes
 from ganflow.config.composition.hydra_errors import not_a_choice, one_line_errors
 from ganflow.config.composition.overrides import EXPERIMENT, prepared
 from ganflow.config.schema import Config
+from ganflow.config.yaml_file import Node
 from ganflow.errors import GanflowError, require
 
 hydra_store.register()
@@ -36,7 +36,7 @@ def compose(overrides: Sequence[str] = ()) -> Config:
         return params_file.check(_compose(ready))
 
 
-def compose_plain(overrides: Sequence[str] = ()) -> dict[str, Any]:
+def compose_plain(overrides: Sequence[str] = ()) -> Node:
     """As :func:`compose`, before any check: just what DVC would write into ``params.yaml``."""
     ready = ready_for_hydra(overrides)
     with naming_the_recipe(ready):
@@ -88,7 +88,7 @@ def _check_choice(slot: str, name: str) -> None:
         raise not_a_choice(slot, name, names, hydra_store.chosen_by_recipes())
 
 
-def _compose(ready: Sequence[str]) -> dict[str, Any]:
+def _compose(ready: Sequence[str]) -> Node:
     begun = GlobalHydra.instance().is_initialized()  # by DVC, with the same module
     with (
         one_line_errors(),
@@ -97,14 +97,14 @@ def _compose(ready: Sequence[str]) -> dict[str, Any]:
         return plain(hydra_compose("config", overrides=list(ready)))
 
 
-def plain(composed: DictConfig) -> dict[str, Any]:
+def plain(composed: DictConfig) -> Node:
     """Hydra's composition as a mapping, with every reference resolved, without Hydra's own node."""
     ours = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
     OmegaConf.resolve(ours)
     return _mapping(ours)
 
 
-def _mapping(node: DictConfig) -> dict[str, Any]:
+def _mapping(node: DictConfig) -> Node:
     container = OmegaConf.to_container(node)
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}
@@ -133,7 +133,7 @@ def override(params: Config, overrides: Sequence[str]) -> Config:
     return params_file.check(_mapping(node))
 
 
-def _override_one(node: Any, key: str, value: Any, line: str) -> None:
+def _override_one(node: DictConfig, key: str, value: object, line: str) -> None:
     whole = f"takes a whole configuration; `ganflow config compose {line}` writes one"
     require(key != EXPERIMENT, key, value, whole)
     slots, path = keys.slots().values(), key.replace("/", ".")
@@ -151,11 +151,11 @@ def _override_one(node: Any, key: str, value: Any, line: str) -> None:
     OmegaConf.update(node, path, value, merge=False)
 
 
-def dotted(params: Config) -> dict[str, Any]:
+def dotted(params: Config) -> Node:
     """Every leaf by its dotted key; choices also by their group, as in ``gan/loss`` → ``hinge``, or a list of them."""
-    flat: dict[str, Any] = {}
+    flat: Node = {}
 
-    def walk(prefix: str, value: Any) -> None:
+    def walk(prefix: str, value: object) -> None:
         if isinstance(value, Mapping) and value:
             for name, child in value.items():
                 walk(f"{prefix}.{name}".lstrip("."), child)

@@ -21,11 +21,12 @@ from omegaconf import DictConfig, OmegaConf
 from ganflow.config import components, keys, search_space
 from ganflow.config.composition.data_name import data_name
 from ganflow.config.schema import Config
+from ganflow.config.yaml_file import Node
 
 FOLDER = Path(__file__).parent
 BASE = "default"  # the recipe that the others are differences from
 
-Options = dict[tuple[str, str], dict[str, Any]]  # by slot and component
+Options = dict[tuple[str, str], Node]  # by slot and component
 
 
 def register() -> None:
@@ -50,7 +51,7 @@ def register() -> None:
         store.store(group=slot, name=name, node=entry, package=package)
 
 
-def _data_name(*, _root_: Any) -> str:
+def _data_name(*, _root_: DictConfig) -> str:
     source, path = (OmegaConf.select(_root_, f"data.{key}", default="") for key in ("name", "path"))
     return data_name(str(source or ""), str(path or ""))
 
@@ -63,7 +64,7 @@ def _schema() -> DictConfig:
     return schema
 
 
-def add_recipe(recipe: str, body: dict[str, Any]) -> Options:
+def add_recipe(recipe: str, body: Node) -> Options:
     """Put a recipe into Hydra's store, its options for components apart; these are returned."""
     store = ConfigStore.instance()
     places = {(slot, name): package for slot, name, package, _ in _components()}
@@ -96,7 +97,7 @@ def recipes() -> list[str]:
 
 
 @functools.cache
-def chosen_by_recipes() -> dict[str, dict[str, Any]]:
+def chosen_by_recipes() -> dict[str, Node]:
     """Recipe → what it chooses, by slot."""
     base = _choices(_read(FOLDER / "config.yaml"))
     return {recipe: base | _choices(_read(FOLDER / "recipes" / f"{recipe}.yaml")) for recipe in recipes()}
@@ -123,17 +124,17 @@ def _components() -> list[tuple[str, str, str, type]]:
     ]
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path) -> Node:
     return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
 
 
-def _choices(node: dict[str, Any]) -> dict[str, Any]:
+def _choices(node: Node) -> Node:
     """Slot → choice of a defaults list."""
     pairs = [pair for item in node.get("defaults", ()) if isinstance(item, dict) for pair in item.items()]
     return {str(key).removeprefix("override ").lstrip("/"): choice for key, choice in pairs}
 
 
-def _take_options(recipe: dict[str, Any], chosen: dict[str, Any]) -> Options:
+def _take_options(recipe: Node, chosen: Node) -> Options:
     """Take the options of components out of a recipe, or out of a part that mirrors it."""
     taken: Options = {}
     for spec in components.GROUPS.values():
@@ -146,7 +147,7 @@ def _take_options(recipe: dict[str, Any], chosen: dict[str, Any]) -> Options:
     return taken
 
 
-def _mapping_at(node: dict[str, Any], *path: str) -> dict[str, Any]:
+def _mapping_at(node: Node, *path: str) -> Node:
     """A mapping in a recipe; an empty one where there is none, or where something else stands, which Hydra refuses."""
     for name in path:
         inner = node.get(name)

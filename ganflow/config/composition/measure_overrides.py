@@ -5,11 +5,11 @@ What such a command does not heed is refused, because a run of figures that sile
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ganflow.config import composition, params_file
 from ganflow.config.schema import Config
 from ganflow.config.validation import figures_of
+from ganflow.config.yaml_file import Node
 from ganflow.errors import ConfigError
 
 HEEDED = ("evaluation", "cluster.storage", "cluster.cache", "tracking", "experiment")
@@ -23,8 +23,8 @@ class Measuring:
     """The protocol of a measurement, and the options of ``image_folder`` for pictures that are not prepared yet."""
 
     config: Config
-    reference: Mapping[str, Any] = field(default_factory=dict)
-    samples: Mapping[str, Any] = field(default_factory=dict)
+    reference: Mapping[str, object] = field(default_factory=dict)
+    samples: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _below(key: str, places: Sequence[str]) -> bool:
     return any(dotted == place or dotted.startswith(f"{place}.") for place in places)
 
 
-def _options(of_data: Sequence[str]) -> dict[str, Any]:
+def _options(of_data: Sequence[str]) -> Node:
     """The options that these lines set, as ``image_folder`` has them."""
     if not of_data:
         return {}

@@ -7,18 +7,17 @@ finds the others in the project; a worker on another node has those that were ha
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ganflow.config import components, keys, project_folder, spelling
 from ganflow.config.composition import hydra_store
 from ganflow.config.similar_names import nearest
-from ganflow.config.yaml_file import read_mapping, read_text
+from ganflow.config.yaml_file import Node, read_mapping, read_text
 from ganflow.errors import GanflowError
 
 FOLDER = Path("recipes")
 NAME = re.compile(r"[\w-]+")
 
-_handed_over: dict[str, dict[str, Any]] = {}
+_handed_over: dict[str, Node] = {}
 
 
 def names() -> list[str]:
@@ -46,7 +45,7 @@ def register(name: str) -> None:
     hydra_store.add_recipe(name, body(name))
 
 
-def body(name: str) -> dict[str, Any]:
+def body(name: str) -> Node:
     """A recipe as it stands in its file.
 
     Raises:
@@ -65,12 +64,12 @@ def body(name: str) -> dict[str, Any]:
     return node | {"defaults": [_choice(path, item) for item in _defaults(path, node)]}
 
 
-def hand_over(name: str) -> dict[str, dict[str, Any]]:
+def hand_over(name: str) -> dict[str, Node]:
     """A recipe as another process needs it; empty for a built-in one."""
     return {name: body(name)} if name in names() and name not in hydra_store.recipes() else {}
 
 
-def take(recipes: dict[str, dict[str, Any]]) -> None:
+def take(recipes: dict[str, Node]) -> None:
     """Know of recipes that another process handed over."""
     _handed_over.update(recipes)
 
@@ -91,14 +90,14 @@ def _check_name(name: str, path: Path) -> None:
         raise GanflowError(f"{path}: a recipe's file ends in .yaml; rename it to {name}.yaml")
 
 
-def _defaults(path: Path, node: dict[str, Any]) -> list[Any]:
+def _defaults(path: Path, node: Node) -> list[object]:
     defaults = node.get("defaults")
     if not isinstance(defaults, list | None):
         raise GanflowError(f"{path}: defaults={defaults}: must be a list of choices, as in `- gan/loss: hinge`")
     return [item for item in defaults or [] if item != "_self_"]
 
 
-def _choice(path: Path, item: Any) -> dict[str, Any]:
+def _choice(path: Path, item: object) -> Node:
     """One choice in Hydra's form; ``gan/loss: hinge`` is taken for ``override /gan/loss: hinge``."""
     if not isinstance(item, dict) or len(item) != 1:
         raise GanflowError(f"{path}: defaults: {item}: must be a choice, as in `- gan/loss: hinge`")

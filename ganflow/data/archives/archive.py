@@ -98,7 +98,7 @@ class Zip:
         """Every member by name; where a name comes twice, the later one."""
         infos = [info for info in _open_zip(self.root).infolist() if not info.is_dir()]
         names, warnings = self._names(infos)
-        regular, links = dict[str, Any](), dict[str, str]()
+        regular, links = dict[str, object](), dict[str, str]()
         for info, name in zip(infos, map(_clean, names), strict=True):
             if stat.S_ISLNK(info.external_attr >> 16):
                 links[name] = self.read(info.filename).decode("utf-8", "replace")
@@ -139,7 +139,7 @@ class Tar:
         if self.read((end, tarfile.BLOCKSIZE)) != bytes(tarfile.BLOCKSIZE):
             raise tarfile.ReadError("it ends without an end-of-archive block")
         every, warnings = decode_paths([text for m in members.values() for text in (m.name, m.linkname)], self.encoding)
-        regular, links, odd = dict[str, Any](), dict[str, str](), dict[str, str]()
+        regular, links, odd = dict[str, object](), dict[str, str](), dict[str, str]()
         for member, raw, target in zip(members.values(), every[::2], every[1::2], strict=True):
             name = _clean(raw)
             if member.issym():
@@ -203,7 +203,7 @@ def check_here(archive: Archive) -> None:
 
 
 def _listed(
-    regular: Mapping[str, Any], links: Mapping[str, str], odd: Mapping[str, str], warnings: Sequence[str]
+    regular: Mapping[str, object], links: Mapping[str, str], odd: Mapping[str, str], warnings: Sequence[str]
 ) -> Listing:
     reached, broken = Tree(regular, links).follow()
     files = [File(name, where) for name, where in reached.items()]

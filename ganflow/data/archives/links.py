@@ -4,7 +4,6 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from ganflow.errors import GanflowError
 
@@ -20,7 +19,7 @@ class _LinkError(Exception):
 class Tree:
     """Names of an archive: files, and links with their targets."""
 
-    files: Mapping[str, Any]  # name → where its bytes are
+    files: Mapping[str, object]  # name → where its bytes are
     links: Mapping[str, str]  # name → target, relative to the link's folder
     _below: dict[str, list[str]] = field(init=False)  # folder → its files, links and folders
 
@@ -34,7 +33,7 @@ class Tree:
                     break
         self._below = {folder: sorted(names) for folder, names in below.items()}
 
-    def follow(self) -> tuple[dict[str, Any], dict[str, str]]:
+    def follow(self) -> tuple[dict[str, object], dict[str, str]]:
         """Every file by every name that leads to it, and why a link leads to none.
 
         Raises:
@@ -51,7 +50,7 @@ class Tree:
                     raise GanflowError(f"links multiply its files to more than {MOST_FILES:,}")
         return reached, broken
 
-    def _expand(self, link: str, alias: str, above: frozenset[str]) -> Iterator[tuple[str, Any, str]]:
+    def _expand(self, link: str, alias: str, above: frozenset[str]) -> Iterator[tuple[str, object, str]]:
         """The files that ``link`` leads to, named below ``alias``; ``above``: the folders that lead here."""
         try:
             target = self._resolve(link)
@@ -65,7 +64,7 @@ class Tree:
         elif target not in above:
             yield from self._walk(target, alias, above | {target})
 
-    def _walk(self, folder: str, alias: str, above: frozenset[str]) -> Iterator[tuple[str, Any, str]]:
+    def _walk(self, folder: str, alias: str, above: frozenset[str]) -> Iterator[tuple[str, object, str]]:
         for name in self._below.get(folder, ()):
             inner = f"{alias}/{posixpath.basename(name)}"
             if name in self.links:

@@ -5,23 +5,25 @@ A compressed tar is unpacked to one plain tar, whose members are then read by of
 
 import bz2
 import gzip
+import io
 import lzma
 import posixpath
 import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ganflow.data.archives.archive import Archive, File, FolderArchive, Listing, Tar, Zip, list_files
 from ganflow.data.archives.filenames import archive_stem, is_hidden, is_image
 from ganflow.errors import GanflowError
 from ganflow.terminal.progress import Bar
 
-PACKED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\x00": lzma.open, b"BZh": bz2.open}
+Opener = Callable[[IO[bytes]], io.BufferedIOBase]
+PACKED: dict[bytes, Opener] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\x00": lzma.open, b"BZh": bz2.open}
 _NUMBERED = re.compile(r"(?:(?P<base>.*?)[-_.])?(?P<number>\d+(?:-of-\d+)?)")  # 00003, train-000003, a-00003-of-00010
 
 
@@ -119,7 +121,7 @@ def _open_file(path: Path, plain: Path, encoding: str) -> Archive:
     raise GanflowError(f"{path} is not a folder, zip or tar (plain, .gz, .bz2, .xz)")
 
 
-def _unpack(opener: Any, packed: Path, target: Path) -> Path:
+def _unpack(opener: Opener, packed: Path, target: Path) -> Path:
     size = packed.stat().st_size  # of what is read: how much it becomes is not known
     with (
         packed.open("rb") as raw, opener(raw) as source, target.open("wb") as file,

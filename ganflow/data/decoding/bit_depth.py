@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL.ImageFile import ImageFile
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from ganflow.data.decoding.formats import open_image
 from ganflow.data.decoding.ranges import ALPHA, FLOATS, INTEGERS, SIGNED, Ranges, Scale, Seen, extremes
@@ -22,10 +22,10 @@ from ganflow.data.decoding.ranges import ALPHA, FLOATS, INTEGERS, SIGNED, Ranges
 class Deep:
     """The pixels of one image, unscaled."""
 
-    colour: NDArray[Any]  # (H, W, C): 1 grey, 3 RGB, 4 CMYK
+    colour: NDArray[np.number]  # (H, W, C): 1 grey, 3 RGB, 4 CMYK
     scale: Scale
     bits: int  # of a value in the file
-    alpha: NDArray[Any] | None = None  # (H, W), integers
+    alpha: NDArray[np.number] | None = None  # (H, W), integers
     premultiplied: bool = False
     inverted: bool = False  # 0 is white
 
@@ -102,7 +102,7 @@ def scale_transparent_grey(image: ImageFile, raw: bytes) -> None:
         image.info["transparency"] *= 255 // (2 ** raw[24] - 1)
 
 
-def _opaque(colour: NDArray[Any], key: Any) -> NDArray[Any]:
+def _opaque(colour: NDArray[np.number], key: object) -> NDArray[np.int64]:
     return np.where((colour == np.asarray(key)).all(-1), 0, 65535)
 
 
@@ -142,7 +142,7 @@ def _tiff(image: TiffImageFile, raw: bytes) -> Deep | None:
     return None
 
 
-def _tiff_colours(image: ImageFile, raw: bytes, tags: Any) -> NDArray[Any]:
+def _tiff_colours(image: ImageFile, raw: bytes, tags: ImageFileDirectory_v2) -> NDArray[np.int64]:
     planar, packed = tags.get(_PLANAR, 1) == 2, image.tile[0].codec_name == "libtiff"
     if planar and packed:
         raise ValueError("a compressed TIFF of 16 bits whose channels lie apart, which Pillow cannot read")
@@ -159,7 +159,7 @@ def _in_native_order(image: ImageFile) -> ImageFile:
     return _with_rawmode(image, lambda mode: native.get(mode, mode))
 
 
-def _both_bytes(image: ImageFile, raw: bytes, orders: str) -> NDArray[Any]:
+def _both_bytes(image: ImageFile, raw: bytes, orders: str) -> NDArray[np.int64]:
     """int64 (H, W, C) of 16-bit colours.
 
     Pillow's unpackers of 16 bits keep the first byte ("B") or the second ("L") of every channel.

@@ -84,7 +84,7 @@ class Ranges:
             return "the format"
         return f"sBIT {scale.significant}" if scale.significant else "assumed"
 
-    def scaled(self, values: NDArray[Any], scale: Scale) -> NDArray[np.float64]:
+    def scaled(self, values: NDArray[np.number], scale: Scale) -> NDArray[np.float64]:
         """Values from 0 (black) to 1 (white); what lies outside of the range is cut."""
         black, white = self.of(scale)
         return np.clip((values.astype(np.float64) - black) / (white - black), 0.0, 1.0)
@@ -142,7 +142,7 @@ def _unknown(why: str) -> ConfigError:
     return ConfigError("data.range", AUTO, f"{why}; data.range=[BLACK,WHITE] says which values become 0 and 255")
 
 
-def extremes(values: NDArray[Any]) -> Seen:
+def extremes(values: NDArray[np.number]) -> Seen:
     """The values of one image."""
     ones = 0 if values.dtype.kind == "f" else int(np.bitwise_or.reduce(values, axis=None))
     return Seen(1, float(values.min()), float(values.max()), ones)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from ganflow.data.decoding.decode import DecodedPicture
 from ganflow.data.decoding.ranges import Ranges, Scale, Seen
@@ -27,7 +26,7 @@ class Tally:
             self.seen[scale] = self.seen[scale] + seen if scale in self.seen else seen
         return self
 
-    def report(self, ranges: Ranges) -> dict[str, Any]:
+    def report(self, ranges: Ranges) -> dict[str, object]:
         """The tally for a file: ``forms``, ``notes``, and per scale the values seen and the range taken."""
         taken = [
             {

@@ -64,14 +64,14 @@ def stated(archive: Archive, files: Sequence[File], images: Sequence[File]) -> S
     return None
 
 
-def _read_json(archive: Archive, file: File) -> Any:
+def _read_json(archive: Archive, file: File) -> object:
     try:
         return json.loads(read_file(archive, file))
     except (OSError, ValueError, RecursionError) as error:
         raise GanflowError(f"{file.name} is not readable: {' '.join(str(error).split())}; {WAY_OUT}") from None
 
 
-def _from_lists(lists: Mapping[str, Any], images: Sequence[File]) -> Stated:
+def _from_lists(lists: Mapping[str, object], images: Sequence[File]) -> Stated:
     where, used = ", ".join(sorted(lists)), frozenset(lists)
     if all(content is None for content in lists.values()):
         return Stated(where, None, used)
@@ -99,7 +99,7 @@ def _read_pairs(name: str, content: Any) -> dict[str, Label]:
     }
 
 
-def _class_id(label: Any, what: str) -> int:
+def _class_id(label: object, what: str) -> int:
     """A whole number, or the place of the one in a one-hot vector."""
     if isinstance(label, list) and all(type(x) in (int, float) for x in label) and sorted(label)[-1:] == [1]:
         if sum(map(abs, label)) == 1:

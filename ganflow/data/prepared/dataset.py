@@ -51,11 +51,11 @@ class Facts:
     mixture: Mixture | None = None  # of points
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> np.dtype[np.generic]:
         """The type of a stored value."""
         return np.dtype(np.float32 if self.kind == POINTS else np.uint8)
 
-    def stated(self) -> dict[str, Any]:
+    def stated(self) -> dict[str, object]:
         """As plain values, without what goes without saying."""
         return {key: value for key, value in asdict(self).items() if value not in (IMAGES, None)}
 
@@ -110,7 +110,7 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def images(self, indices: NDArray[np.integer[Any]]) -> Images:
+    def images(self, indices: NDArray[np.int64]) -> Images:
         """Images in the order asked for; an index may come more than once.
 
         Args:
@@ -124,7 +124,7 @@ class Dataset:
         """
         return self._images[indices]
 
-    def __reduce__(self) -> tuple[Any, tuple[Path, str, bool]]:
+    def __reduce__(self) -> tuple[object, tuple[Path, str, bool]]:
         # A spawned loader process maps the files again: a pickled memory map would carry every pixel.
         return Dataset.open, (self.root, self.split, False)
 

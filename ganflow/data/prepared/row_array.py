@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from ganflow.errors import GanflowError
 
 _SHARE_OF_FILES = 8  # one part in so many of the files that a process may have open: there are two splits of two kinds
 _SHARE_OF_MEMORY = 2  # rows of more than one part in so many of the memory are read from disk again and again
 _HEADER = 1 << 16  # bytes at most before the rows of a ``.npy``
+
+Shape = tuple[int, ...]
 
 
 class Rows:
@@ -36,7 +38,7 @@ class Rows:
     """
 
     def __init__(
-        self, files: Sequence[Path], counts: Sequence[int], shape: tuple[int, ...], dtype: np.dtype[Any], repair: str
+        self, files: Sequence[Path], counts: Sequence[int], shape: Shape, dtype: np.dtype[np.generic], repair: str
     ) -> None:
         self.shape, self.dtype = (sum(counts), *shape), dtype
         self._counts, self._ends = list(counts), np.cumsum(counts)
@@ -49,7 +51,7 @@ class Rows:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, indices: NDArray[np.integer[Any]]) -> NDArray[Any]:
+    def __getitem__(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         """A copy of some rows, in the order asked for; an index may come more than once.
 
         Raises:
@@ -78,7 +80,7 @@ class Rows:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[np.generic]:
         out = np.empty(self.shape, dtype or self.dtype)
         for k, (count, end) in enumerate(zip(self._counts, self._ends, strict=True)):
             out[end - count : end] = self._map(k)
@@ -91,8 +93,8 @@ class _Files:
 
     paths: list[Path]
     counts: list[int]
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    shape: Shape
+    dtype: np.dtype[np.generic]
     repair: str
     inodes: list[int] = field(init=False)
     larger_than_memory: bool = field(init=False)

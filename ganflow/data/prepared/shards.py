@@ -144,7 +144,7 @@ class SplitWriter:
 
 
 def _write(
-    root: Path, name: str, parts: list[NDArray[Any]], dtype: np.dtype[Any], shape: tuple[int, ...]
+    root: Path, name: str, parts: list[NDArray[np.generic]], dtype: np.dtype[np.generic], shape: tuple[int, ...]
 ) -> dict[str, str]:
     """Write the parts as one ``.npy`` without joining them in memory."""
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
@@ -159,7 +159,7 @@ def _write(
 
 
 def write_manifest(
-    root: Path, facts: Facts, classes: list[str], splits: dict[str, dict[str, Any]], source: dict[str, Any]
+    root: Path, facts: Facts, classes: list[str], splits: dict[str, dict[str, Any]], source: dict[str, object]
 ) -> dict[str, Any]:
     """Write ``dataset.json``, the last file of a data set, and return what it says.
 

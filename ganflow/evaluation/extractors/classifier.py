@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -48,7 +48,7 @@ class Data(Protocol):
 
     def __len__(self) -> int: ...
 
-    def images(self, indices: NDArray[np.integer[Any]]) -> Images:
+    def images(self, indices: NDArray[np.int64]) -> Images:
         """uint8 (B, C, R, R)."""
 
 

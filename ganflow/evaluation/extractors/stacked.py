@@ -1,7 +1,6 @@
 """The extractor of stacked images: one classifier of single channels, applied to each (PacGAN's protocol)."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,7 @@ class Channels:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def images(self, indices: NDArray[np.integer[Any]]) -> Images:
+    def images(self, indices: NDArray[np.int64]) -> Images:
         """Images (B, 1, R, R) in the order asked for."""
         images, channels = np.divmod(indices, self.stacked.facts.channels)
         return self.stacked.images(images)[np.arange(len(indices)), channels][:, None]

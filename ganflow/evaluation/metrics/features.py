@@ -33,7 +33,7 @@ class Features:
 
     def to(self, device: torch.device) -> "Features":
         """The same on a device."""
-        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
         moved: dict[str, Any] = {name: v.to(device) for name, v in values.items() if isinstance(v, Tensor)}
         return replace(self, **moved)
 

@@ -7,7 +7,7 @@ import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ganflow.errors import require
 from ganflow.generation.sampling import Sampling
@@ -44,7 +44,7 @@ def sink(*suffixes: str, says: str) -> Callable[[type[S]], type[S]]:
     return register
 
 
-def choose(out: str, options: Mapping[str, Any]) -> Sink:
+def choose(out: str, options: Mapping[str, object]) -> Sink:
     """The form of output that a name asks for.
 
     Args:

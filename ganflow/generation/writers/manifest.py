@@ -1,7 +1,6 @@
 """The record of which samples are drawn, written beside them first, so that a later call cannot go on with others."""
 
 import json
-from typing import Any
 
 from ganflow import records
 from ganflow.errors import ConfigError, GanflowError
@@ -10,7 +9,7 @@ from ganflow.storage import MissingError, Storage
 RECORD = "samples.json"
 
 
-def begun(storage: Storage, record: dict[str, Any], out: str) -> bool:
+def begun(storage: Storage, record: dict[str, object], out: str) -> bool:
     """True if these same samples were begun there.
 
     Raises:
@@ -28,12 +27,12 @@ def begun(storage: Storage, record: dict[str, Any], out: str) -> bool:
     return True
 
 
-def begin(storage: Storage, record: dict[str, Any]) -> None:
+def begin(storage: Storage, record: dict[str, object]) -> None:
     """Note what is drawn there."""
     storage.write(RECORD, records.text(record).encode())
 
 
-def _other(key: str, earlier: Any, value: Any) -> str:
+def _other(key: str, earlier: object, value: object) -> str:
     hint = "name another place, or remove what is there"
     if key == "model" or not isinstance(earlier, dict):
         return f"samples of another model were begun there; {hint}"

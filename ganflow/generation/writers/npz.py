@@ -9,7 +9,7 @@ import zipfile
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -86,7 +86,7 @@ def _entry(arrays: zipfile.ZipFile, name: str) -> IO[bytes]:
     return arrays.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True)
 
 
-def _header(file: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+def _header(file: IO[bytes], dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> None:
     described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, described)
 

@@ -11,10 +11,14 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ganflow.tracking import mlflow_client
 from ganflow.tracking.registry.registration import DECISION
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 PROMOTION, ROLLBACK = "promotion", "rollback"
 ROLLED_BACK = f"{DECISION}.rolled_back"  # tag of a version that was champion
@@ -100,7 +104,7 @@ def _moved(line: Sequence[int], version: int) -> list[int]:
 class Ledger:
     """The changes of one alias of a registered model."""
 
-    def __init__(self, client: Any, name: str, alias: str) -> None:
+    def __init__(self, client: "MlflowClient", name: str, alias: str) -> None:
         self.client, self.name, self.alias = client, name, alias
         self.model = f"{name}.{alias}"
 
@@ -164,7 +168,7 @@ class Ledger:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
 
-    def _versions(self) -> Iterator[Any]:
+    def _versions(self) -> "Iterator[ModelVersion]":
         token = None
         while True:
             page = self.client.search_model_versions(f"name = '{self.model}'", max_results=1000, page_token=token)

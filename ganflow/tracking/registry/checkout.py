@@ -10,7 +10,7 @@ import os
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ganflow import records
 from ganflow.config import params_file, project_folder
@@ -19,6 +19,9 @@ from ganflow.errors import GanflowError
 from ganflow.tracking.registry import provenance, registration
 from ganflow.tracking.registry.registration import DIGEST, Pointing, Version
 from ganflow.tracking.runs import run_record
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +43,7 @@ def register(params: Config, *, insist: bool) -> Version:
     Raises:
         GanflowError: files are missing or do not belong together, or no answer.
     """
-    metrics: dict[str, Any] = records.read(METRICS, dict, "`dvc repro evaluate` writes it")
+    metrics: dict[str, object] = records.read(METRICS, dict, "`dvc repro evaluate` writes it")
     pages = [PAGE, *sorted(PICTURES.glob("*.png"))]
     pointing = Pointing(params.register.alias, insist or HERE.is_file())
     if project_folder.copied():
@@ -65,7 +68,7 @@ def line(version: Version) -> str:
     return f"{told}, alias {version.alias}"
 
 
-def tell_if_other(name: str, alias: str, version: Any) -> None:
+def tell_if_other(name: str, alias: str, version: "ModelVersion") -> None:
     """Say that this checkout's alias means another model than the one that stands here."""
     try:
         params = params_file.load()

@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ganflow.config.schema import TrackingConfig
 from ganflow.errors import GanflowError
@@ -11,6 +11,12 @@ from ganflow.terminal.redaction import redact
 from ganflow.tracking import mlflow_client
 from ganflow.tracking.registry import checkout, logged_model, model_package, registration
 from ganflow.tracking.runs import run_record
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.exceptions import MlflowException
 
 FORMS = "models:/NAME@ALIAS, models:/NAME/3, models:/m-ID, runs:/RUN_ID, or a file"
 
@@ -68,7 +74,7 @@ def _local(uri: str) -> Path:
     return path
 
 
-def _named(client: Any, uri: str, rest: str, store: str, *, in_run: bool) -> Any:
+def _named(client: "MlflowClient", uri: str, rest: str, store: str, *, in_run: bool) -> "LoggedModel":
     """MLflow's logged model of ``uri``."""
     from mlflow.exceptions import MlflowException
 
@@ -78,15 +84,15 @@ def _named(client: Any, uri: str, rest: str, store: str, *, in_run: bool) -> Any
         raise absent(client, uri, rest, store, error) from None
 
 
-def absent(client: Any, uri: str, rest: str, store: str, error: Any) -> Exception:
+def absent(client: "MlflowClient", uri: str, rest: str, store: str, error: "MlflowException") -> Exception:
     """The error for a ``uri`` that MLflow does not have, with what may have been meant, if that is it."""
     if error.error_code not in (*mlflow_client.ABSENT, "INVALID_PARAMETER_VALUE"):
-        return error  # type: ignore[no-any-return]
+        return error
     why = f"{mlflow_client.reason(error)}{_offer(client, rest)}{mlflow_client.way_there()}"
     return GanflowError(f"{uri} is not on {redact(store)}: {why}")
 
 
-def version_of(client: Any, rest: str) -> Any | None:
+def version_of(client: "MlflowClient", rest: str) -> "ModelVersion | None":
     """MLflow's registered version of ``NAME@ALIAS`` or ``NAME/3``; None for what has another form."""
     name, at, alias = rest.partition("@")
     if at:
@@ -95,7 +101,7 @@ def version_of(client: Any, rest: str) -> Any | None:
     return client.get_model_version(name, number) if slash and number.isdecimal() else None
 
 
-def _model_id(client: Any, uri: str, rest: str) -> str:
+def _model_id(client: "MlflowClient", uri: str, rest: str) -> str:
     version = version_of(client, rest)
     if version is not None:
         name, _, alias = rest.partition("@")
@@ -106,14 +112,14 @@ def _model_id(client: Any, uri: str, rest: str) -> str:
     raise GanflowError(f"{uri}: no form of a model's address; give {FORMS}")
 
 
-def _id_of(version: Any, uri: str) -> str:
+def _id_of(version: "ModelVersion", uri: str) -> str:
     model_id = logged_model.model_id(version)
     if not model_id:
         raise GanflowError(f"{uri} was not registered by ganflow: its version has no logged model")
     return model_id
 
 
-def _of_run(client: Any, rest: str) -> Any:
+def _of_run(client: "MlflowClient", rest: str) -> "LoggedModel":
     run = client.get_run(rest.partition("/")[0])
     models = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
     ready = [model for model in models if model.status.value == "READY"]
@@ -122,7 +128,7 @@ def _of_run(client: Any, rest: str) -> Any:
     return max(ready, key=lambda model: model.creation_timestamp)
 
 
-def _offer(client: Any, rest: str) -> str:
+def _offer(client: "MlflowClient", rest: str) -> str:
     """Suggestions for a mistyped address."""
     name = rest.partition("@")[0].partition("/")[0]
     models = client.search_registered_models(max_results=10)
@@ -134,7 +140,7 @@ def _offer(client: Any, rest: str) -> str:
     return f"; registered are {', '.join(model.name for model in models) or 'no models yet'}"
 
 
-def _fetch(uri: str, model: Any, store: str, folder: Path) -> Path:
+def _fetch(uri: str, model: "LoggedModel", store: str, folder: Path) -> Path:
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 

@@ -2,15 +2,20 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ganflow.report.model_card import Card
 from ganflow.tracking.registry import model_package
 from ganflow.tracking.runs import run_record
 from ganflow.tracking.runs.run_record import DIGEST
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel, Run
+    from mlflow.entities.model_registry import ModelVersion
 
-def model_id(version: Any) -> str:
+
+def model_id(version: "ModelVersion") -> str:
     """The logged model behind MLflow's entity of a version; empty if it was registered in another way.
 
     The entity's own ``model_id`` is None on SQL stores.
@@ -20,7 +25,14 @@ def model_id(version: Any) -> str:
     return name if scheme == "models" and name.startswith("m-") and "/" not in name else ""
 
 
-def logged_model(client: Any, run: Any, record: run_record.RunRecord, weights: Path, card: Card) -> Any:
+def run_id(version: "ModelVersion") -> str:
+    """The run that MLflow's entity of a version came of; empty if it was registered without one."""
+    return version.run_id or ""
+
+
+def logged_model(
+    client: "MlflowClient", run: "Run", record: run_record.RunRecord, weights: Path, card: Card
+) -> "LoggedModel":
     """The run's logged model of these weights, with its files; one that was begun is completed."""
     begun = client.search_logged_models(
         [run.info.experiment_id],
@@ -37,7 +49,7 @@ def logged_model(client: Any, run: Any, record: run_record.RunRecord, weights: P
     return model
 
 
-def _begin_model(client: Any, run: Any, record: run_record.RunRecord) -> Any:
+def _begin_model(client: "MlflowClient", run: "Run", record: run_record.RunRecord) -> "LoggedModel":
     return client.create_logged_model(
         experiment_id=run.info.experiment_id,
         name=model_package.NAME,
@@ -48,19 +60,19 @@ def _begin_model(client: Any, run: Any, record: run_record.RunRecord) -> Any:
     )
 
 
-def link(client: Any, version: Any) -> None:
+def link(client: "MlflowClient", version: "ModelVersion") -> None:
     """Make the version's logged model an output of its run."""
     from mlflow.entities import LoggedModelOutput
     from mlflow.exceptions import MlflowException
 
     def linked() -> bool:
-        outputs = client.get_run(version.run_id).outputs
+        outputs = client.get_run(run_id(version)).outputs
         return any(output.model_id == model_id(version) for output in (outputs.model_outputs if outputs else ()))
 
     if not model_id(version) or linked():
         return
     try:
-        client.log_outputs(version.run_id, [LoggedModelOutput(model_id(version), step=0)])
+        client.log_outputs(run_id(version), [LoggedModelOutput(model_id(version), step=0)])
     except MlflowException:
         if not linked():  # by another process meanwhile
             raise

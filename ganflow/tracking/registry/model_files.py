@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ganflow.atomic_files import write_whole
 from ganflow.config.schema import RegisterConfig
@@ -17,6 +17,11 @@ from ganflow.methods.generator import Generator
 from ganflow.report import metrics_file
 from ganflow.report.model_card import EXPORTS, SAMPLES, Card, markdown, summary
 from ganflow.tracking.runs.run_record import RunRecord
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +34,7 @@ _MARK = re.compile(r"(?s)(.*)\n\n<!-- ganflow ([0-9a-f]{16}) -->\Z")
 
 
 def card_of(
-    config: RegisterConfig, generator: Generator, record: RunRecord, run: Any, metrics: Mapping[str, Any]
+    config: RegisterConfig, generator: Generator, record: RunRecord, run: "Run", metrics: Mapping[str, object]
 ) -> Card:
     """The model card's facts, from the records.
 
@@ -72,7 +77,7 @@ def write(folder: Path, generator: Generator, card: Card) -> None:
     write_whole(folder / README, markdown(card, left_out | unasked))
 
 
-def describe(client: Any, version: Any, card: Card) -> None:
+def describe(client: "MlflowClient", version: "ModelVersion", card: Card) -> None:
     """Show the card on the version's page in MLflow, unless a person wrote something there."""
     text = summary(card).strip()
     marked = f"{text}\n\n<!-- ganflow {_digest(text)} -->"
@@ -98,11 +103,11 @@ def _samples(generator: Generator) -> bytes:
     return picture(generator.sample(max(n, columns or 1), seed=0), spec.centres, columns)
 
 
-def _profile(run: Any) -> dict[str, Any]:
+def _profile(run: "Run") -> dict[str, object]:
     """The data that the run was trained on, by its own words."""
     inputs = run.inputs.dataset_inputs if run.inputs else []
     return next((json.loads(entry.dataset.profile) for entry in inputs if entry.dataset.profile), {})
 
 
-def _known(facts: Mapping[str, Any]) -> dict[str, str]:
+def _known(facts: Mapping[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in facts.items() if value not in (None, "")}

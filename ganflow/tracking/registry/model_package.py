@@ -4,13 +4,16 @@ import shutil
 import tempfile
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import ganflow
 from ganflow.methods import generator
 from ganflow.report.model_card import WEIGHTS as WEIGHTS  # where MLflow puts the artifact inside of a model
 from ganflow.report.model_card import Card
 from ganflow.tracking.registry import model_files
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
 
 NAME = "generator"  # of the logged model
 SCRIPT = Path(__file__).with_name("pyfunc.py")
@@ -65,7 +68,7 @@ def write(folder: Path, weights: Path, model_id: str, run_id: str, card: Card) -
     model_files.write(folder, G, card)
 
 
-def signature(spec: generator.GeneratorSpec) -> Any:
+def signature(spec: generator.GeneratorSpec) -> "ModelSignature":
     """The signature of the served model: it takes :data:`DEFAULTS` and gives uint8 (n, H, W, C), points float32 (n, 2).
 
     MLflow has no word for an answer of two types, so ``format`` "png" stands in the model card alone.

@@ -10,7 +10,7 @@ import re
 import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ganflow.config.schema import Config
 from ganflow.errors import GanflowError
@@ -19,10 +19,14 @@ from ganflow.report import promotion_page as report
 from ganflow.report.promotion_page import Record
 from ganflow.terminal.redaction import redact
 from ganflow.tracking import mlflow_client
-from ganflow.tracking.registry import trained_on
+from ganflow.tracking.registry import logged_model, trained_on
 from ganflow.tracking.registry.champion_log import PROMOTION, ROLLBACK, ChampionState, Change, Ledger, ancestors
 from ganflow.tracking.registry.registration import DECISION
 from ganflow.tracking.runs.flat_params import loggable
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.exceptions import MlflowException
 
 FOLDER = "promotion"  # of a run's artifacts
 FORMS = "NAME, NAME@ALIAS or NAME/VERSION"
@@ -80,7 +84,7 @@ class Promoter:
             version, standing = self._version(), self.ledger.standing()
             number, gate = int(version.version), self.config.promotion
             trained_on.check_same(self._client, self.name, number, standing.champion, gate)
-            return Candidate(self.name, number, version.run_id, standing)
+            return Candidate(self.name, number, logged_model.run_id(version), standing)
 
     def conclude(self, candidate: Candidate, record: Record) -> Record:
         """Write a decision; promote, if the gate holds and there is no other champion meanwhile.
@@ -160,7 +164,7 @@ class Promoter:
         except MlflowException as error:
             raise self._unknown(error, self.name) from None
 
-    def _version(self) -> Any:
+    def _version(self) -> "ModelVersion":
         from mlflow.exceptions import MlflowException
 
         which = self._challenger
@@ -171,10 +175,9 @@ class Promoter:
         except MlflowException as error:
             raise self._unknown(error, f"{self.name}{'/' if which.isdecimal() else '@'}{which}") from None
 
-    def _unknown(self, error: Any, what: str) -> BaseException:
+    def _unknown(self, error: "MlflowException", what: str) -> BaseException:
         """The error for a model that MLflow does not have."""
         if error.error_code not in (*mlflow_client.ABSENT, "INVALID_PARAMETER_VALUE"):
-            assert isinstance(error, BaseException)
             return error
         return GanflowError(
             f"models:/{what} is not registered: {mlflow_client.reason(error)}; `ganflow register` registers model/"

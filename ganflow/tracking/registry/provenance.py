@@ -3,15 +3,19 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import yaml
 
 from ganflow.config import params_file
 from ganflow.config.schema import Config
+from ganflow.config.yaml_file import Node
 from ganflow.errors import GanflowError
 from ganflow.terminal.redaction import hidden
 from ganflow.tracking import mlflow_client
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 FOLDER = "origin"  # among the run's artifacts
 PARAMS, LOCK, BEST = "params.yaml", "dvc.lock", "best.yaml"
@@ -39,12 +43,12 @@ def texts(params: Config) -> dict[str, str]:
 class Origin:
     """The texts that :func:`texts` kept. None: the version has none of them."""
 
-    params: dict[str, Any] | None
-    lock: dict[str, Any] | None
-    best: dict[str, Any] | None
+    params: Node | None
+    lock: Node | None
+    best: Node | None
 
 
-def fetch(client: Any, run_id: str, store: str) -> Origin:
+def fetch(client: "MlflowClient", run_id: str, store: str) -> Origin:
     """Read back what a run keeps.
 
     Raises:
@@ -53,7 +57,7 @@ def fetch(client: Any, run_id: str, store: str) -> Origin:
     there = {Path(item.path).name for item in client.list_artifacts(run_id, FOLDER)}
     with tempfile.TemporaryDirectory() as folder, mlflow_client.telling(store):
 
-        def one(name: str) -> dict[str, Any] | None:
+        def one(name: str) -> Node | None:
             if name not in there:
                 return None
             return _read(Path(client.download_artifacts(run_id, f"{FOLDER}/{name}", folder)))
@@ -61,7 +65,7 @@ def fetch(client: Any, run_id: str, store: str) -> Origin:
         return Origin(one(PARAMS), one(LOCK), one(BEST))
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> Node | None:
     try:
         node = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -23,7 +23,7 @@ MOST = 256  # samples of a request
 FORMATS = ("array", "png")
 
 
-def answer(made: generator.Generator, asked: Mapping[str, Any]) -> generator.Samples | list[str]:
+def answer(made: generator.Generator, asked: Mapping[str, int | float | str]) -> generator.Samples | list[str]:
     """The samples that a request asks for: those that ``ganflow generate`` makes of the same seed.
 
     Args:

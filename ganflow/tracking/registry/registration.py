@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ganflow.config.schema import Config
 from ganflow.errors import GanflowError, require
@@ -16,10 +16,15 @@ from ganflow.methods import generator
 from ganflow.report.model_card import Card
 from ganflow.tracking import mlflow_client
 from ganflow.tracking.registry import model_files
-from ganflow.tracking.registry.logged_model import link, logged_model, model_id
+from ganflow.tracking.registry.logged_model import link, logged_model, model_id, run_id
 from ganflow.tracking.runs import adopted_run, run_record
 from ganflow.tracking.runs.flat_params import clean_key, loggable
 from ganflow.tracking.runs.run_record import DIGEST as DIGEST
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion
 
 ORIGINAL_RUN = "original_run"  # tag of a version whose run takes the place of the one that trained
 DECISION = "promotion"  # tag of a version: what the gate said last; prefix of those that say more
@@ -52,7 +57,7 @@ class Pointing:
 def register(
     config: Config,
     model_dir: Path,
-    metrics: Mapping[str, Any],
+    metrics: Mapping[str, object],
     files: Sequence[Path] = (),
     made_from: Mapping[str, str] | None = None,
     pointing: Pointing | None = None,
@@ -97,7 +102,7 @@ def register(
         name=version.name,
         version=int(version.version),
         alias=pointing.alias,
-        run_id=version.run_id,
+        run_id=run_id(version),
         digest=record.model_digest,
         model_id=model_id(version),
         created=created,
@@ -115,7 +120,7 @@ def _trained(model_dir: Path) -> tuple[run_record.RunRecord, Path]:
     return record, weights
 
 
-def _run(client: Any, record: run_record.RunRecord) -> Any | None:
+def _run(client: "MlflowClient", record: run_record.RunRecord) -> "Run | None":
     """The run that trained; None if this store does not have it."""
     from mlflow.exceptions import MlflowException
 
@@ -128,7 +133,7 @@ def _run(client: Any, record: run_record.RunRecord) -> Any | None:
     return None if run.info.lifecycle_stage == "deleted" else run
 
 
-def _point(client: Any, version: Any, pointing: Pointing, created: bool) -> int:
+def _point(client: "MlflowClient", version: "ModelVersion", pointing: Pointing, created: bool) -> int:
     """Set the alias; the version that it points to then."""
     before = client.get_registered_model(version.name).aliases.get(pointing.alias)
     if before is not None and not (pointing.takes or created):
@@ -137,17 +142,17 @@ def _point(client: Any, version: Any, pointing: Pointing, created: bool) -> int:
     return int(version.version)
 
 
-def _versions_of(client: Any, name: str, digest: str) -> list[Any]:
+def _versions_of(client: "MlflowClient", name: str, digest: str) -> "list[ModelVersion]":
     """Versions of these weights, first to last."""
     found = client.search_model_versions(f"name = '{name}' AND tags.`{DIGEST}` = '{digest}'")
     return sorted(found, key=lambda version: int(version.version))
 
 
-def _find_version(client: Any, name: str, digest: str) -> Any | None:
+def _find_version(client: "MlflowClient", name: str, digest: str) -> "ModelVersion | None":
     return next(iter(_versions_of(client, name, digest)), None)
 
 
-def _only(client: Any, name: str, digest: str) -> Any:
+def _only(client: "MlflowClient", name: str, digest: str) -> "ModelVersion":
     """The first version of these weights, without those that another process made at the same time, or a retry.
 
     Numbers are given away one after the other, so every process sees all versions before its own: all agree.
@@ -162,7 +167,9 @@ def _only(client: Any, name: str, digest: str) -> Any:
     return first
 
 
-def _make_version(client: Any, run: Any, record: run_record.RunRecord, weights: Path, card: Card) -> Any | None:
+def _make_version(
+    client: "MlflowClient", run: "Run", record: run_record.RunRecord, weights: Path, card: Card
+) -> "ModelVersion | None":
     """A new version; None if another process made one meanwhile, and withdrew the model that this one completed."""
     from mlflow.exceptions import MlflowException
 
@@ -174,7 +181,9 @@ def _make_version(client: Any, run: Any, record: run_record.RunRecord, weights: 
         return None
 
 
-def _create_version(client: Any, run: Any, record: run_record.RunRecord, weights: Path, card: Card) -> Any:
+def _create_version(
+    client: "MlflowClient", run: "Run", record: run_record.RunRecord, weights: Path, card: Card
+) -> "ModelVersion":
     from mlflow.exceptions import MlflowException
 
     model = logged_model(client, run, record, weights, card)
@@ -192,7 +201,7 @@ def _create_version(client: Any, run: Any, record: run_record.RunRecord, weights
     )
 
 
-def _tags(record: run_record.RunRecord, metrics: Mapping[str, Any]) -> dict[str, str]:
+def _tags(record: run_record.RunRecord, metrics: Mapping[str, object]) -> dict[str, str]:
     known = {
         DIGEST: record.model_digest,
         "data_digest": record.data_digest,
@@ -207,16 +216,18 @@ def _tags(record: run_record.RunRecord, metrics: Mapping[str, Any]) -> dict[str,
     return loggable({**known, **{f"{METRIC}{key}": value for key, value in metrics.items()}})
 
 
-def _stands_for(run: Any, record: run_record.RunRecord) -> dict[str, str]:
+def _stands_for(run: "Run", record: run_record.RunRecord) -> dict[str, str]:
     return {} if run.info.run_id == record.run_id else {ORIGINAL_RUN: record.run_id}
 
 
-def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:
+def _figures(metrics: Mapping[str, object]) -> dict[str, float]:
     numbers = {k: v for k, v in metrics.items() if isinstance(v, int | float) and not isinstance(v, bool)}
     return {clean_key(f"{EVALUATION}{key}"): float(value) for key, value in numbers.items()}
 
 
-def _describe(client: Any, run: Any, version: Any, tags: Mapping[str, str], figures: Mapping[str, float]) -> None:
+def _describe(
+    client: "MlflowClient", run: "Run", version: "ModelVersion", tags: Mapping[str, str], figures: Mapping[str, float]
+) -> None:
     """Bring the version's tags and the run's figures to what they should be; what is right already stays."""
     from mlflow.entities import Metric
 

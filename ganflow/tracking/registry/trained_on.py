@@ -1,16 +1,22 @@
 """The data that a version was trained on: a champion is the best of one data set, not of all that share its name."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ganflow.config.composition.data_name import data_name
 from ganflow.config.schema import PromotionConfig
 from ganflow.errors import GanflowError
 from ganflow.tracking import mlflow_client
+from ganflow.tracking.registry.logged_model import run_id
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 KEY = "promotion.other_data"
 
 
-def check_same(client: Any, name: str, challenger: int, champion: int | None, config: PromotionConfig) -> None:
+def check_same(
+    client: "MlflowClient", name: str, challenger: int, champion: int | None, config: PromotionConfig
+) -> None:
     """Refuse to compare versions of two data sets. One that grew, or lies elsewhere, is the same.
 
     Raises:
@@ -27,10 +33,10 @@ def check_same(client: Any, name: str, challenger: int, champion: int | None, co
     )
 
 
-def _data(client: Any, name: str, version: int) -> tuple[str | None, str]:
+def _data(client: "MlflowClient", name: str, version: int) -> tuple[str | None, str]:
     """Digest and name of the data; the name is empty if the run does not say."""
     found, params = client.get_model_version(name, str(version)), dict[str, str]()
     with mlflow_client.absent_is_fine():
-        params = client.get_run(found.run_id).data.params
+        params = client.get_run(run_id(found)).data.params
     source, path = params.get("data.name", ""), params.get("data.path", "")
     return found.tags.get("data_digest"), " ".join(dict.fromkeys(filter(None, [source, data_name(source, path)])))

@@ -3,16 +3,20 @@
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ganflow.config.schema import TrackingConfig
 from ganflow.errors import GanflowError
 from ganflow.terminal.redaction import redact
 from ganflow.tracking import mlflow_client
-from ganflow.tracking.registry import provenance
+from ganflow.tracking.registry import logged_model, provenance
 from ganflow.tracking.registry.loader import absent, version_of
 from ganflow.tracking.registry.provenance import Origin
 from ganflow.tracking.registry.registration import DIGEST, METRIC, ORIGINAL_RUN
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 FORMS = "models:/NAME@ALIAS or models:/NAME/3"
 _PAGE = 200
@@ -41,11 +45,11 @@ class Trace:
         """The figures of its evaluation and their protocol, as they were written."""
         return {key.removeprefix(METRIC): value for key, value in self.tags.items() if key.startswith(METRIC)}
 
-    def sections(self) -> dict[str, dict[str, Any]]:
+    def sections(self) -> dict[str, dict[str, object]]:
         """For people and programs: by topic, in reading order; what is not known is left out."""
         tags, best = self.tags, self.origin.best or {}
         found = {key: value for key, value in best.items() if key not in ("overrides", "trials")}
-        known: dict[str, dict[str, Any]] = {
+        known: dict[str, dict[str, object]] = {
             "version": {"model": self.uri, "aliases": ", ".join(self.aliases), "created": self.created,
                         "weights (sha256)": tags.get(DIGEST)},
             "run": {"id": self.run_id, "stands for": tags.get(ORIGINAL_RUN), **self.run,
@@ -60,7 +64,7 @@ class Trace:
         return {title: facts for title, facts in told.items() if facts}
 
 
-def trace(client: Any, uri: str, config: TrackingConfig) -> Trace:
+def trace(client: "MlflowClient", uri: str, config: TrackingConfig) -> Trace:
     """The run, code, data and parameters that made a version.
 
     Args:
@@ -82,14 +86,14 @@ def trace(client: Any, uri: str, config: TrackingConfig) -> Trace:
             raise absent(client, uri, rest.strip("/"), store, error) from None
         if version is None:
             raise GanflowError(f"{uri} names no registered version; give {FORMS}")
+        run_id = logged_model.run_id(version)
         return Trace(
             version.name, int(version.version), sorted(version.aliases), _utc(version.creation_timestamp),
-            version.run_id, _run(client, version.run_id), dict(version.tags),
-            provenance.fetch(client, version.run_id, store),
+            run_id, _run(client, run_id), dict(version.tags), provenance.fetch(client, run_id, store),
         )  # fmt: skip
 
 
-def trained_on(client: Any, md5: str, config: TrackingConfig) -> list[Any]:
+def trained_on(client: "MlflowClient", md5: str, config: TrackingConfig) -> "list[ModelVersion]":
     """MLflow's versions, of whatever name, that were trained on data of this md5 or with this beginning of it.
 
     Raises:
@@ -98,7 +102,8 @@ def trained_on(client: Any, md5: str, config: TrackingConfig) -> list[Any]:
     if not md5 or not all(letter in "0123456789abcdef" for letter in md5.removesuffix(".dir")):
         raise GanflowError(f"--data {md5}: no md5; `dvc.lock` has the one of the data that are here")
     with mlflow_client.telling(mlflow_client.uri_of(config)):
-        found, token = [], None
+        found: list[ModelVersion] = []
+        token = None
         while True:
             page = client.search_model_versions(f"tags.data_md5 LIKE '{md5}%'", max_results=_PAGE, page_token=token)
             found += page
@@ -107,7 +112,7 @@ def trained_on(client: Any, md5: str, config: TrackingConfig) -> list[Any]:
                 return sorted(found, key=lambda version: (version.name, int(version.version)))
 
 
-def _run(client: Any, run_id: str) -> dict[str, str]:
+def _run(client: "MlflowClient", run_id: str) -> dict[str, str]:
     from mlflow.exceptions import MlflowException
 
     try:

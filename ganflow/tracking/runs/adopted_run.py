@@ -10,7 +10,7 @@ import logging
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -23,6 +23,10 @@ from ganflow.tracking.runs.flat_params import clean_key, loggable
 from ganflow.tracking.runs.run_record import RunRecord
 from ganflow.tracking.runs.tracked_run import SAMPLES, DataSet, create, log_data, log_params
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
 logger = logging.getLogger(__name__)
 
 ORIGINAL = "ganflow.original_run"  # tag of such a run: the run that trained
@@ -30,7 +34,7 @@ CURVES, GRID, SETTINGS = Path("reports/training.csv"), Path("reports/samples/fin
 _POINTS_PER_REQUEST = 1000
 
 
-def adopt(client: Any, config: Config, record: RunRecord, model_dir: Path) -> Any:
+def adopt(client: "MlflowClient", config: Config, record: RunRecord, model_dir: Path) -> "Run":
     """MLflow's entity of the run that stands here for the one that trained; an interrupted try is made whole.
 
     Args:
@@ -59,7 +63,7 @@ def adopt(client: Any, config: Config, record: RunRecord, model_dir: Path) -> An
     return client.get_run(run_id)
 
 
-def _earlier(client: Any, experiment_id: str, record: RunRecord) -> Any | None:
+def _earlier(client: "MlflowClient", experiment_id: str, record: RunRecord) -> "Run | None":
     wanted = f"tags.`{ORIGINAL}` = '{record.run_id}'"
     runs = client.search_runs([experiment_id], wanted, max_results=1, order_by=["attributes.start_time ASC"])
     return runs[0] if runs else None
@@ -76,7 +80,7 @@ def _tags(record: RunRecord) -> dict[str, str | None]:
     }
 
 
-def _params(file: Path) -> dict[str, Any]:
+def _params(file: Path) -> dict[str, object]:
     """The parameters of the training, by dotted keys; an older ganflow's file is as good."""
     try:
         node = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -87,7 +91,7 @@ def _params(file: Path) -> dict[str, Any]:
     return dict(_leaves("", node))
 
 
-def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _leaves(prefix: str, value: object) -> Iterator[tuple[str, object]]:
     if isinstance(value, Mapping) and value:
         for name, child in value.items():
             yield from _leaves(f"{prefix}.{name}".lstrip("."), child)
@@ -95,10 +99,10 @@ def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield prefix, value
 
 
-def _data(record: RunRecord, params: Mapping[str, Any]) -> DataSet:
+def _data(record: RunRecord, params: Mapping[str, object]) -> DataSet:
     """The training's data; with their facts if they are here."""
     path = Path(record.data_path or "data")
-    profile: dict[str, Any] = {}
+    profile: dict[str, object] = {}
     if (path / MANIFEST).is_file():
         with contextlib.suppress(GanflowError):  # damaged, or of another format: registering needs none of it
             manifest = read_manifest(path)
@@ -110,7 +114,7 @@ def _data(record: RunRecord, params: Mapping[str, Any]) -> DataSet:
     )
 
 
-def _log_curves(client: Any, run_id: str, known: set[str]) -> None:
+def _log_curves(client: "MlflowClient", run_id: str, known: set[str]) -> None:
     """The points of ``training.csv``; their time is the same at a second try, so none is there twice."""
     from mlflow.entities import Metric
 

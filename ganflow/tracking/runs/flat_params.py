@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from ganflow.terminal.redaction import HIDDEN, is_secret, redact
 
@@ -13,9 +12,9 @@ MAX_VALUE = 500
 _FORBIDDEN = re.compile(r"[^\w\-. :/]", re.ASCII)
 
 
-def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(node: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """Every leaf by its dotted key; lists and empty mappings are leaves."""
-    out: dict[str, Any] = {}
+    out: dict[str, object] = {}
     for key, value in node.items():
         path = f"{prefix}{key}"
         if isinstance(value, Mapping) and value:
@@ -30,12 +29,12 @@ def clean_key(key: str) -> str:
     return _cut(_FORBIDDEN.sub("_", key), MAX_KEY)
 
 
-def loggable(values: Mapping[str, Any]) -> dict[str, str]:
+def loggable(values: Mapping[str, object]) -> dict[str, str]:
     """Flat values as MLflow takes them, without secrets; None is left out."""
     return {clean_key(key): _text(key, value) for key, value in values.items() if value is not None}
 
 
-def _text(key: str, value: Any) -> str:
+def _text(key: str, value: object) -> str:
     return HIDDEN if is_secret(key) and value else _cut(redact(str(value)), MAX_VALUE)
 
 

@@ -8,7 +8,10 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow.system_metrics.metrics.base_metrics_monitor import BaseMetricsMonitor
 
 FIRST_S = 1.0  # a run of seconds still gets a few points
 LONGEST_S = 15.0
@@ -42,21 +45,19 @@ class SystemSampler:
             wait = min(2 * wait, LONGEST_S)
 
 
-def _collectors() -> list[Any]:
+def _collectors() -> "list[BaseMetricsMonitor]":
     from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
     from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
     from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
     from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
 
-    always: list[Any] = [CPUMonitor, DiskMonitor, NetworkMonitor]
-    gpu: Any = GPUMonitor
-    collectors = [kind() for kind in always]
+    collectors: list[BaseMetricsMonitor] = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
     with contextlib.suppress(Exception):  # no NVIDIA library, or a driver that does not answer
-        collectors.append(gpu())
+        collectors.append(GPUMonitor())
     return collectors
 
 
-def _sample(collectors: list[Any]) -> dict[str, float]:
+def _sample(collectors: "list[BaseMetricsMonitor]") -> dict[str, float]:
     values: dict[str, float] = {}
     for collector in collectors:
         collector.collect_metrics()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from ganflow.config.schema import TrackingConfig
 from ganflow.errors import GanflowError, StoppedError
@@ -21,6 +21,10 @@ from ganflow.tracking.runs.system_metrics import SystemSampler
 from ganflow.tracking.runs.unfinished_run import UnfinishedRun
 from ganflow.tracking.runs.upload_queue import UploadQueue
 from ganflow.tracking.runs.uploader import Uploader
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +42,7 @@ class DataSet:
     name: str
     digest: str
     source: str  # path or URI of the prepared data
-    profile: Mapping[str, Any] = field(default_factory=dict)  # resolution, channels, classes, counts
+    profile: Mapping[str, object] = field(default_factory=dict)  # resolution, channels, classes, counts
 
 
 class TrackedRun:
@@ -64,7 +68,7 @@ class TrackedRun:
         unfinished: Path,
         fingerprint: str,
         name: str,
-        params: Mapping[str, Any],
+        params: Mapping[str, object],
         tags: Mapping[str, str | None],
         dataset: DataSet | None = None,
         delivered_by: str | None = None,
@@ -156,14 +160,14 @@ class TrackedRun:
 
 
 def _begin(
-    client: Any,
+    client: "MlflowClient",
     config: TrackingConfig,
     fingerprint: str,
     name: str,
-    params: Mapping[str, Any],
+    params: Mapping[str, object],
     tags: Mapping[str, str | None],
     dataset: DataSet | None,
-) -> Any:
+) -> "Run":
     experiment_id = mlflow_client.experiment(client, config)
     with mlflow_client.telling(mlflow_client.uri_of(config)):
         run = _unfinished(client, experiment_id, fingerprint)
@@ -177,7 +181,7 @@ def _begin(
     return run
 
 
-def _unfinished(client: Any, experiment_id: str, fingerprint: str) -> Any | None:
+def _unfinished(client: "MlflowClient", experiment_id: str, fingerprint: str) -> "Run | None":
     runs = client.search_runs(
         [experiment_id],
         f"tags.`{FINGERPRINT}` = '{fingerprint}' AND attributes.status != 'FINISHED'",
@@ -187,14 +191,14 @@ def _unfinished(client: Any, experiment_id: str, fingerprint: str) -> Any | None
     return runs[0] if runs else None
 
 
-def create(client: Any, experiment_id: str, name: str, tags: Mapping[str, str | None]) -> Any:
+def create(client: "MlflowClient", experiment_id: str, name: str, tags: Mapping[str, str | None]) -> "Run":
     """A new run, with who began it and how."""
     from mlflow.tracking.context.registry import resolve_tags
 
     return client.create_run(experiment_id, tags=resolve_tags(loggable(tags)), run_name=name)
 
 
-def log_params(client: Any, run: Any, params: Mapping[str, str]) -> None:
+def log_params(client: "MlflowClient", run: "Run", params: Mapping[str, str]) -> None:
     """Log what the run does not have yet: where a continued run computes may have changed, and MLflow refuses that."""
     from mlflow.entities import Param
 
@@ -203,7 +207,7 @@ def log_params(client: Any, run: Any, params: Mapping[str, str]) -> None:
         client.log_batch(run.info.run_id, params=new[first : first + _PARAMS_PER_REQUEST])
 
 
-def log_data(client: Any, run_id: str, dataset: DataSet) -> None:
+def log_data(client: "MlflowClient", run_id: str, dataset: DataSet) -> None:
     """Name the data among the run's inputs; again does no harm."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 

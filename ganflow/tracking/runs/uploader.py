@@ -3,12 +3,16 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ganflow.config.schema import TrackingConfig
 from ganflow.errors import GanflowError
 from ganflow.tracking import mlflow_client
 from ganflow.tracking.runs.run_events import Artifact, Event, Point
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 
 class Uploader:
@@ -25,7 +29,12 @@ class Uploader:
     """
 
     def __init__(
-        self, config: TrackingConfig, run_id: str, client: Any = None, run: Any = None, resume: bool = False
+        self,
+        config: TrackingConfig,
+        run_id: str,
+        client: "MlflowClient | None" = None,
+        run: "Run | None" = None,
+        resume: bool = False,
     ) -> None:
         self._config, self.run_id, self._client, self._resume = config, run_id, client, resume
         self._known: dict[str, set[int]] = {}  # the steps of each key that are on the server
@@ -52,7 +61,7 @@ class Uploader:
             else mlflow_client.unreachable(mlflow_client.uri_of(self._config), error)
         )
 
-    def _connected(self) -> Any:
+    def _connected(self) -> "MlflowClient":
         """The client, once the server has answered."""
         if self._client is None:
             self._client = mlflow_client.connect(self._config)
