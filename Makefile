@@ -14,6 +14,8 @@ STAMP := .venv/.ready-$(shell cat requirements.lock pyproject.toml | sha256sum |
 PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore "$(1)/bin/python" -m pip $(2) -qq
 PORT ?= 5000
 JOBS ?= 3
+# A file's tests share what they start, so they stay together.
+SPREAD = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 MINUTES ?= 30
 SEED ?= 0
 
@@ -27,10 +29,10 @@ repro: setup ## run the pipeline: every stage whose inputs changed (dvc repro)
 	@$(IN_VENV) dvc repro $(ARGS)
 
 test: setup ## the quick tests, JOBS at a time, in a few minutes; ARGS='-k loss' goes to pytest
-	@$(IN_VENV) pytest -m "not slow" -n $(JOBS) --dist worksteal $(ARGS)
+	@$(IN_VENV) pytest -m "not slow" $(SPREAD) $(ARGS)
 
 test-all: setup ## all tests but those of test-system: also whole pipelines, Ray, MLflow's servers and the long runs
-	@$(IN_VENV) pytest -n $(JOBS) --dist worksteal $(ARGS)
+	@$(IN_VENV) pytest $(SPREAD) $(ARGS)
 
 # Each of these asks for what the packages above cannot have, so it lies beside them.
 FIDELITY := .venv/fidelity
