@@ -15,7 +15,9 @@ from tests.support.project import CLASSIFIER, DEADLINE_S, SMALL, Project
 
 pytestmark = pytest.mark.slow
 
-TINY = ("tune.trials=0", "training.kimg=2", "evaluation.samples=100", "register.exports=[]")
+TINY = (
+    "tune.trials=0", "training.kimg=2", "evaluation.samples=100", "register.exports=[]", "cluster.workers=1",
+)  # fmt: skip
 NAME = "ganflow-digits"
 
 

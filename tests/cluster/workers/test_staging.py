@@ -133,7 +133,9 @@ def test_a_storage_that_is_away_when_the_data_set_is_published_is_waited_for(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(Away, "calls", 2)
-    monkeypatch.setattr("ganflow.cluster.workers.staging.storage_of", lambda cluster, shared: Away(Path(cluster.storage)))
+    monkeypatch.setattr(
+        "ganflow.cluster.workers.staging.storage_of", lambda cluster, shared: Away(Path(cluster.storage))
+    )
     made = supply(cluster(tmp_path), digits)
     assert (tmp_path / "storage/data" / made.data / MANIFEST).is_file()
     assert "waiting for it" in caplog.messages[0]
