@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import patience
 from tests.support.project import Project, kill_tree, wait_until, workers_of
 
 pytestmark = pytest.mark.slow
@@ -56,7 +57,7 @@ def test_killed_worker(alone: Project, tmp_path: Path) -> None:
     project = ready_to_train(tmp_path)
     driver = in_the_middle(project)
     os.kill(workers_of(driver.pid)[0], signal.SIGKILL)
-    assert driver.wait(240) == 0, project.log()
+    assert driver.wait(patience(240)) == 0, project.log()
     assert "train goes on after" in project.log()
     assert sha256(project) == sha256(alone)
     assert project.read("reports/training.csv").count(b"\n") == alone.read("reports/training.csv").count(b"\n")
@@ -68,7 +69,7 @@ def restarted(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = ready_to_train(tmp_path_factory.mktemp("restarted"))
     driver = in_the_middle(project)
     kill_tree(driver.pid)
-    assert driver.wait(60) == -signal.SIGKILL
+    assert driver.wait(patience(60)) == -signal.SIGKILL
     assert not (project.folder / WEIGHTS).exists()
     assert "train goes on after" in project.stage("train")
     return project

@@ -14,6 +14,7 @@ import pytest
 from mlflow import MlflowClient, environment_variables
 
 from tests.infra.files import ROOT
+from tests.support.patience import patience
 from tests.support.project import wait_until
 from tests.support.webhook import SCRIPT, SECRET, Receiver, body_of, signed
 
@@ -91,7 +92,7 @@ def test_what_was_taken_is_finished_before_the_end(receiver: Receiver, tmp_path:
     receiver.wait_for("version 2: bash begins")
     let_go(tmp_path, "2")
     receiver.wait_for("ended")
-    assert receiver.process.wait(60) == 0
+    assert receiver.process.wait(patience(60)) == 0
 
 
 GOOD = body_of(MODEL, "1")

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from ganflow.methods import generator
+from tests.support.patience import patience
 from tests.support.project import Project
 
 pytestmark = pytest.mark.slow
@@ -157,7 +158,7 @@ def test_an_experiment_recomposes_and_compares(project: Project) -> None:
 def test_a_mistyped_name_is_one_line_before_anything_runs(project: Project, override: str, says: str) -> None:
     params = (project.folder / "params.yaml").read_text()
     before = len(project.log())
-    assert project.start("dvc", "exp", "run", "-S", override).wait(120) != 0
+    assert project.start("dvc", "exp", "run", "-S", override).wait(patience(120)) != 0
     (line,) = [line for line in project.log()[before:].splitlines() if line.strip()]
     assert line.startswith(f"ERROR: {says}")
     assert (project.folder / "params.yaml").read_text() == params
@@ -166,7 +167,7 @@ def test_a_mistyped_name_is_one_line_before_anything_runs(project: Project, over
 def test_an_impossible_value_stops_before_anything_runs(project: Project, tmp_path: Path) -> None:
     wrong = Project(tmp_path, "data.resize=30", "gan/discriminator=dcgan")
     done = wrong.start("python", "-m", "pipelines.prepare")
-    assert done.wait(120) == 2
+    assert done.wait(patience(120)) == 2
     (line,) = [line for line in wrong.log().splitlines() if "so far" not in line]
     assert line.startswith("ganflow: gan.generator.name=dcgan: cannot make 30×30 images")
     assert not (tmp_path / "data").exists()

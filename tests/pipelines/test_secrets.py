@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import patience
 from tests.support.project import Project
 from tests.tracking.mlflow_help import MlflowServer
 
@@ -74,8 +75,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, server: MlflowServer) -> I
             ["generate", "--model", f"models:/{MODEL}@challenger", "-n", "4", "--out", "x.npz"], ["champions"],
         ):  # fmt: skip
             made.run("ganflow", *command)
-        assert made.start("ganflow", "promote", "--page", "page.html").wait(600) in (0, 1), made.log()
-        assert made.start("ganflow", "lineage", "models:/none@challenger").wait(120) == 2
+        assert made.start("ganflow", "promote", "--page", "page.html").wait(patience(600)) in (0, 1), made.log()
+        assert made.start("ganflow", "lineage", "models:/none@challenger").wait(patience(120)) == 2
         yield made
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.support.patience import patience
 from tests.support.project import CLASSIFIER, DEADLINE_S, SMALL, Project
 
 pytestmark = pytest.mark.slow
@@ -135,7 +136,7 @@ def clone(applied: tuple[Project, str], tmp_path_factory: pytest.TempPathFactory
 def told(clone: Project) -> dict[str, str]:
     """What the colleague is told before the version is in their registry, and by the command that puts it there."""
     model = f"models:/{NAME}@challenger"
-    assert clone.start("ganflow", "generate", "--model", model, "--out", "x.png").wait(300) == 2
+    assert clone.start("ganflow", "generate", "--model", model, "--out", "x.png").wait(patience(300)) == 2
     line = clone.log().strip().splitlines()[-1]
     return {"generate": line, "status": clone.run("dvc", "status"), "register": clone.run("ganflow", "register")}
 

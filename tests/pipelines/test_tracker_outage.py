@@ -13,6 +13,7 @@ import pytest
 
 from ganflow.config.schema import TrackingConfig
 from ganflow.tracking import mlflow_client
+from tests.support.patience import patience
 from tests.support.project import DEADLINE_S, Project, kill_tree, wait_until
 from tests.tracking.mlflow_help import MlflowServer
 
@@ -103,7 +104,7 @@ def test_killed_in_an_outage_and_gone_on_without_mlflow_the_same_command_deliver
     before = checkpoints(project)
     wait_until(lambda: bool(checkpoints(project) - before) or driver.poll() is not None, "a checkpoint in the outage")
     kill_tree(driver.pid)
-    assert driver.wait(60) == -signal.SIGKILL
+    assert driver.wait(patience(60)) == -signal.SIGKILL
     again = project.start("python", "-m", "pipelines.train")
     ends_undelivered(again, project)
     assert "goes on without it" in project.log()

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from ganflow.cluster.session.cluster_address import Address, alive_nodes
 from tests.support.ports import free_port
-from tests.support.project import wait_until
+from tests.support.project import DEADLINE_S, wait_until
 
-BIN = Path(sys.executable).parent
+RAY = Path(__file__).with_name("ray_cli.py")
 SETTINGS = {
     "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
 }  # fmt: skip
@@ -40,8 +40,9 @@ class Nodes:
             f"--address={self.address}"
         ]  # fmt: skip
         command = [
-            str(BIN / "ray"), "start", *place, f"--node-ip-address={ip}", f"--num-cpus={cpus}", f"--num-gpus={gpus}",
-            f"--object-store-memory={STORE}", f"--temp-dir={self.folder / str(index)}", "--block",
+            sys.executable, "-P", str(RAY), str(DEADLINE_S), "start", *place, f"--node-ip-address={ip}",
+            f"--num-cpus={cpus}", f"--num-gpus={gpus}", f"--object-store-memory={STORE}",
+            f"--temp-dir={self.folder / str(index)}", "--include-log-monitor=false", "--block",
         ]  # fmt: skip
         env = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "PYTHONPATH"))}
         with (self.folder / f"{index}.log").open("wb") as log:

@@ -30,8 +30,10 @@ def end_with_parent():
     os.kill(os.getpid(), signal.SIGTERM)
 
 threading.Thread(target=end_with_parent, daemon=True).start()
+from ganflow.cluster.session.ray_internals import raylet_awaited
 from ray.scripts.scripts import main
-main()
+with raylet_awaited(float(sys.argv.pop(1))):
+    main()
 """
 _ENVIRONMENT = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}  # nothing of others runs on it
 
@@ -62,7 +64,7 @@ def _start(address: Address, folder: Path, log: Path) -> subprocess.Popen[bytes]
     ]  # fmt: skip
     with log.open("wb") as out:
         return subprocess.Popen(
-            [sys.executable, "-c", _BOUND_TO_PARENT, str(folder), "start", *options],
+            [sys.executable, "-c", _BOUND_TO_PARENT, str(folder), str(START_S), "start", *options],
             stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **_ENVIRONMENT},
             start_new_session=True,
         )  # fmt: skip

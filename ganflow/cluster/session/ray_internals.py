@@ -60,19 +60,12 @@ def draining_nodes() -> set[str]:
 
 
 @contextmanager
-def node_of_this_process(timeout_s: float) -> Iterator[None]:
-    """In the block, ``ray.init`` starts a node that listens on 127.0.0.1, in a process group of its own.
+def raylet_awaited(timeout_s: float) -> Iterator[None]:
+    """In the block, a node that this process starts has so many seconds until its raylet answers.
 
-    It would listen on all addresses; the loopback is what it takes on Windows and macOS, and its processes inherit it.
-    A signal to this process's group (a terminal's, `timeout`'s, a queue's) would end Ray before the workers saved.
-    What only a dashboard, an autoscaler or forwarded logs need is not started: a third of the time that Ray takes.
-
-    Args:
-        timeout_s: how long the raylet may take; Ray itself gives it 30 s, however busy the machine, and waits as long
-            for one that has ended.
+    Ray itself gives it 30, however busy the machine, and waits as long for one that has ended.
     """
-    from ray._private import ray_constants, services
-    from ray._private.node import Node
+    from ray._private import services
 
     look: Callable[[str, str], object] = services.get_node
     end = time.monotonic() + timeout_s
@@ -88,10 +81,26 @@ def node_of_this_process(timeout_s: float) -> Iterator[None]:
                     raise ChildProcessError("its raylet has ended") from None
             time.sleep(0.1)
 
+    with patch.object(services, "get_node", get_node):
+        yield
+
+
+@contextmanager
+def node_of_this_process(timeout_s: float) -> Iterator[None]:
+    """In the block, ``ray.init`` starts a node that listens on 127.0.0.1, in a process group of its own.
+
+    It would listen on all addresses; the loopback is what it takes on Windows and macOS, and its processes inherit it.
+    A signal to this process's group (a terminal's, `timeout`'s, a queue's) would end Ray before the workers saved.
+    What only a dashboard, an autoscaler or forwarded logs need is not started: a third of the time that Ray takes.
+    The raylet has ``timeout_s`` (:func:`raylet_awaited`).
+    """
+    from ray._private import ray_constants, services
+    from ray._private.node import Node
+
     with (
+        raylet_awaited(timeout_s),
         patch.object(ray_constants, "ENABLE_RAY_CLUSTER", False),
         patch.object(services, "ConsolePopen", partial(subprocess.Popen, process_group=0)),
-        patch.object(services, "get_node", get_node),
         patch.multiple(Node, start_api_server=_nothing, start_monitor=_nothing, start_log_monitor=_nothing),
     ):
         yield

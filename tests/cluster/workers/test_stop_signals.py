@@ -58,7 +58,8 @@ def test_other_threads_leave_signals_as_they_are() -> None:
 def test_a_process_that_is_told_twice_ends() -> None:
     code = (
         "import os, signal; from ganflow.cluster.workers.stop_signals import signalled\n"
-        "with signalled(lambda why: print(why, flush=True), lambda: True):\n"
+        "from ganflow.terminal.messages import shown\n"
+        "with shown(), signalled(lambda why: print(why, flush=True), lambda: True):\n"
         "    [os.kill(os.getpid(), signal.SIGTERM) for _ in range(2)]\n"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=patience(60))

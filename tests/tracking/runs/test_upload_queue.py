@@ -6,6 +6,7 @@ import pytest
 from ganflow.tracking.runs import upload_queue
 from ganflow.tracking.runs.run_events import Artifact, Event, Point
 from ganflow.tracking.runs.upload_queue import UploadQueue
+from tests.support.patience import patience
 
 
 class Line:
@@ -53,9 +54,9 @@ def test_an_outage_is_told_once_and_loses_nothing(capsys: pytest.CaptureFixture[
     events = points(10)
     for event in events:
         queue.put([event])
-    assert line.tried.wait(60.0)
+    assert line.tried.wait(patience(60.0))
     line.tried.clear()
-    assert line.tried.wait(60.0)  # it tries again
+    assert line.tried.wait(patience(60.0))  # it tries again
     line.cut = False
     assert queue.close(60.0) is None
     assert line.arrived == events
@@ -70,7 +71,7 @@ def test_events_that_are_put_again_in_an_outage_are_held_once() -> None:
     line.cut = True
     queue = UploadQueue(line.deliver, str)
     queue.put(points(1))
-    assert line.tried.wait(60.0)
+    assert line.tried.wait(patience(60.0))
     for replay in range(3):  # as a training that starts again puts its history
         queue.put([*points(5), Artifact("warnings.txt", b"%d" % replay), Artifact("a.png", b"a"), *points(2, first=5)])
     line.cut = False
@@ -83,12 +84,12 @@ def test_a_file_that_is_put_again_while_it_is_sent_goes_out_again() -> None:
 
     def deliver(events: Sequence[Event]) -> None:
         sending.set()
-        assert put_again.wait(60.0)
+        assert put_again.wait(patience(60.0))
         line.deliver(events)
 
     queue = UploadQueue(deliver, str)
     queue.put([Artifact("warnings.txt", b"one")])
-    assert sending.wait(60.0)
+    assert sending.wait(patience(60.0))
     queue.put([Artifact("warnings.txt", b"two")])
     put_again.set()
     assert queue.close(60.0) is None
@@ -100,7 +101,7 @@ def test_events_that_cannot_be_delivered_are_told() -> None:
     line.cut = True
     queue = UploadQueue(line.deliver, str)
     queue.put([*points(3), Artifact("a.txt", b"a")])
-    assert line.tried.wait(60.0)
+    assert line.tried.wait(patience(60.0))
     assert queue.close(0.2) == "4 metrics and files did not reach MLflow: cut"
 
 
