@@ -104,7 +104,8 @@ $(STAMP): requirements.lock pyproject.toml
 	  { echo "ganflow: $$python cannot make a venv; on Debian: apt-get install $$python-venv" >&2; exit 2; }
 	if ! compgen -G '.venv/.ready-*' >/dev/null; then
 	  echo "setup 1/4: .venv with $$($$python -V)"
-	  $$python -m venv --clear .venv
+	  rm -rf .venv; mkdir .venv
+	  alive "setup 1/4" $$python -m venv .venv
 	fi
 	rm -f .venv/.ready-*
 	install=(env PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore .venv/bin/python -m pip install --progress-bar off --no-compile)
@@ -114,8 +115,8 @@ $(STAMP): requirements.lock pyproject.toml
 	alive "setup 3/4" "$${install[@]}" --no-deps --requirement requirements.lock
 	echo "setup 4/4: ganflow itself, compiled once on all cores, and a check that all fits together"
 	alive "setup 4/4" sh -c ".venv/bin/python -m compileall -qq -j 0 .venv/lib || :" # some packages ship files for other Pythons
-	$(call PIP,.venv,install) --no-deps --no-build-isolation --editable .
-	$(call PIP,.venv,check)
+	alive "setup 4/4" "$${install[@]}" --no-deps --no-build-isolation --editable .
+	alive "setup 4/4" .venv/bin/python -m pip --disable-pip-version-check check
 	touch $@
 
 # Without the old pins as constraints, pip's resolver searches for more than ten minutes.
