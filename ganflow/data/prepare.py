@@ -94,18 +94,8 @@ def prepare(
             _clear(place.data)
             written = _write(content, place, how, show, shard_bytes)
         manifest = write_manifest(place.data, content.facts, content.classes, written.splits, content.recipe)
-    report = {
-        "source": {**content.recipe, "path": source.path},
-        "facts": content.facts.stated(),
-        "splits": {name: _counts(split, content.classes) for name, split in written.splits.items()},
-        "skipped": [asdict(b) for b in written.bad],
-        "ignored": content.ignored,
-        "understood": asdict(content.understood),
-        "pixels": written.tally.report(content.ranges),
-        "digest": manifest["digest"],
-        "seconds": round(time.monotonic() - start, 2),
-    }
-    return report | {"warnings": warnings(report)}
+    report = _report(source, content, written, str(manifest["digest"]))
+    return report | {"seconds": round(time.monotonic() - start, 2), "warnings": warnings(report)}
 
 
 def _by_other_ranges(content: Content, tally: Tally) -> Content | None:
@@ -157,6 +147,19 @@ class _Written:
     splits: dict[str, dict[str, Any]]  # of the manifest
     bad: list[Bad]
     tally: Tally
+
+
+def _report(source: Source, content: Content, written: _Written, digest: str) -> dict[str, Any]:
+    return {
+        "source": {**content.recipe, "path": source.path},
+        "facts": content.facts.stated(),
+        "splits": {name: _counts(split, content.classes) for name, split in written.splits.items()},
+        "skipped": [asdict(b) for b in written.bad],
+        "ignored": content.ignored,
+        "understood": asdict(content.understood),
+        "pixels": written.tally.report(content.ranges),
+        "digest": digest,
+    }
 
 
 def _write(content: Content, place: Workplace, mapper: Mapper, show: Progress, shard_bytes: int) -> _Written:

@@ -91,23 +91,19 @@ def register(
         link(client, version)
         _describe(client, run, version, _tags(record, metrics) | _stands_for(run, record), _figures(metrics))
         model_files.describe(client, version, card)
-        for file in files:
-            client.log_artifact(run.info.run_id, str(file), EVALUATION.rstrip("/"))
-        for path, text in (made_from or {}).items():
-            client.log_text(run.info.run_id, text, path)
+        _log(client, run.info.run_id, files, made_from or {})
         created = made is not None and version.version == made.version
         pointing = pointing or Pointing(config.register.alias)
         pointed = _point(client, version, pointing, created)
-    return Version(
-        name=version.name,
-        version=int(version.version),
-        alias=pointing.alias,
-        run_id=run_id(version),
-        digest=record.model_digest,
-        model_id=model_id(version),
-        created=created,
-        pointed=pointed,
-    )
+    number, run_of_it, model = int(version.version), run_id(version), model_id(version)
+    return Version(name, number, pointing.alias, run_of_it, record.model_digest, model, created, pointed)
+
+
+def _log(client: "MlflowClient", run_id: str, files: Sequence[Path], made_from: Mapping[str, str]) -> None:
+    for file in files:
+        client.log_artifact(run_id, str(file), EVALUATION.rstrip("/"))
+    for path, text in made_from.items():
+        client.log_text(run_id, text, path)
 
 
 def _trained(model_dir: Path) -> tuple[run_record.RunRecord, Path]:
