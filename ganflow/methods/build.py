@@ -1,9 +1,12 @@
 """From a configuration and the data's facts to a method, for any method; and the parts that methods share."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from ganflow.config import components
 from ganflow.config.params_file import at_the_end
@@ -44,6 +47,26 @@ def check_fits(config: Config, facts: Facts) -> None:
             check_fits(at_the_end(config), facts)
         except ConfigError as error:
             raise error.under("training.schedule.to") from None
+
+
+@contextmanager
+def shapes_only() -> Iterator[None]:
+    """In the block, tensors have a shape and no values, and drawing values does nothing.
+
+    PyTorch would load its symbolic mathematics to draw nothing: two seconds.
+    """
+    with torch.device("meta"), _NothingDrawn():
+        yield
+
+
+class _NothingDrawn(TorchFunctionMode):
+    FILL = (torch.Tensor.normal_, torch.Tensor.uniform_, nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        options = kwargs or {}
+        if func in self.FILL:
+            return args[0] if args else options["tensor"]
+        return (torch.empty if func is torch.randn else func)(*args, **options)
 
 
 def _check_evaluation(config: Config, facts: Facts) -> None:

@@ -23,7 +23,7 @@ from ganflow.methods.augment.base import Augmentation
 from ganflow.methods.augment.none import NoAugmentation
 from ganflow.methods.augmented_discriminator import AugmentedDiscriminator, DiscriminatorOutputs, Judgement
 from ganflow.methods.base import Batch, BuiltMethod, MethodBuilder, Network, Terms, Turn
-from ganflow.methods.build import build_generator, check_points, conditioning_classes
+from ganflow.methods.build import build_generator, check_points, conditioning_classes, shapes_only
 from ganflow.methods.losses.base import AdversarialLoss
 from ganflow.methods.player import build_player
 from ganflow.methods.regularizers.base import DiscriminatorTurn, GeneratorTurn, Regularizer
@@ -188,7 +188,7 @@ class GANBuilder(MethodBuilder):
         """Build networks, loss, augmentation and regularisers."""
         for group in ("generator", "discriminator"):
             check_points(config, facts, group, f"gan/{group}", "mlp")
-        with torch.device("meta"):
+        with shapes_only():
             G, _ = build_networks(config, facts)
         _check_augmentation(config)
         for name, regularizer in build_regularizers(config).items():

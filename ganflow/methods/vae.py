@@ -17,7 +17,7 @@ from ganflow.config.components import component
 from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import Facts
 from ganflow.methods.base import Batch, BuiltMethod, MethodBuilder, Network, Terms, Turn, to_float32
-from ganflow.methods.build import build_generator, conditioning_classes
+from ganflow.methods.build import build_generator, conditioning_classes, shapes_only
 from ganflow.methods.player import build_player
 
 
@@ -87,7 +87,7 @@ class VAEBuilder(MethodBuilder):
 
     def check(self, config: Config, facts: Facts) -> None:
         """Build the encoder."""
-        with torch.device("meta"):
+        with shapes_only():
             build_encoder(config, facts)
 
 

@@ -25,7 +25,7 @@ NAME = "ganflow-digits"
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Two experiments that two workers of the queue ran at once, on a store that was not there; one is applied."""
-    made = Project(tmp_path_factory.mktemp("project") / "ours", *TINY)
+    made = Project(tmp_path_factory.mktemp("project") / "ours", *TINY, stored=False)
     made.begin_history()
     recipe = [word for one in (*_tiny(made), "tune.trials=0") for word in ("-S", one)]
     for name, seed in (("first", 1), ("second", 2)):

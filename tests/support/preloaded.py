@@ -1,7 +1,8 @@
 """Commands in processes that are forked from one that has the big libraries loaded, which takes seconds elsewhere.
 
 ganflow and Ray are imported by each command anew: the code lies in the project's own folder, and Ray reads its
-environment on import.
+environment on import. What a command starts with the `python` of :func:`folder_of_the_server` is forked, too, Ray's
+workers among it.
 """
 
 import atexit
@@ -22,12 +23,21 @@ import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import psutil
+from filelock import FileLock
+
 from tests.support.patience import patience
 
 ROOT = Path(__file__).parents[2]
+REAL = sys.executable
 LIBRARIES = (
-    "torch.distributed", "pandas", "pyarrow.dataset", "mlflow", "mlflow.tracking", "hydra", "safetensors.torch",
-    "sklearn.datasets", "scipy.linalg", "grpc", "psutil", "tqdm", "typer", "jinja2", "filelock",
+    "torch.distributed", "torch._dynamo", "torch.export", "torch.onnx", "pandas", "pyarrow.dataset", "pyarrow.parquet",
+    "mlflow", "mlflow.tracking", "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.store.model_registry.sqlalchemy_store", "mlflow.system_metrics.system_metrics_monitor",
+    "mlflow.tracing.provider", "alembic.command", "git", "boto3.session", "opentelemetry.sdk.trace", "onnx.reference",
+    "onnxscript", "tensorboardX", "aiohttp", "hydra", "safetensors.torch", "sklearn.datasets", "scipy.linalg", "grpc",
+    "psutil", "tqdm", "typer", "jinja2", "filelock", "fsspec.core", "jsonschema", "msgpack", "pydantic", "rich.console",
+    "PIL.ImageOps", "dvc.cli", "dvc.repo", "dvc.commands.repro", "dvc.commands.experiments",
 )  # fmt: skip
 
 
@@ -38,11 +48,11 @@ class Command:
         self, arguments: Sequence[str], folder: Path, env: Mapping[str, str], out: Path, error: Path | None = None
     ) -> None:
         self._server = socket.socket(socket.AF_UNIX)
-        self._server.connect(_server().path)
+        self._server.connect(f"{folder_of_the_server()}/socket")
         self._answers = self._server.makefile("r")
-        asked = {"arguments": list(arguments), "folder": str(folder), "env": dict(env), "streams": [
-            str(out), str(error or out)
-        ]}  # fmt: skip
+        asked = {"arguments": list(arguments), "folder": str(folder), "env": dict(env)}
+        with open(os.devnull) as none, out.open("a") as stdout, (error or out).open("a") as stderr:
+            socket.send_fds(self._server, [b" "], [none.fileno(), stdout.fileno(), stderr.fileno()])
         self._server.sendall(json.dumps(asked).encode() + b"\n")
         self.pid = int(self._answers.readline())
 
@@ -72,34 +82,59 @@ def ganflow(folder: Path, *arguments: str, timeout_s: float = 240) -> tuple[int,
         return status, out.read_text(encoding="utf-8"), error.read_text(encoding="utf-8")
 
 
-class _Server:
-    """Ends with this process."""
+@functools.cache
+def folder_of_the_server() -> Path:
+    """The server's; it holds a `dvc` and a `python` that fork stages and workers of Ray: it goes before all of PATH.
 
-    def __init__(self) -> None:
-        self.path = f"{tempfile.mkdtemp(prefix='gfn-', dir='/tmp')}/socket"
-        env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.preloaded", self.path], stdout=subprocess.PIPE, env=env
-        )
-        assert self.process.stdout is not None
-        self.process.stdout.readline()  # it listens
+    All workers of one pytest share a server, which ends with that pytest.
+    """
+    owner = psutil.Process(os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid())
+    place = Path(f"/tmp/gfn-{owner.pid}-{owner.create_time():.0f}")  # short, for a socket lies in it
+    place.mkdir(mode=0o700, exist_ok=True)
+    with FileLock(place / "lock"):
+        if not (place / "socket").exists():
+            env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+            server = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.preloaded", place, str(owner.pid)],
+                stdout=subprocess.PIPE,
+                env=env,
+            )
+            assert server.stdout is not None
+            server.stdout.readline()  # it listens
+    return place
 
 
-_server = functools.cache(_Server)
+def empty_store() -> Path:
+    """An MLflow store in SQLite, to copy: making its tables takes seconds."""
+    return folder_of_the_server() / "mlflow.db"
 
 
-def _serve(path: str) -> None:
+def _make_store(file: Path) -> None:
+    if (child := os.fork()) == 0:
+        from mlflow import MlflowClient
+
+        MlflowClient(f"sqlite:///{file}").search_experiments()
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+def _serve(folder: Path, owner: psutil.Process) -> None:
     for name in LIBRARIES:
         importlib.import_module(name)
+    _make_store(folder / "mlflow.db")
     assert threading.active_count() == 1, threading.enumerate()  # a thread that holds a lock would not be forked
+    program = Path(__file__).with_name("forked_python.py").read_text(encoding="utf-8")
+    for name in ("python", "dvc"):
+        (folder / name).write_text(f"#!{REAL} -IS\nREAL = {REAL!r}\n{program}", encoding="utf-8")
+        (folder / name).chmod(0o755)
+    sys.executable = str(folder / "python")
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
-    listener.listen()
+    listener.bind(str(folder / "socket"))
+    listener.listen(64)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those who wait for the commands are waited for by nobody
     print(flush=True)
-    parent = os.getppid()
     listener.settimeout(1)
-    while os.getppid() == parent:
+    while owner.is_running():
         with contextlib.suppress(TimeoutError):
             connection, _ = listener.accept()
             connection.settimeout(None)
@@ -107,41 +142,49 @@ def _serve(path: str) -> None:
                 listener.close()
                 _watch(connection)
             connection.close()
-    shutil.rmtree(Path(path).parent)
+    shutil.rmtree(folder)
 
 
 def _watch(connection: socket.socket) -> None:
-    """Run the command that is asked for; say its process id, and how it ended."""
+    """Run the command that is asked for; say its process id, and how it ended. It does not outlive who asked for it."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _, streams, _, _ = socket.recv_fds(connection, 1, 3)
     asked = json.loads(connection.makefile("r").readline())
     pid = os.fork()
     if pid == 0:
         connection.close()
-        _run(**asked)
+        _run(streams=streams, **asked)
+    for stream in streams:
+        os.close(stream)
     connection.sendall(f"{pid}\n".encode())
+    if asked.get("tied"):
+        threading.Thread(target=_kill_at_end, args=(connection, pid), daemon=True).start()
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     with contextlib.suppress(OSError):
         connection.sendall(f"{status}\n".encode())
     os._exit(0)
 
 
-def _run(arguments: list[str], folder: str, env: dict[str, str], streams: list[str]) -> None:
+def _kill_at_end(connection: socket.socket, pid: int) -> None:
+    with contextlib.suppress(OSError):
+        connection.recv(1)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _run(arguments: list[str], folder: str, env: dict[str, str], streams: Sequence[int], tied: bool = False) -> None:
     os.setsid()
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(env)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for number, file in enumerate(streams, start=1):
-        os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT), number)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
     others = [path for path in sys.path if path not in ("", str(ROOT))]
     sys.path[:] = [folder, *env.get("PYTHONPATH", "").split(os.pathsep), *others]
-    if arguments[0] == "ganflow":
-        module, sys.argv = "ganflow.cli", arguments
-    else:
-        module, sys.argv = arguments[2], arguments[2:]  # python -m
     status = 1
     try:
-        runpy.run_module(module, run_name="__main__", alter_sys=arguments[0] == "python")
+        _execute(arguments)
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -154,5 +197,19 @@ def _run(arguments: list[str], folder: str, env: dict[str, str], streams: list[s
         os._exit(status)
 
 
+def _execute(arguments: list[str]) -> None:
+    if arguments[0] == "ganflow":
+        sys.argv = arguments
+        runpy.run_module("ganflow.cli", run_name="__main__")
+    elif arguments[1] == "-m":
+        sys.argv = arguments[2:]
+        runpy.run_module(arguments[2], run_name="__main__", alter_sys=True)
+    else:
+        # Ray's agents are real processes, whose own Python they ask for.
+        sys.argv = [argument.replace(f'"{REAL}"', f'"{sys.executable}"') for argument in arguments[1:]]
+        sys.path[0] = str(Path(arguments[1]).parent)
+        runpy.run_path(arguments[1], run_name="__main__")
+
+
 if __name__ == "__main__":
-    _serve(sys.argv[1])
+    _serve(Path(sys.argv[1]), psutil.Process(int(sys.argv[2])))

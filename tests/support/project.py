@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.support import preloaded
 from tests.support.patience import patience
-from tests.support.preloaded import Command
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = patience(480)  # of a machine that does other things, too
@@ -28,9 +28,18 @@ CLASSIFIER = ("evaluation.extractor.kimg=4", "evaluation.extractor.width=8")
 
 
 class Project:
-    """A folder in which stages run."""
+    """A folder in which stages run.
 
-    def __init__(self, folder: Path, *overrides: str, extractor: Sequence[str] = CLASSIFIER) -> None:
+    Args:
+        folder: empty.
+        overrides: of the configuration.
+        extractor: overrides of the classifier that evaluation trains.
+        stored: MLflow's store is there already, empty.
+    """
+
+    def __init__(
+        self, folder: Path, *overrides: str, extractor: Sequence[str] = CLASSIFIER, stored: bool = True
+    ) -> None:
         from ganflow.config import composition, params_file
 
         self.folder = folder
@@ -38,6 +47,8 @@ class Project:
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "dvc.yaml", folder)
         (folder / "params.yaml").write_text(params_file.dump(composition.compose([*SMALL, *extractor, *overrides])))
+        if stored and not any(override.startswith("tracking.uri=") for override in overrides):
+            shutil.copy(preloaded.empty_store(), folder)
 
     @classmethod
     def at(cls, folder: Path) -> "Project":
@@ -61,15 +72,22 @@ class Project:
         for command in (["add", "-A"], ["commit", "-qm", message]):
             subprocess.run(["git", *command], cwd=self.folder, check=True)
 
-    def start(self, *command: str) -> subprocess.Popen[str]:
-        """Start a command in the folder, in a session of its own; its output goes to ``log``."""
+    def start(self, *command: str, forked: bool = False) -> subprocess.Popen[str]:
+        """Start a command in the folder, in a session of its own; its output goes to ``log``.
+
+        Args:
+            command: what is started.
+            forked: what it starts with `python` is forked (:mod:`tests.support.preloaded`).
+        """
         with (self.folder / "log").open("a") as log:
             return subprocess.Popen(
-                command, cwd=self.folder, env=self._env(), stdout=log, stderr=log, text=True, start_new_session=True
-            )
+                command, cwd=self.folder, env=self._env(forked), stdout=log, stderr=log, text=True,
+                start_new_session=True,
+            )  # fmt: skip
 
-    def _env(self) -> dict[str, str]:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    def _env(self, forked: bool) -> dict[str, str]:
+        places = [preloaded.folder_of_the_server()] if forked else []
+        path = os.pathsep.join(map(str, [*places, Path(sys.executable).parent, os.environ["PATH"]]))
         env = {**os.environ, "PATH": path, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
         env.pop("PYTHONDONTWRITEBYTECODE", None)  # people have none, and DVC looks at what lies beside the code
         return env
@@ -77,13 +95,13 @@ class Project:
     def run(self, *command: str, deadline_s: float = DEADLINE_S) -> str:
         """Run a command to its end; what it printed. Fails with the log when the command fails.
 
-        A stage or `ganflow` is forked from a process that has the big libraries; :meth:`start` and DVC load them.
+        Stages and `ganflow`, those that DVC starts among them, are forked from a process that has the big libraries.
         """
         before = len(self.log())
         if command[0] == "ganflow" or command[:2] == ("python", "-m"):
-            status = Command(command, self.folder, self._env(), self.folder / "log").wait(deadline_s)
+            status = preloaded.Command(command, self.folder, self._env(True), self.folder / "log").wait(deadline_s)
         else:
-            status = self.start(*command).wait(deadline_s)
+            status = self.start(*command, forked=True).wait(deadline_s)
         said = self.log()[before:]
         assert status == 0, f"{' '.join(command)} exited with {status}:\n{said}"
         return said

@@ -49,6 +49,7 @@ class Field:
     postgres: Postgres
     mlflow: MlflowServer
     to_mlflow: FaultProxy
+    half_asleep: bool = False  # Ray's nodes, for five minutes after a clock was put right
 
     def repair(self) -> None:
         """All is well again: cables, power, servers, one Ray node per host."""
@@ -58,9 +59,11 @@ class Field:
         for process in self.driver.processes():
             with suppress(Exception):
                 process.kill()
-        if not self.nodes.running() or self.nodes.alive() != [host.address for host in self.nodes.hosts]:
+        whole = self.nodes.running() and self.nodes.alive() == [host.address for host in self.nodes.hosts]
+        if self.half_asleep or not whole:
             self.nodes.stop()
             self.nodes.start()
+            self.half_asleep = False
 
     def place_of(self, worker: int) -> Host:
         """A host that a worker runs on: the first or the second such host."""
@@ -339,6 +342,7 @@ def clocks_wrong(seconds: int) -> Fault:
         field.wait_until(lambda: "clock is wrong" in training.project.log()[seen:], "S3 refuses a request for its time")
         for host in hosts:
             clock.step(host, 0)
+        field.half_asleep = True
 
     return jumped
 

@@ -6,6 +6,7 @@ import pytest
 
 from ganflow.config.schema import TrackingConfig
 from ganflow.tracking import mlflow_client
+from tests.support import preloaded
 from tests.tracking.mlflow_help import EXPERIMENT, MlflowServer
 
 
@@ -23,15 +24,7 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSe
     running.stop()
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An initialised SQLite store to copy: making its tables takes seconds."""
-    file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    mlflow_client.connect(TrackingConfig(uri=f"sqlite:///{file}", experiment=EXPERIMENT))
-    return file
-
-
 @pytest.fixture
-def tracking(tmp_path: Path, empty_store: Path) -> TrackingConfig:
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
+def tracking(tmp_path: Path) -> TrackingConfig:
+    shutil.copy(preloaded.empty_store(), tmp_path)
     return TrackingConfig(uri=f"sqlite:///{tmp_path}/mlflow.db", experiment=EXPERIMENT)

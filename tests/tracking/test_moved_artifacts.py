@@ -12,17 +12,18 @@ from ganflow.errors import GanflowError
 from ganflow.tracking import mlflow_client, moved_artifacts
 from ganflow.tracking.registry import registration
 from ganflow.tracking.registry.loader import load_generator
+from tests.support import preloaded
 from tests.tracking.mlflow_help import EXPERIMENT, MODEL, config_for, open_run, run_of, write_model
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def project(tmp_path: Path, empty_store: Path) -> Path:
+def project(tmp_path: Path) -> Path:
     """A folder with a store and a registered model."""
     folder = tmp_path / "here ü"
     folder.mkdir()
-    shutil.copy(empty_store, folder / "mlflow.db")
+    shutil.copy(preloaded.empty_store(), folder)
     with open_run(store_in(folder)) as run:
         run.text("hello", "note.txt")
     write_model(folder / "model", run.run_id)

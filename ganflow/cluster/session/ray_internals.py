@@ -13,6 +13,8 @@ from unittest.mock import patch
 
 import psutil
 
+from ganflow.cluster.session import worker_entry
+
 NODE_ALIVE = 0  # GcsNodeState of ray's protobuf
 
 
@@ -92,13 +94,14 @@ def node_of_this_process(timeout_s: float) -> Iterator[None]:
     It would listen on all addresses; the loopback is what it takes on Windows and macOS, and its processes inherit it.
     A signal to this process's group (a terminal's, `timeout`'s, a queue's) would end Ray before the workers saved.
     What only a dashboard, an autoscaler or forwarded logs need is not started: a third of the time that Ray takes.
-    The raylet has ``timeout_s`` (:func:`raylet_awaited`).
+    The raylet has ``timeout_s`` (:func:`raylet_awaited`); its workers start by :mod:`.worker_entry`.
     """
     from ray._private import ray_constants, services
     from ray._private.node import Node
 
     with (
         raylet_awaited(timeout_s),
+        patch.object(ray_constants, "SETUP_WORKER_FILENAME", worker_entry.__file__),
         patch.object(ray_constants, "ENABLE_RAY_CLUSTER", False),
         patch.object(services, "ConsolePopen", partial(subprocess.Popen, process_group=0)),
         patch.multiple(Node, start_api_server=_nothing, start_monitor=_nothing, start_log_monitor=_nothing),

@@ -36,6 +36,10 @@ print(json.dumps({
         for child in psutil.Process().children() for port in child.net_connections() if port.status == "LISTEN"
     }),
     "runs": sorted({child.name().partition(":")[0] for child in psutil.Process().children()}),
+    "entry": [
+        "ganflow/cluster/session/worker_entry.py" in " ".join(child.cmdline())
+        for child in psutil.Process().children() if child.name() == "raylet"
+    ],
     "version": ray_internals.cluster_metadata(client)["ray_version"],
     "states": [info.state for info in client.get_all_node_info(timeout=10).values()],
     "draining": sorted(ray_internals.draining_nodes()),
@@ -78,6 +82,10 @@ def test_a_node_of_this_process_listens_on_the_loopback_in_a_group_of_its_own(an
 
 def test_a_node_of_this_process_has_neither_dashboard_nor_autoscaler_nor_log_monitor(answers: dict[str, Any]) -> None:
     assert answers["runs"] == ["gcs_server", "raylet"]  # all else would be a Python
+
+
+def test_workers_of_a_node_of_this_process_start_by_our_program(answers: dict[str, Any]) -> None:
+    assert answers["entry"] == [True]
 
 
 def test_sigterm_stays_ours(answers: dict[str, Any]) -> None:

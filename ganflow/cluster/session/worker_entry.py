@@ -1,0 +1,46 @@
+"""The program that a node of ganflow's starts for every worker of Ray: it sets the environment and becomes the worker.
+
+Ray's own imports all of Ray to read two options, a second of CPU for each worker, and then the worker imports it again.
+What Ray's own does beyond that (containers, other languages) is left to it.
+"""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+CONTEXT, LANGUAGE = "--serialized-runtime-env-context=", "--language="
+UNSET = re.compile(r"\$\{[A-Z0-9_]+\}")
+
+
+def environment(variables: dict[str, str]) -> dict[str, str]:
+    """This process's environment with those of a runtime environment, in which ``${NAME}`` stands for another one."""
+    result = dict(os.environ)
+    for name, value in variables.items():
+        result[name] = os.environ[name] = UNSET.sub("", os.path.expandvars(value))
+    return result
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Become the worker.
+
+    Args:
+        arguments: the two options, in any place, and the worker's program with its own options.
+    """
+    context = json.loads(next((a.removeprefix(CONTEXT) for a in arguments if a.startswith(CONTEXT)), "") or "{}")
+    command = [a for a in arguments if not a.startswith((CONTEXT, LANGUAGE))]
+    usual = context.get("py_executable") in (None, sys.executable)
+    more = any(value for name, value in context.items() if name not in ("env_vars", "py_executable"))
+    if f"{LANGUAGE}PYTHON" not in arguments or more or not usual:
+        ray = find_spec("ray")
+        assert ray is not None and ray.origin is not None
+        setup = Path(ray.origin).with_name("_private") / "workers/setup_worker.py"
+        os.execv(sys.executable, [sys.executable, str(setup), *arguments])
+    os.execve(sys.executable, [sys.executable, *command], environment(context.get("env_vars") or {}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

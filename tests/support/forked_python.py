@@ -1,0 +1,31 @@
+# `python` and `dvc` of tests: asks the process beside it for a fork that runs DVC, a stage, `ganflow` or a worker of
+# Ray, hands signals on to it and ends as it ends. All else is run by the real one, REAL, which tests.support.preloaded
+# writes above this.
+import json
+import os
+import signal
+import socket
+import sys
+
+NAMES = ("/worker_entry.py", "/default_worker.py")  # of Ray's workers
+
+own = os.path.abspath(__file__)
+arguments = [*(["-m", "dvc"] if own.endswith("/dvc") else []), *sys.argv[1:]]
+module = arguments[:1] == ["-m"] and arguments[1].split(".")[0] in ("dvc", "ganflow", "pipelines")
+if not module and not (arguments and arguments[0].endswith(NAMES)):
+    os.execv(REAL, [REAL, *arguments])  # noqa: F821
+
+server = socket.socket(socket.AF_UNIX)
+server.connect(os.path.dirname(own) + "/socket")
+socket.send_fds(server, [b" "], [0, 1, 2])
+asked = {"arguments": ["python", *arguments], "folder": os.getcwd(), "env": dict(os.environ), "tied": True}
+server.sendall(json.dumps(asked).encode() + b"\n")
+answers = server.makefile("r")
+pid = int(answers.readline())
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, lambda number, frame: os.killpg(pid, number))
+status = int(answers.readline() or -signal.SIGKILL)
+if status < 0:
+    signal.signal(-status, signal.SIG_DFL) if status != -signal.SIGKILL else None
+    os.kill(os.getpid(), -status)
+os._exit(status)
