@@ -36,7 +36,8 @@ def main(arguments: Sequence[str]) -> None:
     more = any(value for name, value in context.items() if name not in ("env_vars", "py_executable"))
     if f"{LANGUAGE}PYTHON" not in arguments or more or not usual:
         ray = find_spec("ray")
-        assert ray is not None and ray.origin is not None
+        assert ray is not None
+        assert ray.origin is not None
         setup = Path(ray.origin).with_name("_private") / "workers/setup_worker.py"
         os.execv(sys.executable, [sys.executable, str(setup), *arguments])
     os.execve(sys.executable, [sys.executable, *command], environment(context.get("env_vars") or {}))
