@@ -30,7 +30,7 @@ class Patient(Storage):
     ) -> None:
         self.storage, self.patience_s, self.option, self.who = storage, patience_s, option, who
         self._logger = logging.LoggerAdapter(logger, {"who": who})
-        self._away = False
+        self._reasons: set[str] = set()  # why it is away, as far as that was said
         self.uri = storage.uri
 
     def write(self, name: str, content: bytes) -> None:
@@ -68,15 +68,16 @@ class Patient(Storage):
             except StorageError as error:
                 left = self.patience_s - (time.monotonic() - start)
                 if not error.passing or left <= 0:
-                    self._away = False
+                    self._reasons.clear()
                     raise
-                if not self._away:
-                    self._away = True
+                reason = str(error).partition(": ")[2]  # without the file's name
+                if reason not in self._reasons:
+                    self._reasons.add(reason)
                     self._logger.warning(f"{error}; waiting for it, at most {self.patience_s:.0f} s ({self.option})")
                 time.sleep(min(wait, left))
                 wait = min(2 * wait, LONGEST_S)
             else:
-                if wait > FIRST_S and self._away:
-                    self._away = False
+                if wait > FIRST_S and self._reasons:
+                    self._reasons.clear()
                     self._logger.info(f"{self.uri} works again, after {time.monotonic() - start:.0f} s")
                 return result

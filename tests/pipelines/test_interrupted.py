@@ -39,11 +39,14 @@ def marked(mark: str) -> list[str]:
 
 
 def interrupt(project: Project, stage: str, number: signal.Signals, after_s: float, times: int = 1) -> tuple[int, str]:
-    """Start a stage, send the signal to its group as a terminal does; its status and what it said."""
+    """Start a stage, send the signal to its group as a terminal does; its status and what it said.
+
+    Nothing is forked: a stage may be stopped while it loads its libraries, too.
+    """
     mark, before = uuid.uuid4().hex, len(project.log())
     os.environ[MARK] = mark
     try:
-        process = project.start("python", "-m", f"pipelines.{stage}")
+        process = project.start("python", "-m", f"pipelines.{stage}", forked=False)
     finally:
         del os.environ[MARK]
     end = time.monotonic() + after_s

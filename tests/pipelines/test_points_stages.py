@@ -16,7 +16,7 @@ SHORT = (
     "training.schedule.warmup_kimg=0",
     "experiment=ring8", "data.count=2000", "data.test_count=0", "training.batch=128", "training.kimg=2",
     "training.snapshot_kimg=1", "training.checkpoint_kimg=1", "training.report_kimg=1", "evaluation.samples=300",
-    "gan.generator.widths=[16]", "gan.discriminator.widths=[16]", "cluster.workers=1",
+    "gan.generator.widths=[16]", "gan.discriminator.widths=[16]", "cluster.workers=1", "register.exports=[]",
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ganflow.cluster.session.cluster_address import Address, alive_nodes
 from tests.support.ports import free_port
+from tests.support.preloaded import folder_of_the_server
 from tests.support.project import DEADLINE_S, wait_until
 
 RAY = Path(__file__).with_name("ray_cli.py")
@@ -40,8 +41,8 @@ class Nodes:
             f"--address={self.address}"
         ]  # fmt: skip
         command = [
-            sys.executable, "-P", str(RAY), str(DEADLINE_S), "start", *place, f"--node-ip-address={ip}",
-            f"--num-cpus={cpus}", f"--num-gpus={gpus}", f"--object-store-memory={STORE}",
+            sys.executable, "-P", str(RAY), str(DEADLINE_S), str(folder_of_the_server()), "start", *place,
+            f"--node-ip-address={ip}", f"--num-cpus={cpus}", f"--num-gpus={gpus}", f"--object-store-memory={STORE}",
             f"--temp-dir={self.folder / str(index)}", "--include-log-monitor=false", "--block",
         ]  # fmt: skip
         env = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "PYTHONPATH"))}

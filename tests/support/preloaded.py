@@ -15,13 +15,15 @@ import runpy
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 import psutil
 from filelock import FileLock
@@ -30,6 +32,7 @@ from tests.support.patience import patience
 
 ROOT = Path(__file__).parents[2]
 REAL = sys.executable
+FORKS = "forks"  # holds, under the pid of who asked for it, a fork's pid
 LIBRARIES = (
     "torch.distributed", "torch._dynamo", "torch.export", "torch.onnx", "pandas", "pyarrow.dataset", "pyarrow.parquet",
     "mlflow", "mlflow.tracking", "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store",
@@ -104,6 +107,23 @@ def folder_of_the_server() -> Path:
     return place
 
 
+@contextlib.contextmanager
+def workers_are_forked() -> Iterator[None]:
+    """In the block, workers of a node of Ray that this process starts are forked."""
+    from ganflow.cluster.session.ray_internals import quick_workers
+
+    with quick_workers(), patch.object(sys, "executable", f"{folder_of_the_server()}/python"):
+        yield
+
+
+def fork_of(pid: int) -> int | None:
+    """The process that was forked for a `python` of :func:`folder_of_the_server`; None: it is none, or has ended."""
+    try:
+        return int((folder_of_the_server() / FORKS / str(pid)).read_text())
+    except FileNotFoundError:
+        return None
+
+
 def empty_store() -> Path:
     """An MLflow store in SQLite, to copy: making its tables takes seconds."""
     return folder_of_the_server() / "mlflow.db"
@@ -131,6 +151,7 @@ def _serve(folder: Path, owner: psutil.Process) -> None:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(folder / "socket"))
     listener.listen(64)
+    (folder / FORKS).mkdir()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those who wait for the commands are waited for by nobody
     print(flush=True)
     listener.settimeout(1)
@@ -156,10 +177,17 @@ def _watch(connection: socket.socket) -> None:
         _run(streams=streams, **asked)
     for stream in streams:
         os.close(stream)
+    asker, _, _ = struct.unpack(
+        "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    )
+    fork = Path(connection.getsockname()).with_name(FORKS) / str(asker)
+    if asked.get("tied"):
+        fork.write_text(str(pid))
     connection.sendall(f"{pid}\n".encode())
     if asked.get("tied"):
         threading.Thread(target=_kill_at_end, args=(connection, pid), daemon=True).start()
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    fork.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         connection.sendall(f"{status}\n".encode())
     os._exit(0)

@@ -72,12 +72,12 @@ class Project:
         for command in (["add", "-A"], ["commit", "-qm", message]):
             subprocess.run(["git", *command], cwd=self.folder, check=True)
 
-    def start(self, *command: str, forked: bool = False) -> subprocess.Popen[str]:
+    def start(self, *command: str, forked: bool = True) -> subprocess.Popen[str]:
         """Start a command in the folder, in a session of its own; its output goes to ``log``.
 
         Args:
             command: what is started.
-            forked: what it starts with `python` is forked (:mod:`tests.support.preloaded`).
+            forked: `dvc` and `python` are those of :mod:`tests.support.preloaded`.
         """
         with (self.folder / "log").open("a") as log:
             return subprocess.Popen(
@@ -92,16 +92,16 @@ class Project:
         env.pop("PYTHONDONTWRITEBYTECODE", None)  # people have none, and DVC looks at what lies beside the code
         return env
 
-    def run(self, *command: str, deadline_s: float = DEADLINE_S) -> str:
+    def run(self, *command: str, deadline_s: float = DEADLINE_S, forked: bool = True) -> str:
         """Run a command to its end; what it printed. Fails with the log when the command fails.
 
         Stages and `ganflow`, those that DVC starts among them, are forked from a process that has the big libraries.
         """
         before = len(self.log())
-        if command[0] == "ganflow" or command[:2] == ("python", "-m"):
+        if forked and (command[0] == "ganflow" or command[:2] == ("python", "-m")):
             status = preloaded.Command(command, self.folder, self._env(True), self.folder / "log").wait(deadline_s)
         else:
-            status = self.start(*command, forked=True).wait(deadline_s)
+            status = self.start(*command, forked=forked).wait(deadline_s)
         said = self.log()[before:]
         assert status == 0, f"{' '.join(command)} exited with {status}:\n{said}"
         return said
@@ -128,10 +128,20 @@ def wait_until(holds: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
+def below(pid: int) -> list[psutil.Process]:
+    """All processes that a process has started, and those that were forked for it and for them."""
+    found = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        fork = preloaded.fork_of(pid)
+        started = [*process.children(), *([psutil.Process(fork)] if fork else [])]
+        found = [other for child in started for other in (child, *below(child.pid))]
+    return found
+
+
 def workers_of(driver: int) -> list[int]:
     """Process ids of the training workers below a driver, rank 0's first."""
-    below = psutil.Process(driver).children(recursive=True)
-    return [p.pid for p in below if title(p).startswith("ray::RayTrainWorker")]
+    return [process.pid for process in below(driver) if title(process).startswith("ray::RayTrainWorker")]
 
 
 def title(process: psutil.Process) -> str:
@@ -143,11 +153,11 @@ def title(process: psutil.Process) -> str:
 
 def kill_tree(pid: int) -> None:
     """SIGKILL a process alone; when its training workers are gone by themselves, end the rest that it started."""
-    below = psutil.Process(pid).children(recursive=True)
-    workers = [p for p in below if p.pid in workers_of(pid)]
+    started, its_workers = below(pid), workers_of(pid)
+    workers = [process for process in started if process.pid in its_workers]
     os.kill(pid, signal.SIGKILL)
     _, alive = psutil.wait_procs(workers, timeout=DEADLINE_S)
     assert not alive, "workers outlive their driver"
-    for process in below:
+    for process in started:
         with contextlib.suppress(psutil.Error):
             process.kill()

@@ -1,13 +1,18 @@
 """A command of the server is what `python -m` would be: folder, environment, output, exit status, end."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.patience import patience
-from tests.support.preloaded import Command
+from tests.support.preloaded import Command, folder_of_the_server, fork_of
+from tests.support.project import below
 
 pytestmark = pytest.mark.slow
 
@@ -43,3 +48,44 @@ def test_it_is_killed_at_its_deadline(tmp_path: Path) -> None:
     with pytest.raises(TimeoutError):
         run(tmp_path, "time.sleep(600)", timeout=3 / patience(1))
     assert "the end" not in (tmp_path / "log").read_text()
+
+
+def started(folder: Path, then: str) -> "subprocess.Popen[str]":
+    """`python -m pipelines.asked` with the `python` that asks for forks, once it has said where it is."""
+    (folder / "pipelines").mkdir()
+    (folder / "pipelines/asked.py").write_text(MODULE.format(then=then))
+    command = [f"{folder_of_the_server()}/python", "-m", "pipelines.asked", "a"]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())[:2] == [str(folder), ["a"]]
+    return process
+
+
+@pytest.mark.parametrize(("then", "expected"), [("", 0), ("sys.exit(3)", 3), ("os.kill(os.getpid(), 9)", -9)])
+def test_a_python_that_is_forked_ends_as_its_fork_does(tmp_path: Path, then: str, expected: int) -> None:
+    assert started(tmp_path, then).wait(patience(60)) == expected
+
+
+def test_a_signal_to_its_group_reaches_the_fork(tmp_path: Path) -> None:
+    process = started(tmp_path, "try: time.sleep(600)\nexcept KeyboardInterrupt: sys.exit(5)")
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(patience(60)) == 5
+
+
+def test_a_fork_and_what_it_started_are_found_and_end_with_who_asked_for_it(tmp_path: Path) -> None:
+    process = started(tmp_path, "import subprocess; subprocess.run(['sleep', '600'])")
+    while len(found := below(process.pid)) < 2:
+        assert process.poll() is None
+    fork, sleeps = found
+    assert fork.pid == fork_of(process.pid)
+    assert sleeps.name() == "sleep"
+    process.kill()
+    assert not psutil.wait_procs([fork], timeout=patience(20))[1]
+    sleeps.kill()
+
+
+def test_any_other_program_is_run_by_the_real_python(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text("import sys; print('torch' in sys.modules, sys.executable)")
+    command = [f"{folder_of_the_server()}/python", tmp_path / "program.py"]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", sys.executable]

@@ -21,6 +21,6 @@ def test_another_user_searches_and_trains_on_the_same_machine(place: Path) -> No
         first.stage(stage)
     subprocess.run(["chown", "-R", f"{USER}:{USER}", str(second.folder)], check=True)
     for stage in STAGES:
-        second.run(*AS_USER, f"HOME={second.folder}", "python", "-m", f"pipelines.{stage}")
+        second.run(*AS_USER, f"HOME={second.folder}", "python", "-m", f"pipelines.{stage}", forked=False)
     assert (second.folder / WEIGHTS).stat().st_uid == USER
     assert second.read(WEIGHTS) == first.read(WEIGHTS)

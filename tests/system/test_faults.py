@@ -49,7 +49,7 @@ HARM: dict[str, tuple[Fault, int]] = {
 }
 ALONE_S = 1800.0  # for all of it without a fault, on a machine that does other things, too
 # While the tracking server is down, training goes on: at most so many images/s, slowly as that time passes.
-KIMG = (EVERY * (len(HARM) + 1) + 70 * 1000) / 1000
+KIMG = (EVERY * (len(HARM) + 1) + 30 * 1000) / 1000
 
 
 @pytest.fixture(scope="module")

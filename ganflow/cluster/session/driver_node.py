@@ -30,9 +30,9 @@ def end_with_parent():
     os.kill(os.getpid(), signal.SIGTERM)
 
 threading.Thread(target=end_with_parent, daemon=True).start()
-from ganflow.cluster.session.ray_internals import raylet_awaited
+from ganflow.cluster.session.ray_internals import quick_workers, raylet_awaited
 from ray.scripts.scripts import main
-with raylet_awaited(float(sys.argv.pop(1))):
+with raylet_awaited(float(sys.argv.pop(1))), quick_workers():
     main()
 """
 _ENVIRONMENT = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}  # nothing of others runs on it

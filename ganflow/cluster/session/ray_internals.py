@@ -6,7 +6,7 @@
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from typing import Any
 from unittest.mock import patch
@@ -73,18 +73,24 @@ def raylet_awaited(timeout_s: float) -> Iterator[None]:
     end = time.monotonic() + timeout_s
 
     def get_node(gcs_address: str, node_id: str) -> object:
-        while True:
-            try:
-                return look(gcs_address, node_id)
-            except RuntimeError:  # not there yet
-                if time.monotonic() > end:
-                    raise TimeoutError(f"its raylet is not ready after {timeout_s:g} s") from None
-                if not _raylet_runs():
-                    raise ChildProcessError("its raylet has ended") from None
+        client = gcs_client(gcs_address)
+        while not any(known.hex() == node_id for known in client.get_all_node_info(timeout=timeout_s)):
+            if time.monotonic() > end:
+                raise TimeoutError(f"its raylet is not ready after {timeout_s:g} s")
+            if not _raylet_runs():
+                raise ChildProcessError("its raylet has ended")
             time.sleep(0.1)
+        return look(gcs_address, node_id)
 
     with patch.object(services, "get_node", get_node):
         yield
+
+
+def quick_workers() -> AbstractContextManager[object]:
+    """In the block, a node that this process starts begins its workers with :mod:`.worker_entry`."""
+    from ray._private import ray_constants
+
+    return patch.object(ray_constants, "SETUP_WORKER_FILENAME", worker_entry.__file__)
 
 
 @contextmanager
@@ -94,14 +100,14 @@ def node_of_this_process(timeout_s: float) -> Iterator[None]:
     It would listen on all addresses; the loopback is what it takes on Windows and macOS, and its processes inherit it.
     A signal to this process's group (a terminal's, `timeout`'s, a queue's) would end Ray before the workers saved.
     What only a dashboard, an autoscaler or forwarded logs need is not started: a third of the time that Ray takes.
-    The raylet has ``timeout_s`` (:func:`raylet_awaited`); its workers start by :mod:`.worker_entry`.
+    The raylet has ``timeout_s`` (:func:`raylet_awaited`).
     """
     from ray._private import ray_constants, services
     from ray._private.node import Node
 
     with (
         raylet_awaited(timeout_s),
-        patch.object(ray_constants, "SETUP_WORKER_FILENAME", worker_entry.__file__),
+        quick_workers(),
         patch.object(ray_constants, "ENABLE_RAY_CLUSTER", False),
         patch.object(services, "ConsolePopen", partial(subprocess.Popen, process_group=0)),
         patch.multiple(Node, start_api_server=_nothing, start_monitor=_nothing, start_log_monitor=_nothing),

@@ -7,12 +7,14 @@ What Ray's own does beyond that (containers, other languages) is left to it.
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 CONTEXT, LANGUAGE = "--serialized-runtime-env-context=", "--language="
+KNOWN = ("env_vars", "py_executable", "command_prefix")
 UNSET = re.compile(r"\$\{[A-Z0-9_]+\}")
 
 
@@ -32,14 +34,18 @@ def main(arguments: Sequence[str]) -> None:
     """
     context = json.loads(next((a.removeprefix(CONTEXT) for a in arguments if a.startswith(CONTEXT)), "") or "{}")
     command = [a for a in arguments if not a.startswith((CONTEXT, LANGUAGE))]
-    usual = context.get("py_executable") in (None, sys.executable)
-    more = any(value for name, value in context.items() if name not in ("env_vars", "py_executable"))
-    if f"{LANGUAGE}PYTHON" not in arguments or more or not usual:
+    prefix = context.get("command_prefix") or []
+    folder = prefix[1] if prefix[:1] == ["cd"] and prefix[2:] == ["&&"] else None  # of code that travelled, quoted
+    others = [name for name, value in context.items() if value and name not in KNOWN]
+    usual = context.get("py_executable") in (None, sys.executable) and (folder or not prefix) and not others
+    if f"{LANGUAGE}PYTHON" not in arguments or not usual:
         ray = find_spec("ray")
         assert ray is not None
         assert ray.origin is not None
         setup = Path(ray.origin).with_name("_private") / "workers/setup_worker.py"
         os.execv(sys.executable, [sys.executable, str(setup), *arguments])
+    if folder:
+        os.chdir(shlex.split(folder)[0])
     os.execve(sys.executable, [sys.executable, *command], environment(context.get("env_vars") or {}))
 
 

@@ -12,7 +12,7 @@ from ray._private.workers import setup_worker
 
 from ganflow.cluster.session import worker_entry
 
-WORKER = "import json, os, sys; print(json.dumps([sys.argv, dict(os.environ), sys.executable]))"
+WORKER = "import json, os, sys; print(json.dumps([[os.getcwd(), *sys.argv], dict(os.environ), sys.executable]))"
 ENV = {"HERE": "a b", "PATH": os.environ["PATH"], "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", "")}
 
 
@@ -39,6 +39,7 @@ def started(program: str, context: str, worker: Path) -> list[object]:
     "", "{}", RuntimeEnvContext().serialize(),
     RuntimeEnvContext(env_vars={"A": "1", "B": "${HERE}/c:${NOT_THERE}:$HERE", "PATH": "/x:${PATH}"}).serialize(),
     RuntimeEnvContext(py_executable=f"env OTHER=1 {sys.executable}").serialize(),
+    RuntimeEnvContext(env_vars={"A": "1"}, command_prefix=["cd", "'/tmp'", "&&"]).serialize(),
     RuntimeEnvContext(command_prefix=["export", "BEFORE=1", "&&"]).serialize(),
 ])  # fmt: skip
 def test_a_worker_is_what_ray_makes_of_it(context: str, tmp_path: Path) -> None:

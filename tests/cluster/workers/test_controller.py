@@ -12,6 +12,7 @@ from ganflow.config import composition
 from ganflow.config.schema import ClusterConfig
 from ganflow.distributed import collectives
 from ganflow.errors import ConfigError, GanflowError
+from tests.support.preloaded import workers_are_forked
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +24,8 @@ def ray_of_two_cpus() -> Iterator[None]:
         import ray
 
         ray.shutdown()
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        with workers_are_forked():
+            ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
         yield
 
 

@@ -2,13 +2,10 @@
 
 import threading
 import weakref
-from pathlib import Path
 
 import pytest
 
 from ganflow.storage.base import StorageError
-from ganflow.storage.local_folder import LocalFolder
-from ganflow.storage.retries import Patient
 from ganflow.training.checkpoints.async_writer import Writer
 from tests.support.patience import patience
 from tests.support.project import wait_until
@@ -65,34 +62,3 @@ def test_what_fails_for_good_is_told_at_the_next_call(error: Exception) -> None:
         writer.flush(DEADLINE_S)
     with pytest.raises(StorageError, match=r"no|a defect"):
         writer.put(lambda: None)
-
-
-class Away(LocalFolder):
-    """A folder that is away for a number of calls."""
-
-    def __init__(self, root: Path, calls: int, passing: bool = True) -> None:
-        super().__init__(root)
-        self.calls, self.passing = calls, passing
-
-    def write(self, name: str, content: bytes) -> None:
-        if self.calls > 0:
-            self.calls -= 1
-            raise StorageError(f"{self.uri} is away", self.passing)
-        super().write(name, content)
-
-
-def test_a_storage_that_is_away_is_waited_for_and_said_to_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    storage = Patient(Away(tmp_path, 2), 60)
-    storage.write("x", b"1")
-    assert storage.read("x") == b"1"
-    said = caplog.messages
-    assert said[0] == f"{tmp_path} is away; waiting for it, at most 60 s (cluster.patience_s)"
-    assert said[1].startswith(f"{tmp_path} works again, after ")
-    assert len(said) == 2
-    assert storage.below("a").uri == str(tmp_path / "a")
-
-
-@pytest.mark.parametrize(("patience_s", "passing"), [(0.1, True), (60, False)])
-def test_patience_ends_and_is_not_had_for_what_stays(tmp_path: Path, patience_s: float, passing: bool) -> None:
-    with pytest.raises(StorageError, match="is away"):
-        Patient(Away(tmp_path, 1000, passing), patience_s).write("x", b"1")
