@@ -12,7 +12,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
@@ -134,7 +134,7 @@ def options(group: str, node: Mapping[str, object], key: str) -> DictConfig:
 
 def merge(structure: type, node: Mapping[str, object], key: str = "") -> DictConfig:
     """Merge a plain mapping onto a dataclass; a misfit is a :class:`ConfigError` with its full key."""
-    config = OmegaConf.structured(structure)
+    config = _defaults(structure)
     _check_mappings(config, node, key)
     try:
         merged = OmegaConf.merge(config, OmegaConf.create(dict(node)))
@@ -143,6 +143,12 @@ def merge(structure: type, node: Mapping[str, object], key: str = "") -> DictCon
     assert isinstance(merged, DictConfig)
     _check_elements(merged, key)
     return merged
+
+
+@functools.cache
+def _defaults(structure: type) -> DictConfig:
+    """A dataclass's default values; only to be read."""
+    return cast(DictConfig, OmegaConf.structured(structure))
 
 
 def _check_elements(config: object, key: str) -> None:
