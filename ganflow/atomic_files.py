@@ -41,8 +41,8 @@ def write_out(path: Path, content: str | bytes) -> None:
     try:
         write_whole(path, content)
     except OSError as error:
-        told = "is a folder" if path.is_dir() else f"cannot be written: {error.strerror}"
-        raise GanflowError(f"{path} {told}; name a file in a folder that you may write to") from None
+        reason = "is a folder" if path.is_dir() else f"cannot be written: {error.strerror}"
+        raise GanflowError(f"{path} {reason}; name a file in a folder that you may write to") from None
 
 
 def sync_folder(folder: Path) -> None:

@@ -85,8 +85,8 @@ def reproduce(
     from ganflow.commands.reproduce import reproduce as again
 
     differences = again(model, into)
-    for one in differences:
-        typer.echo(f"{one.what}: {one.then} then, {one.now} now")
+    for difference in differences:
+        typer.echo(f"{difference.what}: {difference.then} then, {difference.now} now")
     if differences:
         raise typer.Exit(1)
     typer.echo(f"{model}: the same weights to the bit, and the same figures")

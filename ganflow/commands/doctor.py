@@ -61,11 +61,11 @@ def lines(examination: Examination) -> list[str]:
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     ordered = sorted(examination.checks, key=lambda check: (OK, NOTE, FAULT).index(check.status))
     wide = max(len(check.name) for check in ordered)
-    told = [f"{check.status:5s}  {check.name:{wide}s}  {check.text}" for check in ordered]
+    checks = [f"{check.status:5s}  {check.name:{wide}s}  {check.text}" for check in ordered]
     count = faults(examination)
     verdict = "no fault" if not count else f"{count} fault{'s' if count > 1 else ''}"
     legend = ["* the driver's connection", ""] if table else []
-    return [f"{examination.address}", *table, *legend, *told, "", verdict]
+    return [f"{examination.address}", *table, *legend, *checks, "", verdict]
 
 
 def _row(node: NodeReport, examination: Examination) -> tuple[str, ...]:

@@ -28,10 +28,10 @@ def lineage(model: str | None, data: str | None, *, as_json: bool) -> list[str]:
     if data is not None:
         rows = [_row(version) for version in trained_on(client, data, settings)]
         return [json.dumps(rows, indent=2)] if as_json else _listed(rows, data)
-    found = trace(client, str(model), settings)
-    sections = found.sections()
+    version_lineage = trace(client, str(model), settings)
+    sections = version_lineage.sections()
     if as_json:
-        return [json.dumps(sections | {"parameters": found.origin.params}, indent=2)]
+        return [json.dumps(sections | {"parameters": version_lineage.origin.params}, indent=2)]
     return [line for title, facts in sections.items() for line in _section(title, facts)]
 
 

@@ -130,7 +130,7 @@ def compared(version: Trace, here: Path) -> list[Mismatch]:
     others = [Mismatch(name, version.tags.get(name), value) for name, value in why.items()]
     return [
         Mismatch("weights", version.tags.get(DIGEST), weights),
-        *(one for one in others if one.then != one.now),
+        *(figure for figure in others if figure.then != figure.now),
         *figures,
     ]
 

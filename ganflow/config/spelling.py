@@ -68,7 +68,7 @@ def belongs(key: str) -> str:
         if components.GROUPS[group].several:
             fits = name in components.choices(group) and set(option) <= set(keys.options(group, name))
             return f"{at}=[…,{name}] takes {name}" if fits else ""
-        owners = [one for one in components.choices(group) if name in keys.options(group, one)]
+        owners = [choice for choice in components.choices(group) if name in keys.options(group, choice)]
         return f"{' and '.join(owners)} have it: {at}={owners[0]}" if owners else ""
     return ""
 

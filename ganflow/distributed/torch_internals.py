@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 
-def mark_non_finite(tensors: Sequence[Tensor], mark: Tensor, one: Tensor) -> None:
+def mark_non_finite(tensors: Sequence[Tensor], mark: Tensor, inverse_scale: Tensor) -> None:
     """Set ``mark`` (1,) to 1 if any value is infinite or not a number; leave it as it is otherwise.
 
-    GradScaler's kernel: one pass over all tensors, a tenth of what norms take. It multiplies them by ``one`` (1,),
-    which changes no bit.
+    GradScaler's kernel: one pass over all tensors, a tenth of what norms take. It multiplies them by ``inverse_scale``
+    (1,), which is 1 here and changes no bit.
     """
-    torch._amp_foreach_non_finite_check_and_unscale_(list(tensors), mark, one)
+    torch._amp_foreach_non_finite_check_and_unscale_(list(tensors), mark, inverse_scale)
 
 
 def lerp_all(towards: Sequence[Tensor], sources: Sequence[Tensor], weight: float) -> None:

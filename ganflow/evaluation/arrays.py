@@ -51,8 +51,8 @@ def read_array(where: str, path: Path) -> Array:
     labels = _first(wanted, LABELS)
     if labels is None:
         return Array(pixels, None, [], understood)
-    ids, classes, said = _classes(where, labels, len(pixels))
-    return Array(pixels, ids, classes, [*understood, *said])
+    ids, classes, notes = _classes(where, labels, len(pixels))
+    return Array(pixels, ids, classes, [*understood, *notes])
 
 
 def _first(arrays: Mapping[str, Any], names: Sequence[str]) -> Any | None:
@@ -82,11 +82,11 @@ def _range(images: Any) -> str:
 
 def _classes(where: str, labels: Any, count: int) -> tuple[Labels, list[str], list[str]]:
     """int64 (N,), the classes that they count, and what there is to say."""
-    shape, said = labels.shape, []
+    shape, notes = labels.shape, []
     if shape == (count, 1) and labels.dtype != bool:
         labels = labels[:, 0]
     elif labels.ndim == 2 and len(labels) == count and _one_hot(labels):
-        said = [f"{where}: labels are {labels.shape}, read as one column for each class"]
+        notes = [f"{where}: labels are {labels.shape}, read as one column for each class"]
         labels = labels.argmax(1)
     whole = np.issubdtype(labels.dtype, np.integer) and labels.shape == (count,) and (labels >= 0).all()
     if not whole and not (labels.dtype.kind in "US" and labels.shape == (count,)):
@@ -95,7 +95,7 @@ def _classes(where: str, labels: Any, count: int) -> tuple[Labels, list[str], li
     if labels.dtype.kind == "S":
         labels = np.char.decode(labels, "utf-8", "replace")
     classes, ids = np.unique(labels, return_inverse=True)
-    return ids.reshape(-1).astype(np.int64), [str(one) for one in classes.tolist()], said
+    return ids.reshape(-1).astype(np.int64), [str(label) for label in classes.tolist()], notes
 
 
 def _one_hot(labels: Any) -> bool:

@@ -69,8 +69,8 @@ def evaluator_here(
     Raises:
         GanflowError: as :func:`build_evaluator`, or a reference that cannot be read.
     """
-    there = storage.is_remote(reference) or storage.local_path(reference).exists()
-    require(there, "reference", reference, MISSING_REFERENCE)
+    reachable = storage.is_remote(reference) or storage.local_path(reference).exists()
+    require(reachable, "reference", reference, MISSING_REFERENCE)
     data = open_images(reference, scratch, options)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     remote = "://" in config.cluster.storage

@@ -55,9 +55,9 @@ def evaluate(evaluator: Evaluator, samples: Samples, resamples: int) -> Measured
     if samples.generator is not None:  # there are as many as is asked for, so it is known before the work
         evaluator.check_enough(len(samples), list(evaluator.config.metrics), "evaluation.samples")
     inputs = evaluator.inputs(samples)
-    found = evaluator.outcome(inputs, resamples=resamples)
-    if not found.figures:
-        reasons = "; ".join(f"{name}: {why}" for name, why in found.left_out.items())
+    outcome = evaluator.outcome(inputs, resamples=resamples)
+    if not outcome.figures:
+        reasons = "; ".join(f"{name}: {why}" for name, why in outcome.left_out.items())
         raise GanflowError(f"nothing can be measured: {reasons}")
     # Rank 0 alone goes on below, so what all make together is made before, whatever the metrics asked for.
     inputs.prepare(["fake", "real", *(["neighbours"] if _pairs_wanted(inputs) else [])])
@@ -65,15 +65,15 @@ def evaluate(evaluator: Evaluator, samples: Samples, resamples: int) -> Measured
         return None
     repeats = len(inputs.real) - len(inputs.real.distinct)
     protocol = replace(evaluator.protocol(len(samples)), reference_repeats=repeats)
-    left_out = {**found.left_out, **_single_classes(inputs)}
-    return Measured(found.figures, left_out, protocol, class_shares(inputs), _pictures(inputs))
+    left_out = {**outcome.left_out, **_single_classes(inputs)}
+    return Measured(outcome.figures, left_out, protocol, class_shares(inputs), _pictures(inputs))
 
 
 def alone(evaluator: Evaluator, samples: Samples) -> Measured:
     """As :func:`evaluate`, where this process is the only rank."""
-    found = evaluate(evaluator, samples, evaluator.config.resamples)
-    assert found is not None
-    return found
+    measured = evaluate(evaluator, samples, evaluator.config.resamples)
+    assert measured is not None
+    return measured
 
 
 def _pairs_wanted(inputs: MetricInputs) -> bool:

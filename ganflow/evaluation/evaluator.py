@@ -61,12 +61,12 @@ class Evaluator:
 
         The first time that a figure cannot be measured, rank 0 logs why.
         """
-        found = self.outcome(self.inputs(self.drawn(generator, samples)), names)
-        for figure in [one for one in found.left_out if one not in self._told]:
+        outcome = self.outcome(self.inputs(self.drawn(generator, samples)), names)
+        for figure in [figure for figure in outcome.left_out if figure not in self._told]:
             self._told.add(figure)
             if collectives.rank() == 0:
-                logger.warning(f"{figure} is not measured: {found.left_out[figure]}")
-        return found.figures
+                logger.warning(f"{figure} is not measured: {outcome.left_out[figure]}")
+        return outcome.figures
 
     def measure_one(self, figure: str, generator: Generator, samples: int, name: str) -> Mapping[str, Measurement]:
         """The figures of one metric, among them ``figure``.
@@ -74,10 +74,10 @@ class Evaluator:
         Raises:
             GanflowError: it cannot be measured, with the reason.
         """
-        found = self.outcome(self.inputs(self.drawn(generator, samples)), [name])
-        if figure not in found.figures:
-            raise GanflowError(f"{figure} cannot be measured: {found.left_out[figure]}")
-        return found.figures
+        outcome = self.outcome(self.inputs(self.drawn(generator, samples)), [name])
+        if figure not in outcome.figures:
+            raise GanflowError(f"{figure} cannot be measured: {outcome.left_out[figure]}")
+        return outcome.figures
 
     def drawn(self, generator: Generator, samples: int) -> GeneratorSamples:
         """Samples 0 … samples − 1 of a generator, with the reference's own mix of classes.
@@ -117,11 +117,11 @@ class Evaluator:
                 self.listener(Advanced("measure", 1, len(metrics), "metrics", ""))
         except GanflowError as error:
             refused = str(error)
-        several = collectives.gather_objects((outcomes, refused))
-        for _, line in several:  # on every rank, for one that went on alone would wait for the others
+        by_rank = collectives.gather_objects((outcomes, refused))
+        for _, line in by_rank:  # on every rank, for one that went on alone would wait for the others
             if line is not None:
                 raise GanflowError(line)
-        by_name = {name: outcome for outcomes, _ in several for name, outcome in outcomes.items()}
+        by_name = {name: outcome for outcomes, _ in by_rank for name, outcome in outcomes.items()}
         return Outcome.of_all(by_name[name] for name in metrics)
 
     def check_enough(self, samples: int, names: Sequence[str], key: str) -> None:

@@ -82,11 +82,11 @@ def extract(data: Dataset, extractor: Extractor, batch: int, advance: Callable[[
     """Each rank's share of the split through the extractor, gathered."""
     part = collectives.share(len(data))
     rows = np.arange(part.start, part.stop)
-    found = []
+    batches = []
     for chunk in np.array_split(rows, max(1, -(-len(rows) // batch))):
-        found.append(extractor(torch.from_numpy(data.images(chunk))))
+        batches.append(extractor(torch.from_numpy(data.images(chunk))))
         advance(len(chunk))
-    return gathered(found, torch.from_numpy(np.asarray(data.labels)) if data.facts.num_classes > 1 else None)
+    return gathered(batches, torch.from_numpy(np.asarray(data.labels)) if data.facts.num_classes > 1 else None)
 
 
 def gathered(batches: list[Features], labels: Tensor | None) -> Features:

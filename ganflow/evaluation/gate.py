@@ -135,8 +135,8 @@ def _limit(figure: str, most: float, differences: Mapping[str, Difference]) -> C
     assert d is not None
     loss = d.a - d.b if d.better == LOWER else d.b - d.a
     holds = loss <= most + 1e-9  # 0.92 − 0.9 is a little more than 0.02
-    told = f"is worse by {loss:.4g}" if loss > 0 else "is no worse"
-    why = f"{figure} {told}: {d.a:.4g} against {d.b:.4g}; at most {most:.4g} is allowed"
+    verdict = f"is worse by {loss:.4g}" if loss > 0 else "is no worse"
+    why = f"{figure} {verdict}: {d.a:.4g} against {d.b:.4g}; at most {most:.4g} is allowed"
     return Check(LIMIT, figure, d.a, d.b, most, holds, why)
 
 
@@ -161,9 +161,9 @@ def _asked(worst: Mapping[str, float | None]) -> list[tuple[str, float]]:
     return [(figure, value) for figure, value in worst.items() if value is not None]
 
 
-def _require(holds: bool, key: str, value: object, there: Sequence[str]) -> None:
+def _require(holds: bool, key: str, value: object, names: Sequence[str]) -> None:
     if not holds:
-        why = f"is not measured; there is {_list(there)}. Measure it with evaluation/metrics"
+        why = f"is not measured; there is {_list(names)}. Measure it with evaluation/metrics"
         raise ConfigError(f"promotion.{key}", value, why if key == "metric" else f"{why}, or set null")
 
 

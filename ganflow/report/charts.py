@@ -49,13 +49,13 @@ class Axis:
 def lines(title: str, x_label: str, x: Sequence[float], series: Mapping[str, Values], log: bool = False) -> str:
     """Series over ``x`` as lines; None and NaN are gaps, and on a logarithmic axis so is what is not above 0."""
     known = {name: _known(values, log) for name, values in series.items()}
-    found = [value for values in known.values() for value in values if value is not None]
-    if not found:
+    finite = [value for values in known.values() for value in values if value is not None]
+    if not finite:
         return _svg(title, HEIGHT, [_text(WIDTH / 2, HEIGHT / 2, "nothing measured", "middle")])
     legend, below = _legend(list(series)) if len(series) > 1 else ([], TOP)
     height = HEIGHT + below - TOP
     across = _axis(x, LEFT, WIDTH - RIGHT, fit=False)
-    up = _axis(found, height - BOTTOM, below + 8, log=log)
+    up = _axis(finite, height - BOTTOM, below + 8, log=log)
     body = [*legend, *_grid(across, up, x_label)]
     for i, values in enumerate(known.values()):
         for run in _runs(_thin(list(zip(x, values, strict=True)))):
@@ -72,8 +72,8 @@ def bars(
     left = min(24 + GLYPH * longest, WIDTH * 0.4)
     legend, below = _legend(list(series))
     height = below + 8 + ROW * len(names) + BOTTOM
-    found = [value for values in known for value in values if value is not None]
-    across = _axis([0.0, max(found, default=0.0) or 1.0], left, WIDTH - RIGHT - 8)
+    finite = [value for values in known for value in values if value is not None]
+    across = _axis([0.0, max(finite, default=0.0) or 1.0], left, WIDTH - RIGHT - 8)
     body = list(legend)
     for tick in across.ticks:
         at, text = across(tick), f"{number(tick * 100)} %" if percent else number(tick)
@@ -217,7 +217,7 @@ def _short(text: str, width: float) -> str:
 
 
 def _svg(title: str, height: float, body: Sequence[str], description: str = "") -> str:
-    said = escape(f"{title}: {description}" if description else title)
+    label = escape(f"{title}: {description}" if description else title)
     head = f'<svg class="chart" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img"'
     shown = _text(0, 16, _short(title, WIDTH * 0.9), "start", "title")
-    return f'{head} aria-label="{said}">{shown}{"".join(body)}</svg>'
+    return f'{head} aria-label="{label}">{shown}{"".join(body)}</svg>'

@@ -21,7 +21,7 @@ CAPTIONS = {
 }
 
 
-def write(found: Measured, folder: Path, title: str, summary: Mapping[str, str]) -> None:
+def write(measured: Measured, folder: Path, title: str, summary: Mapping[str, str]) -> None:
     """Write ``metrics.json``, ``classes.csv``, the pictures below ``evaluation/`` and ``report.html``.
 
     Args:
@@ -30,31 +30,31 @@ def write(found: Measured, folder: Path, title: str, summary: Mapping[str, str])
         title: the model's name.
         summary: facts beneath the title: where the model is from.
     """
-    write_whole(folder / "metrics.json", metrics_file.text(found))
-    write_whole(folder / "classes.csv", _classes(found))
-    for name, png in found.pictures.items():
+    write_whole(folder / "metrics.json", metrics_file.text(measured))
+    write_whole(folder / "classes.csv", _classes(measured))
+    for name, png in measured.pictures.items():
         write_whole(folder / "evaluation" / f"{name}.png", png)
-    write_whole(folder / "report.html", page(found, folder / "training.csv", title, summary))
+    write_whole(folder / "report.html", page(measured, folder / "training.csv", title, summary))
 
 
-def page(found: Measured, training: Path | None, title: str, summary: Mapping[str, str]) -> str:
+def page(measured: Measured, training: Path | None, title: str, summary: Mapping[str, str]) -> str:
     """The page of an evaluation, with the curves of a ``training.csv`` if there is one."""
     return html(
         PageContent(
             title,
             summary,
-            found,
+            measured,
             read_curves(training.read_text(encoding="utf-8")) if training and training.is_file() else (),
-            found.classes,
-            [Picture(*CAPTIONS[name], png) for name, png in found.pictures.items()],
+            measured.classes,
+            [Picture(*CAPTIONS[name], png) for name, png in measured.pictures.items()],
         )
     )
 
 
-def _classes(found: Measured) -> str:
+def _classes(measured: Measured) -> str:
     stream = io.StringIO()
     table = csv.writer(stream, lineterminator="\n")
     table.writerow(["class", "generated", "reference", "fid"])
-    for c in found.classes:
+    for c in measured.classes:
         table.writerow([c.name, f"{c.generated:.4f}", f"{c.reference:.4f}", "" if c.fid is None else f"{c.fid:.4g}"])
     return stream.getvalue()

@@ -23,16 +23,16 @@ class Conclusion:
 
 def verdicts(figures: Mapping[str, Measurement], classes: int) -> list[Conclusion]:
     """The conclusions from the figures in plain words; ``classes`` of the reference, 0 where unknown."""
-    told = []
+    sentences = []
     p, covered, modes = (_finite(figures.get(name)) for name in ("memorisation_p", "coverage", "modes"))
     if p is not None:
         copied = "Samples lie closer to training images than held-out images do"
-        said = copied if p < DOUBTFUL else "Memorisation: no sign"
-        told.append(Conclusion(p >= DOUBTFUL, f"{said} (p = {number(p, 2)})"))
+        sentence = copied if p < DOUBTFUL else "Memorisation: no sign"
+        sentences.append(Conclusion(p >= DOUBTFUL, f"{sentence} (p = {number(p, 2)})"))
     made = modes if covered is None else covered * classes
     if classes and made is not None:
-        told.append(Conclusion(round(made) >= classes, f"Classes made: {round(made)} of {classes}"))
-    return told
+        sentences.append(Conclusion(round(made) >= classes, f"Classes made: {round(made)} of {classes}"))
+    return sentences
 
 
 def _finite(figure: Measurement | None) -> float | None:

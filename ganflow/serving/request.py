@@ -105,11 +105,11 @@ def _classes(value: object, spec: GeneratorSpec) -> tuple[int, ...]:
     require(spec.num_classes > 0, "label", _brief(value), "none: this generator is unconditional")
     require(0 < len(labels) <= spec.num_classes, "label", _brief(value), f"one to {spec.num_classes} classes")
     names = []
-    for one in labels:
-        plain = isinstance(one, int | str) and not isinstance(one, bool)
-        numeral = not isinstance(one, str) or one.isascii() or not one.isdecimal()
-        require(plain and numeral and len(str(one)) <= SHOWN, "label", _brief(one), "a class's number or name")
-        names.append(str(one))
+    for label in labels:
+        plain = isinstance(label, int | str) and not isinstance(label, bool)
+        numeral = not isinstance(label, str) or label.isascii() or not label.isdecimal()
+        require(plain and numeral and len(str(label)) <= SHOWN, "label", _brief(label), "a class's number or name")
+        names.append(str(label))
     return tuple(classes_of(names, spec))
 
 

@@ -93,18 +93,18 @@ def experiment(client: "MlflowClient", config: TrackingConfig) -> str:
     from mlflow.exceptions import MlflowException
 
     with telling(uri_of(config)):
-        found = client.get_experiment_by_name(config.experiment)
-        if found is None:
+        existing = client.get_experiment_by_name(config.experiment)
+        if existing is None:
             try:
                 return str(client.create_experiment(config.experiment, _artifacts_beside(uri_of(config)), _KIND))
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
-                found = client.get_experiment_by_name(config.experiment)
-                assert found is not None
-        if found.lifecycle_stage == "deleted":
-            client.restore_experiment(found.experiment_id)
-        return str(found.experiment_id)
+                existing = client.get_experiment_by_name(config.experiment)
+                assert existing is not None
+        if existing.lifecycle_stage == "deleted":
+            client.restore_experiment(existing.experiment_id)
+        return str(existing.experiment_id)
 
 
 @contextlib.contextmanager

@@ -60,8 +60,8 @@ def mend(file: Path) -> int:
 
 def _places(store: sqlite3.Connection, table: str, column: str, beside: Path) -> Iterator[tuple[str, str, str]]:
     """Places in other folders of that name: the folder, the rest, and the text as it stands."""
-    found = store.execute(f"SELECT DISTINCT {column} FROM {table} WHERE {column} LIKE '%/{FOLDER}%'")
-    for (text,) in found.fetchall():
+    rows = store.execute(f"SELECT DISTINCT {column} FROM {table} WHERE {column} LIKE '%/{FOLDER}%'")
+    for (text,) in rows.fetchall():
         path = unquote(urlsplit(text).path) if text.startswith("file:") else text
         head, _, rest = f"{path}/".rpartition(f"/{FOLDER}/")
         root = f"{head}/{FOLDER}"

@@ -15,6 +15,7 @@ NO_ENGLISH = {
     r"\bis no (?!longer\b|more\b|worse\b|better\b)(?=[A-Za-z])": 'say "is not a …"',
     r"\b(?:no|some|any)body\b|\bwhoever\b": "say who: the caller, the user, a process",
 }
+VAGUE = {"found", "told", "said", "there", "one", "several"}
 MESSAGES = {"say", "tell", "warn", "log"}
 SUBJECTS = re.compile(r"\b(?:there|this|that|which|what|it) is no \b", re.IGNORECASE)
 
@@ -27,6 +28,8 @@ def faults(path: Path) -> Iterator[tuple[int, str]]:
             yield from _docstring(node)
         if isinstance(node, ast.arg) and node.arg in MESSAGES and _is_callable(node.annotation):
             yield node.lineno, f"messages go through logging, not through a parameter {node.arg}"
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from _vague_names(node)
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from ((node.lineno, f"{rule}: {_part(node.value, where)}") for where, rule in _english(node.value))
 
@@ -36,6 +39,15 @@ def _docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunc
     if text and text.split(maxsplit=1)[0] in QUESTIONS:
         line = node.body[0].lineno
         yield line, f"a docstring says what a thing is or does: {text.splitlines()[0][:60]}"
+
+
+def _vague_names(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(function):
+        name = node.arg if isinstance(node, ast.arg) else None
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            name = node.id
+        if name in VAGUE and isinstance(node, ast.arg | ast.Name):
+            yield node.lineno, f"a local name says what a value is: {name}"
 
 
 def _is_callable(annotation: ast.expr | None) -> bool:

@@ -80,10 +80,10 @@ def _probes(examination: Examination) -> Iterator[dict[str, Any]]:
     answering = {}
     try:
         while waiting and time.monotonic() < start + ANSWER_S:
-            for one in ray.wait(list(waiting), timeout=1.0)[0]:
-                node = waiting.pop(one)
+            for probe in ray.wait(list(waiting), timeout=1.0)[0]:
+                node = waiting.pop(probe)
                 try:
-                    ray.get(one)
+                    ray.get(probe)
                 except RayError as error:
                     examination.fault(node, f"no worker starts there: {_line(error)}")
                     continue
@@ -111,13 +111,13 @@ def _gather(examination: Examination, calls: dict[Any, NodeReport], what: str) -
     from ray.exceptions import RayError
 
     done, late = ray.wait(list(calls), num_returns=len(calls), timeout=LOOK_S) if calls else ([], [])
-    for one in late:
-        examination.fault(calls[one], f"{what} takes more than {LOOK_S:.0f} s; is its disk or network stuck?")
-    for one in done:
+    for reference in late:
+        examination.fault(calls[reference], f"{what} takes more than {LOOK_S:.0f} s; is its disk or network stuck?")
+    for reference in done:
         try:
-            yield calls[one], ray.get(one)
+            yield calls[reference], ray.get(reference)
         except RayError as error:
-            examination.fault(calls[one], f"{what} failed: {_line(error)}")
+            examination.fault(calls[reference], f"{what} failed: {_line(error)}")
 
 
 def _look(examination: Examination, probes: dict[str, Any], cache: str) -> None:
@@ -136,7 +136,7 @@ def _look(examination: Examination, probes: dict[str, Any], cache: str) -> None:
 
 def _misfits(node: NodeReport, its: NodeFacts, ours: NodeFacts, cache: str) -> Iterator[str]:
     for name in ("python", "ray", "torch"):
-        mine, theirs = (getattr(one, name).partition("+")[0] for one in (ours, its))
+        mine, theirs = (getattr(versions, name).partition("+")[0] for versions in (ours, its))
         if mine != theirs:
             yield f"{name} is {theirs} there and {mine} here; install what requirements.lock says on both"
     if its.code != ours.code:

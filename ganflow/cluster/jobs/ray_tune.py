@@ -65,7 +65,7 @@ def search(config: Config, name: str, supply: RunStaging) -> SearchResult:
         GanflowError: nothing to search, a value that cannot work, or no trial that ended well.
     """
     searched = trial_values.searched(config)
-    fixed = [one.key for one in search_space.dimensions(config.tune.space) if one.key not in searched]
+    fixed = [dimension.key for dimension in search_space.dimensions(config.tune.space) if dimension.key not in searched]
     if fixed:
         logger.info(f"{', '.join(fixed)} differ from the recipe, so they stay as you set them")
     if not searched:

@@ -43,7 +43,7 @@ def read_best(out: Path) -> list[str]:
         raise GanflowError(f"{path} is missing; `dvc repro tune` writes it") from None
     except (yaml.YAMLError, KeyError, TypeError):
         raise GanflowError(f"{path} has no `overrides`; `dvc repro -f tune` writes it anew") from None
-    return [str(one) for one in overrides]
+    return [str(override) for override in overrides]
 
 
 def _table(header: list[str], rows: list[list[object]]) -> str:

@@ -49,7 +49,7 @@ def domain(dimension: Dimension) -> Any:
 def start(config: Config, space: Mapping[str, Dimension]) -> dict[str, object]:
     """The configuration's own values: the first trial, which every other must beat."""
     now = dotted(config)
-    return {key: literal(now[key]) if one.kind == "choice" else now[key] for key, one in space.items()}
+    return {key: literal(now[key]) if dimension.kind == "choice" else now[key] for key, dimension in space.items()}
 
 
 def overrides(values: Mapping[str, object], config: Config) -> list[str]:

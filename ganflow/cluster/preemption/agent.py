@@ -189,7 +189,7 @@ def _works(node: LocalNode) -> bool:
     """True while a worker of the node is at work; a drained node ends by itself when none is."""
     if node.pid is None:
         registered = _registered(node.gcs)
-        return registered is None or node.node_id in [one.node_id for one in registered]
+        return registered is None or node.node_id in [other.node_id for other in registered]
     with contextlib.suppress(psutil.Error):
         raylet = psutil.Process(node.pid)
         titles = [" ".join(process.cmdline()) for process in raylet.children()]

@@ -102,12 +102,15 @@ def reason_of(error: BaseException | None) -> GanflowError | None:
     seen: set[int] = set()
     waiting = [error]
     while waiting:
-        one = waiting.pop(0)
-        if one is None or id(one) in seen:
+        cause = waiting.pop(0)
+        if cause is None or id(cause) in seen:
             continue
-        seen.add(id(one))
-        if isinstance(one, GanflowError):
-            return one
-        within = [getattr(one, name, None) for name in ("controller_failure", "cause", "_base_exc", "__cause__")]
-        waiting += [*(w for w in within if isinstance(w, BaseException)), *getattr(one, "worker_failures", {}).values()]
+        seen.add(id(cause))
+        if isinstance(cause, GanflowError):
+            return cause
+        within = [getattr(cause, name, None) for name in ("controller_failure", "cause", "_base_exc", "__cause__")]
+        waiting += [
+            *(w for w in within if isinstance(w, BaseException)),
+            *getattr(cause, "worker_failures", {}).values(),
+        ]
     return None

@@ -206,13 +206,13 @@ def _answering(nodes: list[RayNode]) -> list[RayNode]:
         for node in nodes
     }
     done, late = ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER_S)
-    for one in late:
-        ray.cancel(one, force=True)
+    for reference in late:
+        ray.cancel(reference, force=True)
     answering = []
-    for one in done:
+    for reference in done:
         with contextlib.suppress(Exception):
-            ray.get(one)
-            answering.append(asked[one])
+            ray.get(reference)
+            answering.append(asked[reference])
     return answering
 
 

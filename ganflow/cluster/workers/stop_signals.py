@@ -30,8 +30,8 @@ def signalled(ask: Callable[[str], object], worth: Callable[[], bool]) -> Iterat
     before = {number: signal.getsignal(number) for number in HEEDED}
 
     def heed(number: int, frame: FrameType | None) -> None:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for heeded, handler in before.items():
+            signal.signal(heeded, handler)
         if not worth():
             return signal.raise_signal(number)
         name = signal.Signals(number).name

@@ -53,7 +53,7 @@ def ready_for_hydra(overrides: Sequence[str]) -> list[str]:
     own_one = _own_recipe(parsed)
     if own_one is not None:
         own_recipes.register(own_one)
-    return [str(one.input_line) for one in parsed]
+    return [str(change.input_line) for change in parsed]
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def _fails_alone(recipe: str, line: str) -> bool:
 
 
 def _own_recipe(parsed: Sequence[Override]) -> str | None:
-    chosen = [str(one.value()) for one in parsed if one.key_or_group == EXPERIMENT and not one.is_delete()]
+    chosen = [str(change.value()) for change in parsed if change.key_or_group == EXPERIMENT and not change.is_delete()]
     return chosen[-1] if chosen and chosen[-1] in own_recipes.names() else None
 
 
@@ -127,9 +127,9 @@ def override(params: Config, overrides: Sequence[str]) -> Config:
     """
     node = OmegaConf.create(asdict(params))  # untyped: it is the check that says which key has the wrong type
     with one_line_errors():
-        for one in prepared(overrides, _check_choice):
-            require(not one.is_delete(), one.key_or_group, one.input_line, "must be key=value, without ~")
-            _override_one(node, one.key_or_group, one.value(), str(one.input_line))
+        for change in prepared(overrides, _check_choice):
+            require(not change.is_delete(), change.key_or_group, change.input_line, "must be key=value, without ~")
+            _override_one(node, change.key_or_group, change.value(), str(change.input_line))
     return params_file.check(_mapping(node))
 
 

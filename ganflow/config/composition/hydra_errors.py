@@ -42,8 +42,8 @@ def not_a_choice(slot: str, name: str, names: Sequence[str], recipes: dict[str, 
 
 
 def _meant(slot: str, name: str, names: Sequence[str], recipes: dict[str, dict[str, object]]) -> str:
-    same = [one for one in names if plain(one) == plain(name)]
-    recipe = next((one for one in recipes if plain(one) == plain(name) and slot in recipes[one]), None)
+    same = [choice for choice in names if plain(choice) == plain(name)]
+    recipe = next((choice for choice in recipes if plain(choice) == plain(name) and slot in recipes[choice]), None)
     if recipe and not same:
         chosen = recipes[recipe][slot]
         its = "[" + ",".join(map(str, chosen)) + "]" if isinstance(chosen, list) else chosen
@@ -73,6 +73,6 @@ def _one_line(error: Exception) -> str:
         override = str(error).partition("\n")[0].removeprefix("Error merging override ").lstrip("+")
         at = override if typed else f"{cause.full_key}"
         return f"{at}: {components.must_be(cause)}"
-    told = f"{error}; {cause}" if cause else str(error)
-    lines = [line.strip() for line in told.splitlines()]
+    message = f"{error}; {cause}" if cause else str(error)
+    lines = [line.strip() for line in message.splitlines()]
     return " ".join(line for line in lines if line and not line.startswith(INTERNAL))

@@ -66,7 +66,7 @@ def _ready(line: str) -> list[Typed]:
         raise GanflowError(f"{typed.key}: has no value; give {typed.key}=VALUE{meant}")
     _check_key(typed)
     if _below(search_space.ROOT, typed.path):
-        return [_quoted(one) for one in _of_space(typed)]
+        return [_quoted(override) for override in _of_space(typed)]
     return [_quoted(typed)]
 
 

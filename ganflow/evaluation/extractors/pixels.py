@@ -71,5 +71,5 @@ def nearest_mode(data: Dataset) -> NearestMode:
     if mixture is None:
         raise GanflowError(f"{data.root} holds points of no known mixture, so nothing can be measured on them")
     rows = np.arange(min(CHUNK, len(data)))
-    found = NearestMode(mixture, 0.0)(torch.from_numpy(data.images(rows))).recognised
-    return NearestMode(mixture, float((found.numpy() == data.labels[rows]).mean()))
+    modes = NearestMode(mixture, 0.0)(torch.from_numpy(data.images(rows))).recognised
+    return NearestMode(mixture, float((modes.numpy() == data.labels[rows]).mean()))

@@ -55,8 +55,10 @@ def _download(uri: str, expected: str, cache: Path) -> tuple[Path, str]:
 def _verified(path: Path, uri: str, expected: str) -> str:
     require(path.is_file(), KEY, uri, "there is no such file")
     digest = _sha256(path)
-    told = f"its sha256 begins with {digest[: max(12, len(expected))]}, not with {expected}; damaged, or another file"
-    require(digest.startswith(expected), KEY, uri, told)
+    mismatch = (
+        f"its sha256 begins with {digest[: max(12, len(expected))]}, not with {expected}; damaged, or another file"
+    )
+    require(digest.startswith(expected), KEY, uri, mismatch)
     return digest
 
 
@@ -76,21 +78,23 @@ def load(network: nn.Module, path: Path, uri: str) -> None:
     Raises:
         ConfigError: not tensors by name, something else than tensors in it, or those of another network.
     """
-    found, wanted = _read(path, uri), network.state_dict()
-    _check({k: v for k, v in found.items() if not k.endswith(_COUNTER)}, wanted, uri)
+    weights, wanted = _read(path, uri), network.state_dict()
+    _check({k: v for k, v in weights.items() if not k.endswith(_COUNTER)}, wanted, uri)
     counter = torch.tensor(0)
-    network.load_state_dict({k: counter if k.endswith(_COUNTER) else found[k].float() for k in wanted}, assign=True)
+    network.load_state_dict({k: counter if k.endswith(_COUNTER) else weights[k].float() for k in wanted}, assign=True)
 
 
 def _read(path: Path, uri: str) -> Mapping[str, Tensor]:
     try:
-        found = _tensors(path)
+        weights = _tensors(path)
     except Exception:  # what a damaged file raises has no common base
         reason = "holds more than tensors, or is damaged; a pickle that could run code is not loaded"
         raise ConfigError(KEY, uri, reason) from None
-    fits = isinstance(found, Mapping) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in found.items())
+    fits = isinstance(weights, Mapping) and all(
+        isinstance(k, str) and isinstance(v, Tensor) for k, v in weights.items()
+    )
     require(fits, KEY, uri, "is not a state dict, tensors by the name of their parameter")
-    return found
+    return weights
 
 
 def _tensors(path: Path) -> Mapping[str, Tensor]:
@@ -98,18 +102,18 @@ def _tensors(path: Path) -> Mapping[str, Tensor]:
         from safetensors.torch import load_file
 
         return load_file(path)
-    found: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return found
+    weights: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return weights
 
 
-def _check(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], uri: str) -> None:
+def _check(weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor], uri: str) -> None:
     """The first name that differs is told: lacking, of another shape or type, or unknown."""
     for key, tensor in wanted.items():
         if key.endswith(_COUNTER):
             continue
-        require(key in found, KEY, uri, f"is of another network: {key} is not in it")
-        shape, shape_found = tuple(tensor.shape), tuple(found[key].shape)
+        require(key in weights, KEY, uri, f"is of another network: {key} is not in it")
+        shape, shape_found = tuple(tensor.shape), tuple(weights[key].shape)
         require(shape == shape_found, KEY, uri, f"is of another network: {key} is {shape_found}, not {shape}")
-        require(found[key].is_floating_point(), KEY, uri, f"{key} is {found[key].dtype}, not floating point")
-    unknown = next((key for key in found if key not in wanted), None)
+        require(weights[key].is_floating_point(), KEY, uri, f"{key} is {weights[key].dtype}, not floating point")
+    unknown = next((key for key in weights if key not in wanted), None)
     require(unknown is None, KEY, uri, f"is of another network: it has a {unknown}")

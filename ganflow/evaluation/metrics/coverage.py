@@ -41,28 +41,28 @@ class ClassCoverage(Metric):
         check_finite("coverage", fake, real)
         if not real.classes:
             return {}
-        found, expected = (torch.bincount(f.recognised, minlength=real.classes).double() for f in (fake, real))
-        covered = self._covered(found[None] / len(fake), expected / len(real))
-        return {"coverage": float(covered), "class_reverse_kl": class_reverse_kl(found, expected)}
+        drawn, expected = (torch.bincount(f.recognised, minlength=real.classes).double() for f in (fake, real))
+        covered = self._covered(drawn[None] / len(fake), expected / len(real))
+        return {"coverage": float(covered), "class_reverse_kl": class_reverse_kl(drawn, expected)}
 
     def resampled(self, fake: Features, real: Features, counts: Tensor) -> Tensor:
         """``coverage`` of every resample, in which sample i counts ``counts[b, i]`` times: (B, N) → (B,)."""
         expected = torch.bincount(real.recognised, minlength=real.classes).double() / len(real)
-        found = counts.new_zeros(len(counts), real.classes).index_add_(1, fake.recognised.to(counts.device), counts)
-        return self._covered(found / counts.sum(1, keepdim=True), expected.to(counts.device))
+        drawn = counts.new_zeros(len(counts), real.classes).index_add_(1, fake.recognised.to(counts.device), counts)
+        return self._covered(drawn / counts.sum(1, keepdim=True), expected.to(counts.device))
 
-    def _covered(self, found: Tensor, expected: Tensor) -> Tensor:
+    def _covered(self, drawn: Tensor, expected: Tensor) -> Tensor:
         """Share of the classes present in ``expected`` (K,) that each row of ``found`` (B, K) covers: (B,)."""
         present = expected > 0
-        return ((found >= self.threshold * expected) & present).sum(1).double() / present.sum()
+        return ((drawn >= self.threshold * expected) & present).sum(1).double() / present.sum()
 
 
-def class_reverse_kl(found: Tensor, expected: Tensor) -> float:
+def class_reverse_kl(drawn: Tensor, expected: Tensor) -> float:
     """``KL(p_fake ‖ p_real) = Σ p_k log(p_k / q_k)`` of two counts of K classes (K,), in nats.
 
     Half a count is added to each of the reference's classes (Krichevsky & Trofimov, 1981), so one that it lacks costs
     much and not everything.
     """
-    p = found / found.sum()
+    p = drawn / drawn.sum()
     q = (expected + 0.5) / (expected.sum() + 0.5 * len(expected))
     return float((torch.special.xlogy(p, p) - torch.special.xlogy(p, q)).sum())

@@ -90,8 +90,8 @@ def _around(fake: Features, train: Features) -> tuple[Tensor, Tensor, Tensor, fl
     """The distance of each sample's train image (N,), that one's from a different one (N,), its row (N,); `_usual`."""
     x, rows = fake.embeddings, train.distinct
     y = train.embeddings[rows]
-    found = [torch.empty(0, dtype=torch.long, device=y.device)]  # a rank may have no rows
-    nearest_rows = torch.cat(found + [squares.argmin(1) for _, squares in squared_distances(x, y)])
+    neighbours = [torch.empty(0, dtype=torch.long, device=y.device)]  # a rank may have no rows
+    nearest_rows = torch.cat(neighbours + [squares.argmin(1) for _, squares in squared_distances(x, y)])
     centres, which = nearest_rows.unique(return_inverse=True)
     usual = _usual(y)
     own = _different(_others(y, centres), usual)
@@ -100,7 +100,7 @@ def _around(fake: Features, train: Features) -> tuple[Tensor, Tensor, Tensor, fl
 
 def _others(y: Tensor, centres: Tensor) -> Tensor:
     """Distances of rows ``centres`` (C,) of y (M, F) from the nearest other rows: (C, OTHERS + 1), sorted, or inf."""
-    found = [y.new_empty(0, OTHERS + 1, dtype=torch.float64)]
+    distances = [y.new_empty(0, OTHERS + 1, dtype=torch.float64)]
     for part, squares in squared_distances(y[centres], y):
         here = centres[part]
         squares.scatter_(1, here[:, None], float("inf"))
@@ -108,8 +108,8 @@ def _others(y: Tensor, centres: Tensor) -> Tensor:
         ladder = torch.full((len(here), OTHERS + 1), float("inf"), dtype=torch.float64, device=y.device)
         for place in range(near.shape[1]):
             ladder[:, place] = _distance(y[here], y[near[:, place]])
-        found.append(ladder.sort(1).values)
-    return torch.cat(found)
+        distances.append(ladder.sort(1).values)
+    return torch.cat(distances)
 
 
 def _different(ladder: Tensor, usual: float = float("inf")) -> Tensor:

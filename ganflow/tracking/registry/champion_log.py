@@ -151,8 +151,10 @@ class Ledger:
                 mlflow_client.put(self.client.set_model_version_tag, self.name, str(change.to), key, value)
         if change.kind == ROLLBACK and change.left is not None:
             with mlflow_client.absent_is_fine():
-                said = f"at {change.when} by {change.by}, to version {change.to}"
-                mlflow_client.put(self.client.set_model_version_tag, self.name, str(change.left), ROLLED_BACK, said)
+                change_text = f"at {change.when} by {change.by}, to version {change.to}"
+                mlflow_client.put(
+                    self.client.set_model_version_tag, self.name, str(change.left), ROLLED_BACK, change_text
+                )
         mlflow_client.put(self.client.set_registered_model_tag, self.name, f"{self.alias}.{HISTORY}", _told(changes))
         mlflow_client.put(self.client.set_model_version_tag, self.model, str(change.number), _SETTLED, "true")
 
@@ -160,10 +162,10 @@ class Ledger:
         from mlflow.exceptions import MlflowException
 
         try:
-            said = (
+            description = (
                 f"Every {self.alias} of {self.name} in order, written by ganflow: do not edit. A version is a change."
             )
-            self.client.create_registered_model(self.model, description=said)
+            self.client.create_registered_model(self.model, description=description)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise

@@ -60,12 +60,12 @@ def register(params: Config, *, insist: bool) -> Version:
 def line(version: Version) -> str:
     """A line for people on what a registration came to."""
     state = "registered" if version.created else "already registered"
-    told = f"{state}: models:/{version.name}/{version.version}"
+    status = f"{state}: models:/{version.name}/{version.version}"
     if project_folder.copied():
-        return f"{told}, alias {version.alias}; after `dvc exp apply`, {COMMAND} points the challenger to it"
+        return f"{status}, alias {version.alias}; after `dvc exp apply`, {COMMAND} points the challenger to it"
     if version.pointed != version.version:
-        return f"{told}; alias {version.alias} stays with version {version.pointed}, {COMMAND} takes it"
-    return f"{told}, alias {version.alias}"
+        return f"{status}; alias {version.alias} stays with version {version.pointed}, {COMMAND} takes it"
+    return f"{status}, alias {version.alias}"
 
 
 def tell_if_other(name: str, alias: str, version: "ModelVersion") -> None:

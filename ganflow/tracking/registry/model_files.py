@@ -87,8 +87,8 @@ def describe(client: "MlflowClient", version: "ModelVersion", card: Card) -> Non
 
 def _is_ours(description: str | None) -> bool:
     """True if the text is as :func:`describe` wrote it, or there is none."""
-    found = _MARK.fullmatch(description or "")
-    return not description or (found is not None and _digest(found[1]) == found[2])
+    mark = _MARK.fullmatch(description or "")
+    return not description or (mark is not None and _digest(mark[1]) == mark[2])
 
 
 def _digest(text: str) -> str:

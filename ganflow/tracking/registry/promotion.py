@@ -209,7 +209,7 @@ def _tags(candidate: Candidate, record: Record, file: str) -> dict[str, str]:
         c.figure: f"{c.challenger:.4g}" if c.champion is None else f"{c.challenger:.4g} against {c.champion:.4g}"
         for c in measured
     }
-    told = {
+    tags = {
         "when": record.when,
         "by": record.by,
         "against": against,
@@ -218,7 +218,7 @@ def _tags(candidate: Candidate, record: Record, file: str) -> dict[str, str]:
         "artifact": f"runs:/{candidate.run_id}/{file}.html",
     }
     verdict = "promoted" if record.decision.promoted else "refused"
-    return {DECISION: verdict} | loggable({f"{DECISION}.{key}": value for key, value in told.items()})
+    return {DECISION: verdict} | loggable({f"{DECISION}.{key}": value for key, value in tags.items()})
 
 
 def _clean(side: Contender) -> Contender:

@@ -54,11 +54,11 @@ def fetch(client: "MlflowClient", run_id: str, store: str) -> Origin:
     Raises:
         GanflowError: a file that is not a YAML mapping.
     """
-    there = {Path(item.path).name for item in client.list_artifacts(run_id, FOLDER)}
+    stored = {Path(item.path).name for item in client.list_artifacts(run_id, FOLDER)}
     with tempfile.TemporaryDirectory() as folder, mlflow_client.telling(store):
 
         def one(name: str) -> Node | None:
-            if name not in there:
+            if name not in stored:
                 return None
             return _read(Path(client.download_artifacts(run_id, f"{FOLDER}/{name}", folder)))
 

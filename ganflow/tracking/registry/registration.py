@@ -85,8 +85,8 @@ def register(
     with mlflow_client.telling(mlflow_client.uri_of(config.tracking)):
         run = _run(client, record) or adopted_run.adopt(client, config, record, model_dir)
         card = model_files.card_of(config.register, generator.load(weights), record, run, metrics)
-        found = _find_version(client, name, record.model_digest)
-        made = None if found else _make_version(client, run, record, weights, card)
+        existing = _find_version(client, name, record.model_digest)
+        made = None if existing else _make_version(client, run, record, weights, card)
         version = _only(client, name, record.model_digest)
         link(client, version)
         _describe(client, run, version, _tags(record, metrics) | _stands_for(run, record), _figures(metrics))
@@ -140,8 +140,8 @@ def _point(client: "MlflowClient", version: "ModelVersion", pointing: Pointing, 
 
 def _versions_of(client: "MlflowClient", name: str, digest: str) -> "list[ModelVersion]":
     """Versions of these weights, first to last."""
-    found = client.search_model_versions(f"name = '{name}' AND tags.`{DIGEST}` = '{digest}'")
-    return sorted(found, key=lambda version: int(version.version))
+    versions = client.search_model_versions(f"name = '{name}' AND tags.`{DIGEST}` = '{digest}'")
+    return sorted(versions, key=lambda version: int(version.version))
 
 
 def _find_version(client: "MlflowClient", name: str, digest: str) -> "ModelVersion | None":

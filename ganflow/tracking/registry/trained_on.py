@@ -35,8 +35,10 @@ def check_same(
 
 def _data(client: "MlflowClient", name: str, version: int) -> tuple[str | None, str]:
     """Digest and name of the data; the name is empty if the run does not say."""
-    found, params = client.get_model_version(name, str(version)), dict[str, str]()
+    version_info, params = client.get_model_version(name, str(version)), dict[str, str]()
     with mlflow_client.absent_is_fine():
-        params = client.get_run(run_id(found)).data.params
+        params = client.get_run(run_id(version_info)).data.params
     source, path = params.get("data.name", ""), params.get("data.path", "")
-    return found.tags.get("data_digest"), " ".join(dict.fromkeys(filter(None, [source, data_name(source, path)])))
+    return version_info.tags.get("data_digest"), " ".join(
+        dict.fromkeys(filter(None, [source, data_name(source, path)]))
+    )

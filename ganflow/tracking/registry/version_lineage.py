@@ -48,7 +48,7 @@ class Trace:
     def sections(self) -> dict[str, dict[str, object]]:
         """For people and programs: by topic, in reading order; what is not known is left out."""
         tags, best = self.tags, self.origin.best or {}
-        found = {key: value for key, value in best.items() if key not in ("overrides", "trials")}
+        settings = {key: value for key, value in best.items() if key not in ("overrides", "trials")}
         known: dict[str, dict[str, object]] = {
             "version": {"model": self.uri, "aliases": ", ".join(self.aliases), "created": self.created,
                         "weights (sha256)": tags.get(DIGEST)},
@@ -57,11 +57,11 @@ class Trace:
             "code": {"commit": tags.get("git_commit"), "recipe": tags.get("recipe"),
                      "fingerprint": tags.get("fingerprint"), "environment": tags.get("environment")},
             "data": {"md5": tags.get("data_md5"), "path": tags.get("data_path"), "digest": tags.get("data_digest")},
-            "search": {"trials": best.get("trials"), **found, "changes": " ".join(best.get("overrides") or ())},
+            "search": {"trials": best.get("trials"), **settings, "changes": " ".join(best.get("overrides") or ())},
             "figures": dict(sorted(self.metrics.items())),
         }  # fmt: skip
-        told = {title: {k: v for k, v in facts.items() if v not in (None, "")} for title, facts in known.items()}
-        return {title: facts for title, facts in told.items() if facts}
+        filled = {title: {k: v for k, v in facts.items() if v not in (None, "")} for title, facts in known.items()}
+        return {title: facts for title, facts in filled.items() if facts}
 
 
 def trace(client: "MlflowClient", uri: str, config: TrackingConfig) -> Trace:
@@ -102,14 +102,14 @@ def trained_on(client: "MlflowClient", md5: str, config: TrackingConfig) -> "lis
     if not md5 or not all(letter in "0123456789abcdef" for letter in md5.removesuffix(".dir")):
         raise GanflowError(f"--data {md5}: no md5; `dvc.lock` has the one of the data that are here")
     with mlflow_client.telling(mlflow_client.uri_of(config)):
-        found: list[ModelVersion] = []
+        versions: list[ModelVersion] = []
         token = None
         while True:
             page = client.search_model_versions(f"tags.data_md5 LIKE '{md5}%'", max_results=_PAGE, page_token=token)
-            found += page
+            versions += page
             token = page.token
             if not token:
-                return sorted(found, key=lambda version: (version.name, int(version.version)))
+                return sorted(versions, key=lambda version: (version.name, int(version.version)))
 
 
 def _run(client: "MlflowClient", run_id: str) -> dict[str, str]:
