@@ -7,6 +7,7 @@ from tests.support.project import Project
 
 WEIGHTS = "model/generator.safetensors"
 STAGES = ("prepare", "tune", "train")
+TINY = ("cluster.workers=2", "training.kimg=4", "tune.trials=1")
 USER = 1234
 # It may look everywhere, for Python may lie where only root does, and writes what is its own.
 AS_USER = (
@@ -16,7 +17,7 @@ AS_USER = (
 
 
 def test_another_user_searches_and_trains_on_the_same_machine(place: Path) -> None:
-    first, second = (Project(place / name, "cluster.workers=2") for name in ("first", "second"))
+    first, second = (Project(place / name, *TINY) for name in ("first", "second"))
     for stage in STAGES:
         first.stage(stage)
     subprocess.run(["chown", "-R", f"{USER}:{USER}", str(second.folder)], check=True)
