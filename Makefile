@@ -26,7 +26,8 @@ help: ## this list
 setup: $(STAMP) ## make .venv from requirements.lock (nothing to do when it is there)
 
 repro: setup ## run the pipeline: every stage whose inputs changed (dvc repro)
-	@$(IN_VENV) dvc repro $(ARGS)
+	@$(IN_VENV) echo "dvc repro $(ARGS)" # DVC takes seconds to say its first word
+	dvc repro $(ARGS)
 
 test: setup ## the quick tests, JOBS at a time, in a few minutes; ARGS='-k loss' goes to pytest
 	@$(IN_VENV) pytest -m "not slow" $(SPREAD) $(ARGS)
