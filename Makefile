@@ -115,9 +115,11 @@ $(STAMP): requirements.lock pyproject.toml
 	echo "setup 3/4: $$(grep -c == requirements.lock) pinned packages (a few minutes)"
 	alive "setup 3/4" "$${install[@]}" --no-deps --requirement requirements.lock
 	echo "setup 4/4: ganflow itself, compiled once on all cores, and a check that all fits together"
-	alive "setup 4/4" sh -c ".venv/bin/python -m compileall -qq -j 0 .venv/lib || :" # some packages ship files for other Pythons
-	alive "setup 4/4" "$${install[@]}" --no-deps --no-build-isolation --editable .
-	alive "setup 4/4" .venv/bin/python -m pip --disable-pip-version-check check
+	finish() {
+	  .venv/bin/python -m compileall -qq -j 0 .venv/lib # its status is nothing: some packages ship files for other Pythons
+	  "$${install[@]}" --no-deps --no-build-isolation --editable . && .venv/bin/python -m pip --disable-pip-version-check check
+	}
+	alive "setup 4/4" finish
 	touch $@
 
 # Without the old pins as constraints, pip's resolver searches for more than ten minutes.
