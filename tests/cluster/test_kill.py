@@ -12,19 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.patience import patience
-from tests.support.project import Project, kill_tree, wait_until, workers_of
+from tests.support.project import REPRODUCED, Project, kill_tree, wait_until, workers_of
 
 pytestmark = pytest.mark.slow
 
 WEIGHTS = "model/generator.safetensors"
-
-
-def ready_to_train(folder: Path, *overrides: str) -> Project:
-    project = Project(folder, *overrides)
-    project.stage("prepare")
-    (folder / "reports/tune").mkdir(parents=True)
-    (folder / "reports/tune/best.yaml").write_text("overrides: []\n")
-    return project
 
 
 def sha256(project: Project) -> str:
@@ -34,10 +26,9 @@ def sha256(project: Project) -> str:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A run that was left alone."""
-    project = ready_to_train(tmp_path_factory.mktemp("alone"))
-    said = project.stage("train")
-    assert "train starts" in said
-    assert "goes on" not in said
+    project = Project.reproduced(tmp_path_factory.mktemp("alone"))
+    assert "train starts" in project.log()
+    assert "goes on" not in project.log()
     return project
 
 
@@ -54,7 +45,7 @@ def in_the_middle(project: Project) -> subprocess.Popen[str]:
 
 
 def test_killed_worker(alone: Project, tmp_path: Path) -> None:
-    project = ready_to_train(tmp_path)
+    project = Project(tmp_path, *REPRODUCED).ready_to_train(alone)
     driver = in_the_middle(project)
     os.kill(workers_of(driver.pid)[0], signal.SIGKILL)
     assert driver.wait(patience(240)) == 0, project.log()
@@ -64,9 +55,9 @@ def test_killed_worker(alone: Project, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def restarted(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def restarted(alone: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A run whose driver was killed, after the same command was given again."""
-    project = ready_to_train(tmp_path_factory.mktemp("restarted"))
+    project = Project(tmp_path_factory.mktemp("restarted"), *REPRODUCED).ready_to_train(alone)
     driver = in_the_middle(project)
     kill_tree(driver.pid)
     assert driver.wait(patience(60)) == -signal.SIGKILL

@@ -18,11 +18,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """After `dvc repro`, committed."""
-    made = Project(tmp_path_factory.mktemp("project"), stored=False)
-    made.begin_history()
-    made.run("dvc", "repro")
-    made.commit("after")
-    return made
+    return Project.reproduced(tmp_path_factory.mktemp("project"))
 
 
 def versions(project: Project) -> list[dict[str, str]]:

@@ -14,10 +14,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Version 1 was trained with what the search found; since then code, parameters and the data set changed."""
-    made = Project(tmp_path_factory.mktemp("project"), "cluster.workers=2", "register.exports=[]")
-    made.begin_history()
-    made.run("dvc", "repro")
-    made.commit("version 1")
+    made = Project.reproduced(tmp_path_factory.mktemp("project"))
     loss = made.folder / "ganflow/methods/losses/hinge.py"
     loss.write_text(loss.read_text().replace("relu", "gelu"))
     made.run("ganflow", "config", "compose", "training.batch=32", "seed=7")

@@ -36,11 +36,11 @@ def mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MlflowSe
     server.stop()
 
 
-def ready_to_train(folder: Path, *overrides: str) -> Project:
-    folder.mkdir()
-    project = Project(folder, *SHORT, *overrides, extractor=())
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project(tmp_path_factory.mktemp("prepared"), *SHORT, extractor=())
     project.stage("prepare")
-    project.stage("tune")
+    project.stage("tune")  # no trials
     return project
 
 
@@ -83,8 +83,10 @@ def client_of(mlflow: MlflowServer) -> Any:
     return mlflow_client.connect(TrackingConfig(uri=mlflow.uri, experiment="ganflow-ring8"))
 
 
-def test_training_ends_without_mlflow_and_the_same_command_delivers(tmp_path: Path, mlflow: MlflowServer) -> None:
-    project = ready_to_train(tmp_path / "project")
+def test_training_ends_without_mlflow_and_the_same_command_delivers(
+    tmp_path: Path, prepared: Project, mlflow: MlflowServer
+) -> None:
+    project = Project(tmp_path / "project", *SHORT, extractor=()).ready_to_train(prepared)
     driver = training(project)
     mlflow.stop()
     ends_undelivered(driver, project)
@@ -96,9 +98,10 @@ def test_training_ends_without_mlflow_and_the_same_command_delivers(tmp_path: Pa
 
 
 def test_killed_in_an_outage_and_gone_on_without_mlflow_the_same_command_delivers(
-    tmp_path: Path, mlflow: MlflowServer
+    tmp_path: Path, prepared: Project, mlflow: MlflowServer
 ) -> None:
-    project = ready_to_train(tmp_path / "project", "training.kimg=80", "training.snapshot_kimg=8")
+    longer = ("training.kimg=80", "training.snapshot_kimg=8")
+    project = Project(tmp_path / "project", *SHORT, *longer, extractor=()).ready_to_train(prepared)
     driver = training(project)
     mlflow.stop()
     before = checkpoints(project)

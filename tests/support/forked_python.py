@@ -1,19 +1,22 @@
-# `python` and `dvc` of tests: asks the process beside it for a fork that runs DVC, a stage, `ganflow` or a worker of
-# Ray, hands signals on to it and ends as it ends. All else is run by the real one, REAL, which tests.support.preloaded
-# writes above this.
+# `python` and `dvc` of tests: asks the process beside it for a fork that runs DVC, a stage, `ganflow`, MLflow's server,
+# a worker or an agent of Ray, hands signals on to it and ends as it ends. All else is run by the real one, REAL, which
+# tests.support.preloaded writes above this.
 import json
 import os
 import signal
 import socket
 import sys
 
-NAMES = ("/worker_entry.py", "/default_worker.py")  # of Ray's workers
+FORKED = ("dvc", "ganflow", "mlflow", "pipelines", "uvicorn")
+NAMES = ("/worker_entry.py", "/default_worker.py", "/dashboard/agent.py", "/runtime_env/agent/main.py")  # of Ray
 
 own = os.path.abspath(__file__)
 arguments = [*(["-m", "dvc"] if own.endswith("/dvc") else []), *sys.argv[1:]]
-module = arguments[:1] == ["-m"] and arguments[1].split(".")[0] in ("dvc", "ganflow", "pipelines")
+asked_for = arguments
+arguments = arguments[arguments[:1] == ["-u"] :]
+module = arguments[:1] == ["-m"] and arguments[1].split(".")[0] in FORKED
 if not module and not (arguments and arguments[0].endswith(NAMES)):
-    os.execv(REAL, [REAL, *arguments])  # noqa: F821
+    os.execv(REAL, [REAL, *asked_for])  # noqa: F821
 
 server = socket.socket(socket.AF_UNIX)
 server.connect(os.path.dirname(own) + "/socket")

@@ -24,9 +24,14 @@ STORE = 80 * 2**20
 
 
 class Nodes:
-    """A cluster: its head is at 127.0.0.2, the next node at 127.0.0.3, and so on."""
+    """A cluster: its head is at 127.0.0.2, the next node at 127.0.0.3, and so on.
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+    Args:
+        forked: whether workers are forked (:mod:`tests.support.preloaded`); forks are no children of their raylet.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, str], forked: bool = True) -> None:
+        self.python = f"{folder_of_the_server()}/python" if forked else sys.executable
         self.port = free_port("127.0.0.2")
         self.address = f"127.0.0.2:{self.port}"
         self.folder = folder
@@ -41,7 +46,7 @@ class Nodes:
             f"--address={self.address}"
         ]  # fmt: skip
         command = [
-            sys.executable, "-P", str(RAY), str(DEADLINE_S), str(folder_of_the_server()), "start", *place,
+            sys.executable, "-P", str(RAY), str(DEADLINE_S), self.python, "start", *place,
             f"--node-ip-address={ip}", f"--num-cpus={cpus}", f"--num-gpus={gpus}", f"--object-store-memory={STORE}",
             f"--temp-dir={self.folder / str(index)}", "--include-log-monitor=false", "--block",
         ]  # fmt: skip
@@ -74,10 +79,10 @@ class Nodes:
 
 
 @contextmanager
-def nodes(*cpus: int, **settings: str) -> Iterator[Nodes]:
+def nodes(*cpus: int, forked: bool = True, **settings: str) -> Iterator[Nodes]:
     """A cluster of nodes with so many CPUs each; ``settings`` are variables of their environment."""
     folder = Path(tempfile.mkdtemp(prefix="gfn-", dir="/tmp"))  # sockets lie below: long paths fail
-    cluster = Nodes(folder, settings)
+    cluster = Nodes(folder, settings, forked)
     try:
         for count in cpus:
             cluster.add(count)

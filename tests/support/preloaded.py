@@ -1,13 +1,15 @@
 """Commands in processes that are forked from one that has the big libraries loaded, which takes seconds elsewhere.
 
-ganflow and Ray are imported by each command anew: the code lies in the project's own folder, and Ray reads its
-environment on import. What a command starts with the `python` of :func:`folder_of_the_server` is forked, too, Ray's
-workers among it.
+ganflow is imported by each command anew, for the code lies in the project's own folder. What a command starts with the
+`python` of :func:`folder_of_the_server` is forked, too. Ray reads its environment on import, so there is a process with
+Ray for each environment of drivers, and one for each node, from which its workers and agents are forked.
 """
 
 import atexit
 import contextlib
 import functools
+import gc
+import hashlib
 import importlib
 import json
 import os
@@ -23,6 +25,7 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import psutil
@@ -41,7 +44,14 @@ LIBRARIES = (
     "onnxscript", "tensorboardX", "aiohttp", "hydra", "safetensors.torch", "sklearn.datasets", "scipy.linalg", "grpc",
     "psutil", "tqdm", "typer", "jinja2", "filelock", "fsspec.core", "jsonschema", "msgpack", "pydantic", "rich.console",
     "PIL.ImageOps", "dvc.cli", "dvc.repo", "dvc.commands.repro", "dvc.commands.experiments",
+    "mlflow.cli", "uvicorn",
 )  # fmt: skip
+# Of a node's workers.
+RAY_LIBRARIES = ("ray.train.v2._internal.execution.worker_group.worker", "ray.train.torch", "ray.tune")
+OF_A_NODE = ("/worker_entry.py", "/default_worker.py", "/dashboard/agent.py", "/runtime_env/agent/main.py")
+DRIVERS = [["-m", f"pipelines.{stage}"] for stage in ("tune", "train", "evaluate")]
+OURS = ("ganflow.cluster.jobs.ray_train", "ganflow.cluster.jobs.ray_tune", "ganflow.evaluation.build",
+        "ganflow.training.build", "ganflow.report.metrics_file")  # fmt: skip
 
 
 class Command:
@@ -154,6 +164,13 @@ def _serve(folder: Path, owner: psutil.Process) -> None:
     (folder / FORKS).mkdir()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those who wait for the commands are waited for by nobody
     print(flush=True)
+    _fork_for_each(listener, owner)
+    shutil.rmtree(folder)
+
+
+def _fork_for_each(listener: socket.socket, owner: psutil.Process) -> None:
+    """A fork for each that asks, until the owner ends."""
+    gc.freeze()  # a fork that collects would copy what it shares
     listener.settimeout(1)
     while owner.is_running():
         with contextlib.suppress(TimeoutError):
@@ -163,14 +180,18 @@ def _serve(folder: Path, owner: psutil.Process) -> None:
                 listener.close()
                 _watch(connection)
             connection.close()
-    shutil.rmtree(folder)
 
 
 def _watch(connection: socket.socket) -> None:
     """Run the command that is asked for; say its process id, and how it ended. It does not outlive who asked for it."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _, streams, _, _ = socket.recv_fds(connection, 1, 3)
+    _, streams, _, _ = socket.recv_fds(connection, 1, 4)
     asked = json.loads(connection.makefile("r").readline())
+    if len(streams) == 4:  # with the connection of who asked for it
+        connection = socket.socket(fileno=streams.pop(0))
+    elif with_ray := _with_ray(**asked):
+        _hand_over(connection, streams, asked, Path(connection.getsockname()).with_name(with_ray))
+        os._exit(0)
     pid = os.fork()
     if pid == 0:
         connection.close()
@@ -183,13 +204,69 @@ def _watch(connection: socket.socket) -> None:
     fork = Path(connection.getsockname()).with_name(FORKS) / str(asker)
     if asked.get("tied"):
         fork.write_text(str(pid))
-    connection.sendall(f"{pid}\n".encode())
+    with contextlib.suppress(BrokenPipeError):  # who asked has ended: then the fork will, too
+        connection.sendall(f"{pid}\n".encode())
     if asked.get("tied"):
         threading.Thread(target=_kill_at_end, args=(connection, pid), daemon=True).start()
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     fork.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         connection.sendall(f"{status}\n".encode())
+    os._exit(0)
+
+
+def _with_ray(arguments: list[str], folder: str, env: dict[str, str], tied: bool = False) -> str | None:
+    """The name of the process with Ray in it that a command is forked from; None: it is forked from this one."""
+    if arguments[0] != "ganflow" and arguments[1].endswith(OF_A_NODE) and "RAY_RAYLET_PID" in env:
+        return f"raylet-{env['RAY_RAYLET_PID']}-{env.get('RAY_JOB_ID', 'agents')}"
+    if arguments[1:3] in DRIVERS:
+        read = sorted((name, value) for name, value in env.items() if name.startswith(("RAY_", "TUNE_")))
+        return f"ray-{hashlib.sha256(json.dumps(read).encode()).hexdigest()[:12]}"
+    return None
+
+
+def _hand_over(connection: socket.socket, streams: list[int], asked: dict[str, Any], place: Path) -> None:
+    """Give a command to the process that listens at a place; it is started where it is missing."""
+    other = socket.socket(socket.AF_UNIX)
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            other.connect(str(place))
+            break
+        own = place.with_name(f"{place.name}.{os.getpid()}")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(own))
+            listener.listen(64)
+            with contextlib.suppress(FileExistsError):  # another has started it
+                os.link(own, place)
+                if os.fork() == 0:
+                    for stream in (connection.fileno(), *streams):
+                        os.close(stream)
+                    _serve_with_ray(listener, place, asked["folder"], asked["env"])
+            own.unlink()
+    socket.send_fds(other, [b" "], [connection.fileno(), *streams])
+    other.sendall(json.dumps(asked).encode() + b"\n")
+
+
+def _serve_with_ray(listener: socket.socket, place: Path, folder: str, env: dict[str, str]) -> None:
+    """Load Ray with this environment and fork commands: workers while their node lives, drivers until the end."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    _enter(folder, env)
+    worker = "RAY_RAYLET_PID" in env
+    if not worker:  # the environment that a driver sets before it imports Ray
+        session = importlib.import_module("ganflow.cluster.session.session")
+        os.environ.update({**session._ENVIRONMENT, **env})
+        for name in [name for name in sys.modules if name.split(".")[0] == "ganflow"]:
+            del sys.modules[name]
+    # A node beside its driver's project trains; on others, code may travel there first.
+    beside = "PYTHONPATH" in env and ("RAY_JOB_ID" in env or not worker)
+    for name in RAY_LIBRARIES if beside else ("ray",):
+        importlib.import_module(name)
+    for name in OURS if beside and worker else ():
+        importlib.import_module(name)
+    assert threading.active_count() == 1, threading.enumerate()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        _fork_for_each(listener, psutil.Process(int(env["RAY_RAYLET_PID"]) if worker else int(sys.argv[2])))
+    place.unlink(missing_ok=True)
     os._exit(0)
 
 
@@ -202,14 +279,10 @@ def _kill_at_end(connection: socket.socket, pid: int) -> None:
 
 def _run(arguments: list[str], folder: str, env: dict[str, str], streams: Sequence[int], tied: bool = False) -> None:
     os.setsid()
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(env)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
-    others = [path for path in sys.path if path not in ("", str(ROOT))]
-    sys.path[:] = [folder, *env.get("PYTHONPATH", "").split(os.pathsep), *others]
+    _enter(folder, env)
     status = 1
     try:
         _execute(arguments)
@@ -225,6 +298,14 @@ def _run(arguments: list[str], folder: str, env: dict[str, str], streams: Sequen
         os._exit(status)
 
 
+def _enter(folder: str, env: dict[str, str]) -> None:
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(env)
+    others = [path for path in sys.path if path not in ("", str(ROOT))]
+    sys.path[:] = [folder, *env.get("PYTHONPATH", "").split(os.pathsep), *others]
+
+
 def _execute(arguments: list[str]) -> None:
     if arguments[0] == "ganflow":
         sys.argv = arguments
@@ -233,10 +314,20 @@ def _execute(arguments: list[str]) -> None:
         sys.argv = arguments[2:]
         runpy.run_module(arguments[2], run_name="__main__", alter_sys=True)
     else:
-        # Ray's agents are real processes, whose own Python they ask for.
-        sys.argv = [argument.replace(f'"{REAL}"', f'"{sys.executable}"') for argument in arguments[1:]]
-        sys.path[0] = str(Path(arguments[1]).parent)
-        runpy.run_path(arguments[1], run_name="__main__")
+        sys.argv = arguments[1:]
+        with patch.object(os, "execve", _execute_here) if "ray" in sys.modules else contextlib.nullcontext():
+            _run_program(sys.argv)
+
+
+def _execute_here(python: str, command: list[str], env: dict[str, str]) -> None:
+    """In place of the end of ``worker_entry``, which has set the environment: the worker's own program."""
+    sys.argv = command[1:]
+    _run_program(sys.argv)
+
+
+def _run_program(arguments: list[str]) -> None:
+    sys.path[0] = str(Path(arguments[0]).parent)
+    runpy.run_path(arguments[0], run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
+from filelock import FileLock
 
 from tests.support import preloaded
 from tests.support.patience import patience
@@ -24,6 +25,7 @@ SMALL = (
     "evaluation.samples=200", "evaluation.snapshot_samples=100", "evaluation.resamples=20",
     "tune.trials=2", "tune.kimg=2", "tune.grace_kimg=1",
 )  # fmt: skip
+REPRODUCED = ("cluster.workers=2",)  # what Project.reproduced has beside it
 CLASSIFIER = ("evaluation.extractor.kimg=4", "evaluation.extractor.width=8")
 
 
@@ -43,6 +45,7 @@ class Project:
         from ganflow.config import composition, params_file
 
         self.folder = folder
+        folder.mkdir(exist_ok=True)
         for name in ("ganflow", "pipelines"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "dvc.yaml", folder)
@@ -56,6 +59,31 @@ class Project:
         project = cls.__new__(cls)
         project.folder = folder
         return project
+
+    @classmethod
+    def reproduced(cls, folder: Path) -> "Project":
+        """One on two workers in which `dvc repro` has run, committed before and after: a copy, for it is made once."""
+        made = cls.at(preloaded.folder_of_the_server() / "project")
+        with FileLock(f"{made.folder}.lock"):
+            if not made.folder.exists():
+                making = cls(made.folder.with_name("project.part"), *REPRODUCED, stored=False)
+                making.begin_history()
+                making.run("dvc", "repro")
+                making.commit("after")
+                making.folder.rename(made.folder)
+        shutil.copytree(made.folder, folder, symlinks=True, dirs_exist_ok=True)
+        return cls.at(folder)
+
+    def ready_to_train(self, like: "Project | None" = None) -> "Project":
+        """With the data and the search's result of another project; without one, prepare, and nothing was searched."""
+        if like:
+            for name in ("data", "reports/tune"):
+                shutil.copytree(like.folder / name, self.folder / name)
+        else:
+            self.stage("prepare")
+            (self.folder / "reports/tune").mkdir(parents=True)
+            (self.folder / "reports/tune/best.yaml").write_text("overrides: []\n")
+        return self
 
     def begin_history(self) -> None:
         """Put the project under git and DVC, as a clone is."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.test_kill import ready_to_train, sha256
+from tests.cluster.test_kill import sha256
 from tests.support.nodes import Nodes, nodes
 from tests.support.notices import metadata
 from tests.support.project import Project, wait_until, workers_of
@@ -24,7 +24,7 @@ REST_S = 0.1  # between moments of training of about a quarter of that
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Two workers on one machine."""
-    project = ready_to_train(tmp_path_factory.mktemp("undisturbed"), *SLOW, "cluster.workers=2")
+    project = Project(tmp_path_factory.mktemp("undisturbed"), *SLOW, "cluster.workers=2").ready_to_train()
     project.stage("train")
     return project
 
@@ -80,7 +80,7 @@ def wait_slowly(cluster: Nodes, holds: Callable[[], bool], what: str) -> None:
 def test_a_gang_that_grew_and_was_given_notice_loses_nothing(undisturbed: Project, tmp_path: Path) -> None:
     with nodes(1) as cluster:
         place = (f"cluster.address={cluster.address}", f"cluster.storage={tmp_path}/s", f"cluster.cache={tmp_path}/c")
-        project = ready_to_train(tmp_path / "project", *SLOW, "cluster.workers=[1,2]", *place)
+        project = Project(tmp_path / "project", *SLOW, "cluster.workers=[1,2]", *place).ready_to_train(undisturbed)
         driver = project.start("python", "-m", "pipelines.train")
         alive = lambda: driver.poll() is None  # noqa: E731
         wait_until(lambda: len(starts(project)) == 1 or not alive(), "a start")
@@ -109,7 +109,7 @@ def test_a_gang_that_grew_and_was_given_notice_loses_nothing(undisturbed: Projec
 
 
 def test_a_driver_that_is_told_to_stop_saves_first(undisturbed: Project, tmp_path: Path) -> None:
-    project = ready_to_train(tmp_path / "project", *SLOW, "cluster.workers=2")
+    project = Project(tmp_path / "project", *SLOW, "cluster.workers=2").ready_to_train(undisturbed)
     driver = project.start("python", "-m", "pipelines.train")
     wait_until(lambda: bool(starts(project)) or driver.poll() is not None, "a start")
     driver.send_signal(signal.SIGTERM)

@@ -55,11 +55,8 @@ KIMG = (EVERY * (len(HARM) + 1) + 30 * 1000) / 1000
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project with its data."""
-    project = Project(tmp_path_factory.mktemp("alone"), *CONFIG, f"training.kimg={KIMG}", "cluster.workers=2")
-    project.stage("prepare")
-    (project.folder / "reports/tune").mkdir(parents=True)
-    (project.folder / "reports/tune/best.yaml").write_text("overrides: []\n")
-    return project
+    folder = tmp_path_factory.mktemp("alone")
+    return Project(folder, *CONFIG, f"training.kimg={KIMG}", "cluster.workers=2").ready_to_train()
 
 
 @pytest.fixture(scope="module")

@@ -43,10 +43,7 @@ def test_soak(field: Field, tmp_path_factory: pytest.TempPathFactory) -> None:
         harm[f"{number}. {name}"] = POOL[name]
     asleep = ASLEEP * sum(CLOCKS in name for name in harm)
     config = (*CONFIG, f"training.kimg={(EVERY * (len(harm) + QUIET) + asleep) / 1000}", "cluster.workers=2")
-    alone = Project(tmp_path_factory.mktemp("soak"), *config)
-    alone.stage("prepare")
-    (alone.folder / "reports/tune").mkdir(parents=True)
-    (alone.folder / "reports/tune/best.yaml").write_text("overrides: []\n")
+    alone = Project(tmp_path_factory.mktemp("soak"), *config).ready_to_train()
     alone.stage("train", ALONE_S)
 
     name = f"soak-{SEED}-{MINUTES}"

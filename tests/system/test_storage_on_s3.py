@@ -152,9 +152,8 @@ def test_a_model_comes_back_from_the_registry(
     mlflow_server: MlflowServer, postgres: Postgres, s3: Swift, tmp_path: Path
 ) -> None:
     project = Project(tmp_path, *POINTS, f"tracking.uri={mlflow_server.uri}", extractor=())
-    (tmp_path / "reports/tune").mkdir(parents=True)
-    (tmp_path / "reports/tune/best.yaml").write_text("overrides: []\n")
-    for stage in ("prepare", "train", "evaluate", "register"):
+    project.ready_to_train()
+    for stage in ("train", "evaluate", "register"):
         project.stage(stage)  # none of them is told of S3: what they send goes through the server
     registry = json.loads(project.read("reports/registry.json"))
     kept = f"SELECT version FROM model_versions WHERE name = '{registry['name']}'"

@@ -1,15 +1,16 @@
 """A real MLflow server, and what the tests of tracking have in common."""
 
+import contextlib
 import os
-import signal
+import shutil
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from ganflow.config.schema import Config, RegisterConfig, TrackingConfig
@@ -17,8 +18,10 @@ from ganflow.methods import generator
 from ganflow.tracking import mlflow_client
 from ganflow.tracking.runs import run_record
 from ganflow.tracking.runs.tracked_run import DataSet, TrackedRun
+from tests.support import preloaded
 from tests.support.patience import patience
 from tests.support.ports import free_port
+from tests.support.project import below
 
 EXPERIMENT, MODEL = "ganflow-tests", "ganflow-tests"
 DEADLINE_S = patience(180)
@@ -42,7 +45,10 @@ class MlflowServer:
 
     def start(self) -> None:
         store, files = f"sqlite:///{self.folder}/server.db", str(self.folder / "artifacts")
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
+        if not (self.folder / "server.db").exists():
+            shutil.copy(preloaded.empty_store(), self.folder / "server.db")
+        python = preloaded.folder_of_the_server() / "python"
+        command = [str(python), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--workers", "1", "--backend-store-uri", store, "--artifacts-destination", files]
         with (self.folder / "server.log").open("ab") as log:
             quiet = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # or eight processes more
@@ -59,7 +65,10 @@ class MlflowServer:
     def stop(self) -> None:
         if self._process is None:
             return
-        os.killpg(self._process.pid, signal.SIGKILL)
+        for process in below(self._process.pid):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._process.kill()
         self._process.wait()
         self._process = None
 

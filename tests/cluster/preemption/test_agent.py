@@ -59,7 +59,7 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Nodes]:
-    with nodes(0) as head:
+    with nodes(0, forked=False) as head:
         yield head
 
 
