@@ -20,6 +20,7 @@ from ganflow.data.source import Decoded
 from ganflow.errors import GanflowError
 from tests.data.made import encoded, everything, noise, png, source, write_idx, write_tar, write_tree, write_zip
 from tests.support.patience import patience
+from tests.support.preloaded import workers_are_forked
 
 pytestmark = pytest.mark.slow
 
@@ -184,7 +185,8 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 def ray() -> Iterator[None]:
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    with workers_are_forked():
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield
     ray.shutdown()
 

@@ -53,7 +53,7 @@ def wait_for_the_queue(project: Project) -> None:
     try:
         while {"Queued", "Running"} & set((said := project.run("dvc", "queue", "status")).split()):
             assert time.monotonic() < end, f"the queue has not ended:\n{said}"
-            time.sleep(3)  # each look is a process that imports DVC
+            time.sleep(10)  # each look is a process of DVC, for seconds
     except BaseException:
         project.run("dvc", "queue", "stop", "--kill")
         raise

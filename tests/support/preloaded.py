@@ -122,7 +122,8 @@ def workers_are_forked() -> Iterator[None]:
     """In the block, workers of a node of Ray that this process starts are forked."""
     from ganflow.cluster.session.ray_internals import quick_workers
 
-    with quick_workers(), patch.object(sys, "executable", f"{folder_of_the_server()}/python"):
+    python, code = f"{folder_of_the_server()}/python", {"PYTHONPATH": str(ROOT)}
+    with quick_workers(), patch.object(sys, "executable", python), patch.dict(os.environ, code):
         yield
 
 
