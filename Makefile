@@ -93,6 +93,9 @@ alive() {
 }
 endef
 
+# What nothing here imports, for the most part; it is compiled when something does.
+UNUSED := site-packages/(.*/)?(tests?|testing|sympy|rllib|databricks|matplotlib|networkx|fontTools|mypyc?|pip)/
+
 # An interrupted pip can leave a package that it later takes for whole: a .venv without any stamp is made anew.
 $(STAMP): requirements.lock pyproject.toml
 	@$(ALIVE)
@@ -116,8 +119,8 @@ $(STAMP): requirements.lock pyproject.toml
 	alive "setup 3/4" "$${install[@]}" --no-deps --requirement requirements.lock
 	echo "setup 4/4: ganflow itself, compiled once on all cores, and a check that all fits together"
 	finish() {
-	  # What nothing here imports stays as it is. Its status is nothing: some packages ship files for other Pythons.
-	  .venv/bin/python -m compileall -qq -j 0 -x '/(tests?|testing|sympy|rllib|databricks|matplotlib|networkx|fontTools|mypyc?|pip)/' .venv/lib
+	  # Its status is nothing: some packages ship files for other Pythons.
+	  .venv/bin/python -m compileall -qq -j 0 -x '$(UNUSED)' .venv/lib
 	  "$${install[@]}" --no-deps --no-build-isolation --editable . && .venv/bin/python -m pip --disable-pip-version-check check
 	}
 	alive "setup 4/4" finish
