@@ -10,9 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ganflow.cluster.session.session import session
+from ganflow.config.schema import ClusterConfig
 from tests.support.patience import patience
-from tests.support.preloaded import Command, folder_of_the_server, fork_of
-from tests.support.project import below
+from tests.support.preloaded import Command, folder_of_the_server, fork_of, workers_are_forked
+from tests.support.project import below, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -90,3 +92,22 @@ def test_any_other_program_is_run_by_the_real_python(tmp_path: Path) -> None:
     command = [f"{folder_of_the_server()}/python", tmp_path / "program.py"]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False", sys.executable]
+
+
+def test_a_node_s_workers_have_ray_from_a_process_that_ends_with_their_node() -> None:
+    with session(ClusterConfig()):
+        import ray
+
+        ray.shutdown()
+        with workers_are_forked():
+            ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+
+        @ray.remote
+        def worker() -> tuple[int, str]:
+            return psutil.Process().ppid(), os.environ["RAY_RAYLET_PID"]
+
+        parent, raylet = ray.get(worker.remote())
+        serving = list(folder_of_the_server().glob(f"raylet-{raylet}-*"))
+        assert {path.name.rpartition("-")[2] for path in serving} > {"agents"}
+        assert "tests.support.preloaded" in psutil.Process(parent).cmdline()
+    wait_until(lambda: not any(path.exists() for path in serving), "the end of what serves a node")
