@@ -3,6 +3,7 @@
 # tests.support.preloaded writes above this.
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -18,6 +19,13 @@ module = arguments[:1] == ["-m"] and arguments[1].split(".")[0] in FORKED
 if not module and not (arguments and arguments[0].endswith(NAMES)):
     os.execv(REAL, [REAL, *asked_for])  # noqa: F821
 
+# A signal may come at any time: what is written to `woken` as it comes cannot fall between a look and a wait.
+woken, waking = os.pipe()
+os.set_blocking(waking, False)
+signal.set_wakeup_fd(waking)
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, lambda *_: None)
+
 server = socket.socket(socket.AF_UNIX)
 server.connect(os.path.dirname(own) + "/socket")
 socket.send_fds(server, [b" "], [0, 1, 2])
@@ -25,8 +33,12 @@ asked = {"arguments": ["python", *arguments], "folder": os.getcwd(), "env": dict
 server.sendall(json.dumps(asked).encode() + b"\n")
 answers = server.makefile("r")
 pid = int(answers.readline())
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-    signal.signal(number, lambda number, frame: os.killpg(pid, number))
+while woken in select.select([server, woken], [], [])[0]:
+    for number in os.read(woken, 64):
+        try:
+            os.killpg(pid, number)
+        except ProcessLookupError:  # it has just ended
+            pass
 status = int(answers.readline() or -signal.SIGKILL)
 if status < 0:
     signal.signal(-status, signal.SIG_DFL) if status != -signal.SIGKILL else None

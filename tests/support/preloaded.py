@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -205,6 +206,8 @@ def _watch(connection: socket.socket) -> None:
     fork = Path(connection.getsockname()).with_name(FORKS) / str(asker)
     if asked.get("tied"):
         fork.write_text(str(pid))
+    while os.getpgid(pid) != pid:  # signals go to its group
+        time.sleep(0.001)
     with contextlib.suppress(BrokenPipeError):  # who asked has ended: then the fork will, too
         connection.sendall(f"{pid}\n".encode())
     if asked.get("tied"):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 MODULE = """
 import atexit, json, os, signal, sys, time
-signal.signal(signal.SIGINT, lambda *_: sys.exit(5))  # before its line: whoever reads that may send one at once
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # before its line: who reads that may send one at once
 atexit.register(print, "the end")
 print(json.dumps([os.getcwd(), sys.argv[1:], os.environ.get("GIVEN"), "HOME" in os.environ, os.getsid(0) == os.getpid(),
                   "torch" in sys.modules, "ray" in sys.modules, "ganflow" in sys.modules]), flush=True)
@@ -70,7 +70,7 @@ def test_a_python_that_is_forked_ends_as_its_fork_does(tmp_path: Path, then: str
 
 
 def test_a_signal_to_its_group_reaches_the_fork(tmp_path: Path) -> None:
-    process = started(tmp_path, "time.sleep(600)")
+    process = started(tmp_path, "sys.exit(5 if signal.sigwait([signal.SIGINT]) else 0)")
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(patience(60)) == 5
 
