@@ -1,6 +1,7 @@
 # `python` and `dvc` of tests: asks the process beside it for a fork that runs DVC, a stage, `ganflow`, MLflow's server,
 # a worker or an agent of Ray, hands signals on to it and ends as it ends. All else is run by the real one, REAL, which
 # tests.support.preloaded writes above this.
+import contextlib
 import json
 import os
 import select
@@ -35,10 +36,8 @@ answers = server.makefile("r")
 pid = int(answers.readline())
 while woken in select.select([server, woken], [], [])[0]:
     for number in os.read(woken, 64):
-        try:
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
             os.killpg(pid, number)
-        except ProcessLookupError:  # it has just ended
-            pass
 status = int(answers.readline() or -signal.SIGKILL)
 if status < 0:
     signal.signal(-status, signal.SIG_DFL) if status != -signal.SIGKILL else None
