@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-all test-system soak lint format ui lock clean
+.PHONY: help setup repro test test-all test-system servers soak lint format ui lock clean
 
 VENV := $(CURDIR)/.venv
 # Stages call `python` and the linters call each other by name: .venv comes first, without being activated.
@@ -41,7 +41,10 @@ SWIFT := .venv/swift
 # What Debian has: what a program is called, and the package that brings it.
 PROGRAMS := cc:build-essential chromium:chromium ip:iproute2 unshare:util-linux postgres:postgresql
 
-test-system: setup ## the tests against real servers, hosts and browsers; as root, for it installs what is missing
+test-system: servers ## the tests against real servers, hosts and browsers; as root, for it installs what is missing
+	@$(IN_VENV) export PYTHONPATH="$(CURDIR):$(CURDIR)/$(FIDELITY)"; pytest tests/system $(ARGS)
+
+servers: setup
 	@missing=
 	for program in $(PROGRAMS); do
 	  PATH="$$PATH:/usr/sbin:$$(echo /usr/lib/postgresql/*/bin)" command -v "$${program%:*}" >/dev/null ||
@@ -53,7 +56,6 @@ test-system: setup ## the tests against real servers, hosts and browsers; as roo
 	[ -d $(FIDELITY) ] || $(call PIP,.venv,install) --no-deps --target $(FIDELITY) torch-fidelity==0.4.0
 	[ -x $(SWIFT)/bin/swift-proxy-server ] || {
 	  .venv/bin/python -m venv --clear $(SWIFT) && $(call PIP,$(SWIFT),install) swift==2.38.3; }
-	$(IN_VENV) export PYTHONPATH="$(CURDIR):$(CURDIR)/$(FIDELITY)"; pytest tests/system $(ARGS)
 
 soak: ## random faults, one a minute, seeded (MINUTES=30 SEED=0); says what each cost
 	@SOAK_MINUTES=$(MINUTES) SOAK_SEED=$(SEED) $(MAKE) test-system ARGS='-s -o faulthandler_timeout=0 tests/system/test_soak.py -k soak'
@@ -81,7 +83,7 @@ alive() {
   report() {
     while read -rt 5 <> <(:) || :; do
       fetched=$$(grep -c '^Collecting ' .venv/step.log || :)
-      installed=$$(compgen -G '.venv/lib/python*/site-packages/*.dist-info' | wc -l)
+      installed=$$(compgen -G '.venv/lib/python*/site-packages/*.dist-info' | wc -l) || : # none is there yet
       echo "$$step: $$fetched packages fetched, $$installed installed, $$((SECONDS - started)) s so far"
     done
   }
@@ -89,7 +91,7 @@ alive() {
   report & reporter=$$!
   trap 'kill $$reporter 2>/dev/null || :' EXIT
   "$$@" >.venv/step.log 2>&1 || { status=$$?; grep '^ERROR' .venv/step.log >&2 || tail -n 5 .venv/step.log >&2; exit $$status; }
-  kill $$reporter; wait $$reporter 2>/dev/null || :; trap - EXIT
+  kill $$reporter 2>/dev/null || :; wait $$reporter 2>/dev/null || :; trap - EXIT
 }
 endef
 
@@ -116,7 +118,13 @@ $(STAMP): requirements.lock pyproject.toml
 	echo "setup 2/4: torch, with what its build for this machine needs"
 	alive "setup 2/4" "$${install[@]}" --constraint requirements.lock torch
 	echo "setup 3/4: $$(grep -c == requirements.lock) pinned packages (a few minutes)"
-	alive "setup 3/4" "$${install[@]}" --no-deps --requirement requirements.lock
+	# Two at a time: for each of them pip uses one core.
+	packages() {
+	  "$${install[@]}" --no-deps --requirement <(sed -n 'p;n' requirements.lock) & other=$$!
+	  "$${install[@]}" --no-deps --requirement <(sed -n 'n;p' requirements.lock); status=$$?
+	  wait $$other && return $$status
+	}
+	alive "setup 3/4" packages
 	echo "setup 4/4: ganflow itself, compiled once on all cores, and a check that all fits together"
 	finish() {
 	  # Its status is nothing: some packages ship files for other Pythons.

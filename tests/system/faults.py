@@ -10,8 +10,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -34,7 +34,7 @@ COMMAND = ("python", "-m", "pipelines.train")
 PATIENCE_S = 900.0  # for a training with a fault, on a machine that others use, too
 CURVE = "D/adversarial"
 START_S = 2.0  # no worker starts faster: it has to load torch
-REST_S, WORK_S = 0.3, 0.1  # in turn, while time passes slowly
+REST_S, WORK_S = 1.9, 0.1  # in turn, while time passes slowly
 
 
 @dataclass
@@ -78,19 +78,32 @@ class Field:
         """The hosts that workers run on."""
         return [host for host in self.nodes.hosts if host.on and host.processes("ray::RayTrainWorker")]
 
-    def pass_slowly(self, seconds: float) -> None:
-        """Let time pass in which training goes on, a little at a time: however quick it is, it does not end before."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            workers = [worker for host in self.nodes.hosts for worker in host.processes("ray::RayTrainWorker")]
-            for worker in workers:
-                with suppress(psutil.NoSuchProcess):
-                    worker.suspend()
-            time.sleep(REST_S)
-            for worker in workers:
-                with suppress(psutil.NoSuchProcess):
-                    worker.resume()
+    def pass_slowly(self, seconds: float, holds: Callable[[], bool]) -> None:
+        """Let time pass, and more until something holds, while training goes on a little at a time, however quick."""
+        end, deadline = time.monotonic() + seconds, time.monotonic() + PATIENCE_S
+        done, workers = False, self._workers()
+        while not done:
+            assert time.monotonic() < deadline, "what a server's absence must say does not come"
+            with stopped(workers):
+                time.sleep(REST_S)
+                done = time.monotonic() > end and holds()
+                workers = self._workers()
             time.sleep(WORK_S)
+
+    def _workers(self) -> list[psutil.Process]:
+        return [worker for host in self.nodes.hosts for worker in host.processes("ray::RayTrainWorker")]
+
+
+@contextmanager
+def stopped(processes: Sequence[psutil.Process]) -> Iterator[None]:
+    """Processes stand still in the block; those that have ended are passed over."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.suspend()
+    yield
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.resume()
 
 
 @dataclass
@@ -158,6 +171,11 @@ class Training:
             self._read += len(whole) + 1
             now = time.time()
             self.lines += [(now, line) for line in whole.split("\n")]
+
+    def says(self, text: str) -> Callable[[], bool]:
+        """Whether the log has a text that was not there at this call."""
+        before = len(self.project.log())
+        return lambda: text in self.project.log()[before:]
 
     def checkpoints(self) -> list[str]:
         """The stored checkpoints of the run, oldest first."""
@@ -243,7 +261,7 @@ class Outcome:
         return "\n".join([*rows, self.log])
 
 
-def endure(training: Training, data: Path, faults: dict[str, Fault], first: int = 4000, every: int = 4000) -> Outcome:
+def endure(training: Training, data: Path, faults: dict[str, Fault], first: int, every: int = 0) -> Outcome:
     """Train, and let the faults happen one after the other.
 
     Args:
@@ -336,10 +354,10 @@ def clocks_wrong(seconds: int) -> Fault:
     """The clocks of the machines that work jump by so much, and are put right when S3 has refused a request for it."""
 
     def jumped(field: Field, training: Training) -> None:
-        hosts, seen = field.places(), len(training.project.log())
+        hosts, refused = field.places(), training.says("clock is wrong")
         for host in hosts:
             clock.step(host, seconds)
-        field.wait_until(lambda: "clock is wrong" in training.project.log()[seen:], "S3 refuses a request for its time")
+        field.wait_until(refused, "S3 refuses a request for its time")
         for host in hosts:
             clock.step(host, 0)
         field.half_asleep = True
@@ -374,12 +392,12 @@ def gcs_killed(field: Field, training: Training) -> None:
 
 
 def s3_down(seconds: float) -> Fault:
-    """S3 is away for so long."""
+    """S3 is away for so long, and until a checkpoint waits for it."""
 
     def down(field: Field, training: Training) -> None:
         field.to_s3.refuse()
         field.s3.stop_front()
-        field.pass_slowly(seconds)
+        field.pass_slowly(seconds, training.says("does not answer"))
         field.s3.start_front()
         field.to_s3.heal()
 
@@ -392,12 +410,12 @@ def s3_busy(field: Field, training: Training) -> None:
 
 
 def mlflow_down(seconds: float) -> Fault:
-    """The tracking server is away for so long."""
+    """The tracking server is away for so long, and until that is noticed."""
 
     def down(field: Field, training: Training) -> None:
         field.to_mlflow.refuse()
         field.mlflow.kill()
-        field.pass_slowly(seconds)
+        field.pass_slowly(seconds, training.says("training goes on and keeps what it logs"))
         field.mlflow.start()
         field.to_mlflow.heal()
 
@@ -411,8 +429,7 @@ def disk_full(field: Field, training: Training) -> None:
         while True:
             file.write(bytes(2**16))
             file.flush()
-    seen = len(training.project.log())
-    field.wait_until(lambda: "No space left" in training.project.log()[seen:], "it is seen that the disk is full")
+    field.wait_until(training.says("No space left"), "it is seen that the disk is full")
     ballast.unlink()
 
 

@@ -17,7 +17,7 @@ from tests.system.test_faults import ALONE_S, CONFIG
 from tests.system.test_faults import field as field
 
 MINUTES, SEED = int(os.environ.get("SOAK_MINUTES", "3")), int(os.environ.get("SOAK_SEED", "0"))
-EVERY = 12000  # images from fault to fault: some faults take 20 s, and training goes on meanwhile
+EVERY = 4000  # images from fault to fault: while some faults last, training goes on slowly
 QUIET = 2  # faults' worth of images after the last one
 CLOCKS = "clocks are an hour slow for a while"
 # Five minutes' worth of images: so long Ray may keep reports to itself after a clock was put right.

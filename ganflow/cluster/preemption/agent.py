@@ -1,14 +1,13 @@
 """`ganflow watch`: beside Ray on each node, it drains the node when the node is about to go.
 
 Draining tells training when the node goes, so that it saves and goes on elsewhere instead of being cut off. The watch
-holds no connection to the cluster: a lost head would end it. It reads the process table, or asks the head in a process
-of its own, and calls `ray drain-node`.
+holds no connection to the cluster: a lost head would end it. It reads the process table, and asks and tells the head
+from a process of its own.
 """
 
 import contextlib
 import json
 import logging
-import math
 import os
 import queue
 import signal
@@ -36,6 +35,16 @@ import json, sys
 from ganflow.cluster.session.cluster_address import Address, alive_nodes
 nodes = alive_nodes(Address("address", sys.argv[1]))
 print(json.dumps([[node_id, node.node_manager_address] for node_id, node in nodes.items()]))
+"""
+
+_DRAIN = """
+import sys
+from ganflow.cluster.session.cluster_address import Address, drain
+from ganflow.errors import GanflowError
+try:
+    drain(Address("address", sys.argv[1]), *sys.argv[2:4], float(sys.argv[4]))
+except GanflowError as error:
+    sys.exit(str(error))
 """
 
 
@@ -227,14 +236,9 @@ def _drain_all(config: Watch, reason: str, end: float, inbox: Inbox) -> list[Loc
 
 def _drain(node: LocalNode, reason: str, end: float) -> str | None:
     """One attempt; why it failed, or None."""
-    left = math.ceil(max(0.0, end - time.monotonic()))
-    command = [
-        "-c", "from ray.scripts.scripts import main; main()", "drain-node", "--address", node.gcs,
-        "--node-id", node.node_id, "--reason", "DRAIN_NODE_REASON_PREEMPTION",
-        "--reason-message", f"ganflow watch: {reason}", "--deadline-remaining-seconds", str(left),
-    ]  # fmt: skip
-    output, failed = _run(*command)
-    return output.rstrip().rpartition("\n")[2].strip()[:200] or "`ray drain-node` failed" if failed else None
+    left = max(0.0, end - time.monotonic())
+    output, failed = _run("-c", _DRAIN, node.gcs, node.node_id, f"ganflow watch: {reason}", f"{left}")
+    return output.rstrip().rpartition("\n")[2].strip()[:200] or "no reason was given" if failed else None
 
 
 def _gone(node: LocalNode) -> bool:

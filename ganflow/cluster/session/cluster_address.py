@@ -61,11 +61,27 @@ def alive_nodes(address: Address) -> dict[str, Any]:
     Raises:
         GanflowError: no answer within seconds, Ray or Python differ, or authentication is refused.
     """
+    nodes = _answer(address, lambda client: client.get_all_node_info(timeout=CONTACT_S)).values()
+    return {node.node_id.hex(): node for node in nodes if node.state == ray_internals.NODE_ALIVE}
+
+
+def drain(address: Address, node_id: str, message: str, left_s: float) -> None:
+    """Tell a cluster that a node leaves in so many seconds: it gets no new work, and what runs there is told.
+
+    Raises:
+        GanflowError: as :func:`alive_nodes`, or the head does not take it.
+    """
+    refusal = _answer(address, lambda client: ray_internals.drain(client, node_id, message, left_s))
+    if refusal:
+        raise address.refused(f"its head does not drain node {node_id[:12]} ({refusal})")
+
+
+def _answer(address: Address, call: Callable[[Any], T]) -> T:
     from ray.exceptions import AuthenticationError, RayError
 
     _knock(address)
     try:
-        return _within(2 * CONTACT_S, lambda: _ask(address))
+        return _within(2 * CONTACT_S, lambda: call(_client(address)))
     except AuthenticationError:
         raise address.refused(
             "the cluster wants its own token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a file that holds it"
@@ -89,15 +105,14 @@ def _knock(address: Address) -> None:
         raise address.refused(f"no Ray cluster there ({reason}); start its head, or unset it for a local one") from None
 
 
-def _ask(address: Address) -> dict[str, Any]:
+def _client(address: Address) -> Any:
     client = ray_internals.gcs_client(address.value)
     try:
         versions = ray_internals.cluster_metadata(client)
     except AttributeError:
         raise address.refused("its head is still starting; try again in a few seconds") from None
     _check_versions(address, versions)
-    nodes = client.get_all_node_info(timeout=CONTACT_S).values()
-    return {node.node_id.hex(): node for node in nodes if node.state == ray_internals.NODE_ALIVE}
+    return client
 
 
 def _check_versions(address: Address, cluster: dict[str, object]) -> None:

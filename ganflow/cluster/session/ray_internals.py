@@ -54,6 +54,15 @@ def cluster_metadata(client: Any) -> dict[str, object]:
     return get_cluster_metadata(client) or {}
 
 
+def drain(client: Any, node_id: str, message: str, left_s: float) -> str:
+    """Tell a head, by :func:`gcs_client`, that a node leaves in so many seconds; why it does not take that, or ""."""
+    from ray.core.generated.autoscaler_pb2 import DrainNodeReason  # type: ignore[attr-defined]
+
+    reason, deadline_ms = DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION"), int((time.time() + left_s) * 1000)
+    accepted, refusal = client.drain_node(node_id, reason, message, deadline_ms)
+    return "" if accepted else str(refusal)
+
+
 def draining_nodes() -> set[str]:
     """Ids of the nodes that take no new work because they are about to leave."""
     import ray._private.state

@@ -16,7 +16,7 @@ from ganflow.cluster.session import ray_internals
 pytestmark = pytest.mark.slow
 
 ASK = """
-import json, os, signal
+import json, os, signal, time
 import psutil, ray
 from ganflow.cluster.session import ray_internals
 
@@ -27,6 +27,11 @@ with ray_internals.node_of_this_process(60), ray_internals.sigterm_is_ours():
     ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", num_cpus=1, log_to_driver=False)
 address = ray.get_runtime_context().gcs_address
 client = ray_internals.gcs_client(address)
+
+def leaves():
+    alive = [info for info in client.get_all_node_info(timeout=10).values() if info.state == ray_internals.NODE_ALIVE]
+    return ray_internals.draining_nodes() or not alive  # it has nothing to do: it may have left
+
 print(json.dumps({
     "auto": ray_internals.cluster_metadata(ray_internals.gcs_client(ray_internals.address_of_this_machine())),
     "handler": signal.getsignal(signal.SIGTERM) is ours,
@@ -43,6 +48,8 @@ print(json.dumps({
     "version": ray_internals.cluster_metadata(client)["ray_version"],
     "states": [info.state for info in client.get_all_node_info(timeout=10).values()],
     "draining": sorted(ray_internals.draining_nodes()),
+    "drained": ray_internals.drain(client, ray.get_runtime_context().get_node_id(), "a test", 100),
+    "leaves": any(leaves() or time.sleep(0.1) for _ in range(300)),
 }))
 """
 
@@ -72,6 +79,8 @@ def test_a_head_says_its_versions_and_which_nodes_live_and_leave(answers: dict[s
     assert answers["version"] == ray.__version__
     assert answers["states"] == [ray_internals.NODE_ALIVE]
     assert answers["draining"] == []
+    assert answers["drained"] == ""
+    assert answers["leaves"] is True
 
 
 def test_a_node_of_this_process_listens_on_the_loopback_in_a_group_of_its_own(answers: dict[str, Any]) -> None:
