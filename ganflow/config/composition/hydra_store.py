@@ -28,27 +28,20 @@ BASE = "default"  # the recipe that the others are differences from
 
 Options = dict[tuple[str, str], Node]  # by slot and component
 
+_of_every_recipe: Options = {}
+_of_a_recipe: set[tuple[str, str]] = set()  # what some recipe has options for
+_moved: set[tuple[str, str]] = set()  # what some recipe has options for that move
+
 
 def register() -> None:
     """Put everything into Hydra's store; a slot for several components takes them keyed by name."""
     OmegaConf.register_new_resolver("data_name", _data_name, replace=True)
     # Hydra copies the one store with every composition, which takes two fifths of it, and what it loads from it anyway.
     setattr(ConfigStore, "__deepcopy__", lambda store, memo: store)  # noqa: B010
-    store = ConfigStore.instance()
-    store.store(name="schema", node=_schema())
-    every: Options = {}
+    ConfigStore.instance().store(name="schema", node=_schema())
     for recipe in recipes():
-        options = add_recipe(recipe, _read(FOLDER / "recipes" / f"{recipe}.yaml"))
-        if recipe == BASE:
-            every = options
-    for slot, name, package, schema in _components():
-        of_the_recipe = {
-            f"optional /options/{slot}/{name}@_here_": "${experiment}",
-            f"optional /moves/{slot}/{name}@_global_": "${experiment}",
-        }
-        entry = OmegaConf.structured(_with_defaults(schema, ["_self_", *({k: v} for k, v in of_the_recipe.items())]))
-        entry.merge_with(every.get((slot, name), {}))
-        store.store(group=slot, name=name, node=entry, package=package)
+        _store_recipe(recipe, _read(FOLDER / "recipes" / f"{recipe}.yaml"))
+    _store_components()
 
 
 def _data_name(*, _root_: DictConfig) -> str:
@@ -64,25 +57,50 @@ def _schema() -> DictConfig:
     return schema
 
 
-def add_recipe(recipe: str, body: Node) -> Options:
-    """Put a recipe into Hydra's store, its options for components apart; these are returned."""
+def add_recipe(recipe: str, body: Node) -> None:
+    """Put one more recipe into Hydra's store."""
+    _store_recipe(recipe, body)
+    _store_components()
+
+
+def _store_recipe(recipe: str, body: Node) -> None:
+    """Put a recipe into Hydra's store, its options for components apart."""
     store = ConfigStore.instance()
     places = {(slot, name): package for slot, name, package, _ in _components()}
     body = copy.deepcopy(body)
     its = _choices(_read(FOLDER / "config.yaml")) | _choices(body)
-    moves = _mapping_at(body, "training", "schedule", "to")
-    for (slot, name), node in _take_options(moves, its).items():
+    ends = _take_options(_mapping_at(body, "training", "schedule", "to"), its)
+    for (slot, name), node in ends.items():
         whole = OmegaConf.create()
         OmegaConf.update(whole, f"training.schedule.to.{places[slot, name]}", node)
         store.store(group=f"moves/{slot}/{name}", name=recipe, node=whole)
+    _moved.update(ends)
     options = _take_options(body, its)
     if space := _mapping_at(body, "tune", "space"):
         body["tune"]["space"] = search_space.unfolded(space)
     store.store(group="experiment", name=recipe, node=body | {"recipe": recipe}, package="_global_")
-    if recipe != BASE:  # what the default recipe says is every recipe's
-        for (slot, name), node in options.items():
-            store.store(group=f"options/{slot}/{name}", name=recipe, node=node)
-    return options
+    if recipe == BASE:  # what the default recipe says is every recipe's
+        _of_every_recipe.update(options)
+        return
+    for (slot, name), node in options.items():
+        store.store(group=f"options/{slot}/{name}", name=recipe, node=node)
+    _of_a_recipe.update(options)
+
+
+def _store_components() -> None:
+    """Put every component into Hydra's store; it asks the chosen recipe for what some recipe says of it.
+
+    Each question that it asks takes Hydra a hundredth of the time of a composition, so there are no others.
+    """
+    for slot, name, package, schema in _components():
+        questions = {
+            f"optional /options/{slot}/{name}@_here_": (slot, name) in _of_a_recipe,
+            f"optional /moves/{slot}/{name}@_global_": (slot, name) in _moved,
+        }
+        asked = [{question: "${experiment}"} for question, has_answers in questions.items() if has_answers]
+        entry = OmegaConf.structured(_with_defaults(schema, ["_self_", *asked]))
+        entry.merge_with(_of_every_recipe.get((slot, name), {}))
+        ConfigStore.instance().store(group=slot, name=name, node=entry, package=package)
 
 
 def _with_defaults(schema: type, defaults: list[Any]) -> type:
