@@ -1,5 +1,6 @@
 """Before torch is loaded: one thread per process, for there are several processes and the networks are small."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return item.get_closest_marker("slow") is None, min(folders, default=len(FIRST))
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported lives on: the garbage collector need not walk through it again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
