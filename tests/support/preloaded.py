@@ -26,6 +26,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -263,15 +264,25 @@ def _serve_with_ray(listener: socket.socket, place: Path, folder: str, env: dict
             del sys.modules[name]
     # A node beside its driver's project trains; on others, code may travel there first.
     beside = "PYTHONPATH" in env and ("RAY_JOB_ID" in env or not worker)
-    for name in RAY_LIBRARIES if beside else ("ray",):
-        importlib.import_module(name)
-    for name in OURS if beside and worker else ():
-        importlib.import_module(name)
+    with _nothing_drawn():
+        for name in (*(RAY_LIBRARIES if beside else ()), *(OURS if beside and worker else ())):
+            importlib.import_module(name)
     assert threading.active_count() == 1, threading.enumerate()
     with contextlib.suppress(psutil.NoSuchProcess):
         _fork_for_each(listener, psutil.Process(int(env["RAY_RAYLET_PID"]) if worker else int(sys.argv[2])))
     place.unlink(missing_ok=True)
     os._exit(0)
+
+
+@contextlib.contextmanager
+def _nothing_drawn() -> Iterator[None]:
+    """Load what declares actors without a draw by Ray: forks would go on alike, and two workers name objects alike."""
+    import ray.actor
+    from ray import ActorClassID
+
+    ids = SimpleNamespace(from_random=lambda: ActorClassID(os.urandom(ActorClassID.size())))
+    with patch.object(ray.actor, "ActorClassID", ids):
+        yield
 
 
 def _kill_at_end(connection: socket.socket, pid: int) -> None:

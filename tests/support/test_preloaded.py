@@ -100,13 +100,16 @@ def test_a_node_s_workers_have_ray_from_a_process_that_ends_with_their_node() ->
 
         ray.shutdown()
         with workers_are_forked():
-            ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+            ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
 
         @ray.remote
-        def worker() -> tuple[int, str]:
-            return psutil.Process().ppid(), os.environ["RAY_RAYLET_PID"]
+        class Worker:
+            def asked(self) -> tuple[int, str, str]:
+                return psutil.Process().ppid(), os.environ["RAY_RAYLET_PID"], ray.ObjectID.from_random().hex()
 
-        parent, raylet = ray.get(worker.remote())
+        workers = [Worker.remote() for _ in range(2)]
+        (parent, raylet, drawn), (*_, drawn_by_the_other) = ray.get([worker.asked.remote() for worker in workers])
+        assert drawn != drawn_by_the_other  # they do not go on with the numbers of the process that they come from
         serving = list(folder_of_the_server().glob(f"raylet-{raylet}-*"))
         assert {path.name.rpartition("-")[2] for path in serving} > {"agents"}
         assert "tests.support.preloaded" in psutil.Process(parent).cmdline()
