@@ -43,14 +43,14 @@ def config_check(params: Params = Path("params.yaml")) -> None:
     """Say where params.yaml differs from the schema (exit status 1), and which values are not its recipe's."""
     from ganflow.commands import config as command
 
-    misfits, own = command.check(params)
+    misfits, changed = command.check(params)
     for line in misfits:
         typer.echo(line, err=True)
     if misfits:
         raise typer.Exit(1)
-    for line in own:
+    for line in changed:
         typer.echo(line)
-    typer.echo(f"{params} is right; {len(own) or 'no'} values differ from its recipe")
+    typer.echo(f"{params} is right; {len(changed) or 'no'} values differ from its recipe")
 
 
 @app.command("show")

@@ -40,11 +40,11 @@ def generate(
     Raises:
         GanflowError: no such model, an ``out`` of another form, or one that other samples lie in.
     """
-    sink, place = choose(out, options), Place.of(out, patience_s)
+    sink, target = choose(out, options), Place.of(out, patience_s)
     with doing("generate: loading the model"):
         generator = load_generator(model, _tracking(model), "cuda" if torch.cuda.is_available() else "cpu")
     classes = None if label is None else classes_of(label.split(","), generator.spec)
-    sink.write(Sampling(generator, n, seed, classes, truncation, batch), place)
+    sink.write(Sampling(generator, n, seed, classes, truncation, batch), target)
 
 
 def _tracking(model: str) -> TrackingConfig:

@@ -62,13 +62,13 @@ def reproduce(model: str, into: Path | None) -> list[Mismatch]:
         )
     logger.info(f"commit {commit[:12]} to {folder}")
     _run("git", "worktree", "add", "--quiet", "--detach", str(folder), commit)
-    here = folder / _run("git", "rev-parse", "--show-prefix")
-    _parameters(version, here, settings.experiment)
-    _data(version, here)
+    project = folder / _run("git", "rev-parse", "--show-prefix")
+    _parameters(version, project, settings.experiment)
+    _data(version, project)
     for stage in STAGES:
         logger.info(f"{stage} …")
-        _stage(here, stage)
-    return compared(version, here)
+        _stage(project, stage)
+    return compared(version, project)
 
 
 def _commit(version: Trace) -> str:
@@ -88,35 +88,35 @@ def _commit(version: Trace) -> str:
     return commit
 
 
-def _parameters(version: Trace, here: Path, experiment: str) -> None:
+def _parameters(version: Trace, project: Path, experiment: str) -> None:
     node: dict[str, object] = {**(version.origin.params or {}), "tracking": {"experiment": experiment}}
-    write_whole(here / provenance.PARAMS, yaml.safe_dump(node, sort_keys=False))
-    write_whole(here / provenance.TUNE / provenance.BEST, yaml.safe_dump(version.origin.best or {"overrides": []}))
+    write_whole(project / provenance.PARAMS, yaml.safe_dump(node, sort_keys=False))
+    write_whole(project / provenance.TUNE / provenance.BEST, yaml.safe_dump(version.origin.best or {"overrides": []}))
 
 
-def _data(version: Trace, here: Path) -> None:
+def _data(version: Trace, project: Path) -> None:
     """The very data of then: from DVC's cache, from its remote, or prepared anew."""
-    write_whole(here / provenance.LOCK, yaml.safe_dump(version.origin.lock, sort_keys=False))
+    write_whole(project / provenance.LOCK, yaml.safe_dump(version.origin.lock, sort_keys=False))
     path, md5 = version.tags.get("data_path", "data"), version.tags.get("data_md5")
-    _dvc(here, "config", "--local", "cache.dir", str(Path(_dvc(Path(), "cache", "dir")).absolute()))
+    _dvc(project, "config", "--local", "cache.dir", str(Path(_dvc(Path(), "cache", "dir")).absolute()))
     for way in (("checkout", path), ("pull", path)):
-        if _try(here, *way):
+        if _try(project, *way):
             logger.info(f"data {md5} by dvc {way[0]}")
             return
     logger.info("data are in no cache; preparing them …")
-    _stage(here, "prepare")
-    made = run_record.data_md5(path, here / provenance.LOCK)
+    _stage(project, "prepare")
+    made = run_record.data_md5(path, project / provenance.LOCK)
     if made != md5:
         raise GanflowError(
             f"the data are not those of {version.uri}: md5 {made}, and {md5} then; has their source changed?"
         )
 
 
-def compared(version: Trace, here: Path) -> list[Mismatch]:
+def compared(version: Trace, project: Path) -> list[Mismatch]:
     """The parts of a project that differ from those of a registered version."""
-    weights = run_record.file_digest(here / MODEL / FILE)
-    metrics: dict[str, object] = records.read(here / METRICS, dict, "`dvc repro evaluate` writes it")
-    record = run_record.RunRecord.read(here / MODEL / run_record.FILE)
+    weights = run_record.file_digest(project / MODEL / FILE)
+    metrics: dict[str, object] = records.read(project / METRICS, dict, "`dvc repro evaluate` writes it")
+    record = run_record.RunRecord.read(project / MODEL / run_record.FILE)
     now = loggable({f"{METRIC}{name}": value for name, value in metrics.items()})
     then = {f"{METRIC}{name}": value for name, value in version.metrics.items()}
     figures = [
@@ -135,10 +135,10 @@ def compared(version: Trace, here: Path) -> list[Mismatch]:
     ]
 
 
-def _stage(here: Path, name: str) -> None:
+def _stage(project: Path, name: str) -> None:
     """Run a stage, whatever DVC believes to know of its outcome."""
     command = _command("repro", "--force", "--single-item", name)
-    process = subprocess.Popen(command, cwd=here, env=_environment(here), start_new_session=True)
+    process = subprocess.Popen(command, cwd=project, env=_environment(project), start_new_session=True)
     try:
         status = process.wait()
     except KeyboardInterrupt:  # DVC leaves it to what it runs, which is told here: not only a terminal interrupts
@@ -146,26 +146,26 @@ def _stage(here: Path, name: str) -> None:
         process.wait()
         raise
     if status:
-        raise GanflowError(f"{name} failed in {here}, with exit status {status}")
+        raise GanflowError(f"{name} failed in {project}, with exit status {status}")
 
 
-def _try(here: Path, *command: str) -> bool:
-    done = subprocess.run(_command(*command), cwd=here, env=_environment(here), capture_output=True, check=False)
+def _try(project: Path, *command: str) -> bool:
+    done = subprocess.run(_command(*command), cwd=project, env=_environment(project), capture_output=True, check=False)
     return done.returncode == 0
 
 
-def _dvc(here: Path, *command: str) -> str:
-    return _run(*_command(*command), cwd=here)
+def _dvc(project: Path, *command: str) -> str:
+    return _run(*_command(*command), cwd=project)
 
 
 def _command(*command: str) -> list[str]:
     return [sys.executable, "-m", "dvc", *command]
 
 
-def _environment(here: Path) -> dict[str, str]:
+def _environment(project: Path) -> dict[str, str]:
     """The stages import what lies in the worktree."""
     env = {key: value for key, value in os.environ.items() if key not in ELSEWHERE}
-    paths = [str(here.absolute()), *filter(None, [env.get("PYTHONPATH")])]
+    paths = [str(project.absolute()), *filter(None, [env.get("PYTHONPATH")])]
     env["PYTHONPATH"] = os.pathsep.join(paths)
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
     return env

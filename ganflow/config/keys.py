@@ -22,9 +22,9 @@ def known() -> dict[str, object]:
     """Dotted key → annotated type, for every leaf of the schema and every option of every component."""
     types = dict(_of_schema("", Config))
     for slot, group, name in _every_choice():
-        place = slot.replace("/", ".") + (f".{name}" if components.GROUPS[group].several else "")
+        path = slot.replace("/", ".") + (f".{name}" if components.GROUPS[group].several else "")
         for option, kind in options(group, name).items():
-            key = f"{place}.{option}"
+            key = f"{path}.{option}"
             types[key] = kind if types.get(key, kind) == kind else Any  # components differ
     return {key: kind for key, kind in types.items() if key not in slots()}
 
@@ -45,8 +45,8 @@ def sections() -> list[str]:
 def trained_sections() -> list[str]:
     """The parts of ``params.yaml`` that say what is trained: those that every method shares, and each method's own."""
     methods: dict[str, Any] = components.choices("method")
-    own = dict.fromkeys(section for method in methods.values() for section in method.sections)
-    return ["seed", "method", *own, "optimizers", "training"]
+    of_methods = dict.fromkeys(section for method in methods.values() for section in method.sections)
+    return ["seed", "method", *of_methods, "optimizers", "training"]
 
 
 @functools.cache
@@ -67,7 +67,7 @@ def choices(slot: str) -> list[str]:
 
 def is_open(key: str) -> bool:
     """True if a key stands in a mapping that takes new keys, or is one."""
-    return any(key == place or key.startswith(f"{place}.") for place in OPEN)
+    return any(key == parent or key.startswith(f"{parent}.") for parent in OPEN)
 
 
 def several(slot: str) -> bool:

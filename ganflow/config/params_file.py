@@ -123,8 +123,8 @@ def at_the_end(config: Config) -> Config:
     node = asdict(config)
     node["training"]["schedule"]["to"] = {}
     for key, end in ends.items():
-        place, _, option = key.rpartition(".")
-        below(node, place)[option] = end
+        parent, _, option = key.rpartition(".")
+        below(node, parent)[option] = end
     return check(node)
 
 

@@ -21,15 +21,15 @@ LOCKS = Path(".ganflow/locks")
 
 def root() -> Path:
     """The working directory; inside a copy that DVC made for an experiment, the same folder of the project."""
-    here = Path.cwd()
+    working = Path.cwd()
     named = os.environ.get("DVC_ROOT")  # DVC's own word, which holds even if .dvc/tmp is a link to another disk
-    for owner in (*([Path(named)] if named else []), *here.parents):
+    for owner in (*([Path(named)] if named else []), *working.parents):
         copies = (owner / COPIES).resolve()
-        inside = here.relative_to(copies).parts if here.is_relative_to(copies) else ()
+        inside = working.relative_to(copies).parts if working.is_relative_to(copies) else ()
         inside = inside[1:] if inside[:1] == (ALONE,) else inside
         if inside:
             return _repository(owner).joinpath(*inside[1:])
-    return here
+    return working
 
 
 def copied() -> bool:

@@ -30,8 +30,8 @@ def moving(config: Config) -> dict[str, object]:
 
 def value_at(config: Config, key: str) -> Any:
     """The value at a dotted key; None where there is no such key."""
-    place, _, option = key.rpartition(".")
-    node = below(asdict(config), place)
+    parent, _, option = key.rpartition(".")
+    node = below(asdict(config), parent)
     return node.get(option) if isinstance(node, dict) else None
 
 

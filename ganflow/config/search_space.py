@@ -60,9 +60,9 @@ def _pruned(node: Mapping[str, object]) -> Node:
 
 def _merge(into: Node, more: Node) -> None:
     for key, value in more.items():
-        here = into.get(key)
-        if isinstance(here, dict) and isinstance(value, dict):
-            _merge(here, value)
+        present = into.get(key)
+        if isinstance(present, dict) and isinstance(value, dict):
+            _merge(present, value)
         else:
             into[key] = value
 

@@ -76,12 +76,12 @@ def belongs(key: str) -> str:
 def _meant(key: str) -> Sequence[str]:
     """Places that a key may have meant, by the first rule that finds one."""
     name, places = plain(key.rpartition(".")[2]), [*keys.known(), *keys.sections(), *keys.slots()]
-    tops, deep = ([place for place in places if ("." in place) == dotted] for dotted in (False, True))
+    tops, deep = ([path for path in places if ("." in path) == dotted] for dotted in (False, True))
     return (
-        _as_typed(place for place in places if plain(place) == plain(key))
+        _as_typed(path for path in places if plain(path) == plain(key))
         or _as_typed(get_close_matches(key, deep, n=1, cutoff=ALIKE))
         or SYNONYMS.get(name)
-        or _as_typed(place for place in places if plain(place.rpartition(".")[2]) == name)[:MOST]
+        or _as_typed(path for path in places if plain(path.rpartition(".")[2]) == name)[:MOST]
         or _as_typed(get_close_matches(key, deep, n=1, cutoff=SIMILAR))
         or _as_typed(get_close_matches(key, tops, n=1) if "." not in key else ())
         or _as_typed(_like(name, places))
@@ -90,17 +90,17 @@ def _meant(key: str) -> Sequence[str]:
 
 def _like(name: str, places: Sequence[str]) -> list[str]:
     """Places whose last name looks like this one."""
-    lasts = {place.rpartition(".")[2]: place for place in reversed(places)}
+    lasts = {path.rpartition(".")[2]: path for path in reversed(places)}
     return [lasts[last] for last in get_close_matches(name, lasts, n=1)]
 
 
 def _as_typed(places: Iterable[str]) -> list[str]:
     """A slot by its group."""
-    return list(dict.fromkeys(keys.slots().get(place, place) for place in places))
+    return list(dict.fromkeys(keys.slots().get(path, path) for path in places))
 
 
 def _question(meant: Sequence[str]) -> str:
     if not meant:
         return ""
-    places = [f"{place} ({NOTES[place]})" if place in NOTES else place for place in meant]
+    places = [f"{path} ({NOTES[path]})" if path in NOTES else path for path in meant]
     return f"did you mean {' or '.join([', '.join(places[:-1])] * (len(places) > 1) + places[-1:])}?"

@@ -31,8 +31,8 @@ def check_values(config: Config) -> None:
 
 def figures_of(metrics: Sequence[str]) -> dict[str, str]:
     """Figure → the one of these metrics that gives it."""
-    known: dict[str, Any] = components.choices("metric")
-    return {figure: name for name in metrics for figure in known[name].figures}
+    classes: dict[str, Any] = components.choices("metric")
+    return {figure: name for name in metrics for figure in classes[name].figures}
 
 
 def _check_figures(config: Config) -> None:
@@ -66,7 +66,7 @@ def _check_move(config: Config, name: str, end: Any) -> None:
     s, key = config.training.schedule, f"training.schedule.to.{name}"
     require(s.decay != "constant", key, end, "follows the decay; set training.schedule.decay=cosine or linear")
     movable = schedulable(config)
-    below = any(name == place or name.startswith(f"{place}.") for place in movable)
+    below = any(name == section or name.startswith(f"{section}.") for section in movable)
     require(below, key, end, f"with method={config.method} what may move is in {', '.join(movable)}")
     option = name.rpartition(".")[2]
     require(option != "lr", key, end, "learning rates follow training.schedule.floor")

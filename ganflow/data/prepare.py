@@ -83,17 +83,17 @@ def prepare(
         GanflowError: the source is empty, damaged or contradicts itself, or holds unreadable images.
     """
     start = time.monotonic()
-    with workplace(out) as place:
-        content = source.read(locate(source.path, place.scratch), place.scratch)
+    with workplace(out) as work:
+        content = source.read(locate(source.path, work.scratch), work.scratch)
         _check(content, check)
         many = content.costly and _count(content) > PARALLEL_ABOVE
         how = mapper if many else serial_map
-        written = _write(content, place, how, show, shard_bytes)
+        written = _write(content, work, how, show, shard_bytes)
         if again := _by_other_ranges(content, written.tally):
             content = again
-            _clear(place.data)
-            written = _write(content, place, how, show, shard_bytes)
-        manifest = write_manifest(place.data, content.facts, content.classes, written.splits, content.recipe)
+            _clear(work.data)
+            written = _write(content, work, how, show, shard_bytes)
+        manifest = write_manifest(work.data, content.facts, content.classes, written.splits, content.recipe)
     report = _report(source, content, written, str(manifest["digest"]))
     return report | {"seconds": round(time.monotonic() - start, 2), "warnings": warnings(report)}
 

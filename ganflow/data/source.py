@@ -123,8 +123,8 @@ def watch_nothing() -> list[str]:
 
 def check_watch(watch: list[str], default: Callable[[], list[str]]) -> None:
     """Refuse another ``watch`` than the source's default or an empty list."""
-    known = " or ".join(sorted({str(default()), "[]"}))
-    require(watch in (default(), []), "watch", watch, f"{known}: what `dvc repro` looks at before it prepares")
+    allowed = " or ".join(sorted({str(default()), "[]"}))
+    require(watch in (default(), []), "watch", watch, f"{allowed}: what `dvc repro` looks at before it prepares")
 
 
 def recipe_of(name: str, source: Any) -> dict[str, object]:

@@ -122,12 +122,14 @@ def sample_order(seed: int, first: First, count: int, n: int) -> Indices:
     Every epoch of ``n`` images is a permutation of its own; a batch may straddle two.
     """
     index = np.add.outer(np.atleast_1d(first), np.arange(count)).ravel()
-    epoch, place = index // n, index % n
+    epoch, position = index // n, index % n
     out = np.empty(len(index), np.int64)
     for e in np.unique(epoch):
-        here = epoch == e
-        out[here] = (
-            _epoch(seed, int(e), n)[place[here]] if n <= _CACHED_ORDER else permute(seed, int(e), n, place[here])
+        of_epoch = epoch == e
+        out[of_epoch] = (
+            _epoch(seed, int(e), n)[position[of_epoch]]
+            if n <= _CACHED_ORDER
+            else permute(seed, int(e), n, position[of_epoch])
         )
     return out
 

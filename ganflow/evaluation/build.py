@@ -74,5 +74,5 @@ def evaluator_here(
     data = open_images(reference, scratch, options)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     remote = "://" in config.cluster.storage
-    kept = project_folder.place(config.cluster.cache if remote else config.cluster.storage).expanduser().absolute()
-    return build_evaluator(config.evaluation, data, kept / "extractors", device, listener, listener)
+    folder = project_folder.place(config.cluster.cache if remote else config.cluster.storage).expanduser().absolute()
+    return build_evaluator(config.evaluation, data, folder / "extractors", device, listener, listener)

@@ -78,8 +78,8 @@ def alone(evaluator: Evaluator, samples: Samples) -> Measured:
 
 def _pairs_wanted(inputs: MetricInputs) -> bool:
     """Points make no pictures, and features of the train split may be costly where nothing else asks for them."""
-    known = inputs.config.reference == "train" or "memorisation" in inputs.config.metrics
-    return known and inputs.features.splits.train.facts.kind != POINTS
+    asked_for = inputs.config.reference == "train" or "memorisation" in inputs.config.metrics
+    return asked_for and inputs.features.splits.train.facts.kind != POINTS
 
 
 def _single_classes(inputs: MetricInputs) -> dict[str, str]:

@@ -69,13 +69,13 @@ def split_features(
 
     They are kept under ``cache`` by the data's digest, split, extractor and versions. A damaged file is made anew.
     """
-    kept = _read(_path(data, extractor, cache))
-    if not all(collectives.gather_objects(kept is not None)):  # another machine may not see rank 0's cache
-        kept = extract(data, extractor, batch, advance)
+    features = _read(_path(data, extractor, cache))
+    if not all(collectives.gather_objects(features is not None)):  # another machine may not see rank 0's cache
+        features = extract(data, extractor, batch, advance)
         if collectives.rank() == 0:
-            _write(kept, _path(data, extractor, cache))
-    assert kept is not None
-    return kept
+            _write(features, _path(data, extractor, cache))
+    assert features is not None
+    return features
 
 
 def extract(data: Dataset, extractor: Extractor, batch: int, advance: Callable[[int], None]) -> Features:

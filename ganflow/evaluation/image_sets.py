@@ -62,21 +62,21 @@ def as_samples(images: Dataset, reference: Dataset, where: str) -> ImageSamples:
     Raises:
         GanflowError: another size or number of channels.
     """
-    own, wanted = images.facts, reference.facts
-    if (own.resolution, own.channels) != (wanted.resolution, wanted.channels):
-        line = f"{where} holds {_shape(own)}, the reference {_shape(wanted)}"
-        raise GanflowError(f"{line}; {_way_out(where, own, wanted)}")
+    given, wanted = images.facts, reference.facts
+    if (given.resolution, given.channels) != (wanted.resolution, wanted.channels):
+        line = f"{where} holds {_shape(given)}, the reference {_shape(wanted)}"
+        raise GanflowError(f"{line}; {_way_out(where, given, wanted)}")
     others = [f"{split} ({n:,} images)" for split, n in _other_splits(images)]
     if others:
         logger.info(f"{where}: the samples are its split {images.split}, without {' and '.join(others)}")
     return ImageSamples(images, _labels(images, reference, where))
 
 
-def _way_out(where: str, own: Facts, wanted: Facts) -> str:
+def _way_out(where: str, given: Facts, wanted: Facts) -> str:
     if not is_pictures(where):
         return "make them equal first"
-    ways = [f"data.resize={wanted.resolution}"] if own.resolution != wanted.resolution else []
-    ways += [f"data.channels={wanted.channels}"] if own.channels != wanted.channels else []
+    ways = [f"data.resize={wanted.resolution}"] if given.resolution != wanted.resolution else []
+    ways += [f"data.channels={wanted.channels}"] if given.channels != wanted.channels else []
     return f"{' '.join(ways)} makes them equal"
 
 
@@ -118,7 +118,7 @@ def _write_array(where: str, path: Path, prepared: Path) -> None:
     for line in array.understood:
         logger.info(line)
     facts = Facts(array.images.shape[2], array.images.shape[1], len(array.classes))
-    with workplace(prepared) as place:
-        writer = SplitWriter(place.data, "train", facts, 2**28)
+    with workplace(prepared) as work:
+        writer = SplitWriter(work.data, "train", facts, 2**28)
         writer.add(array.images, np.zeros(len(array.images), np.int64) if array.labels is None else array.labels)
-        write_manifest(place.data, facts, list(array.classes), {"train": writer.close()}, {"name": "array"})
+        write_manifest(work.data, facts, list(array.classes), {"train": writer.close()}, {"name": "array"})

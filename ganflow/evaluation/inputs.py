@@ -85,9 +85,11 @@ class MetricInputs:
     def _accuracy_of(self, *kinds: str) -> float:
         splits, node = self.features.splits, self.config.extractor
         assert splits.test is not None
-        own = components.build("extractor", node, "evaluation.extractor") if node["name"] == "classifier" else None
+        classifier = (
+            components.build("extractor", node, "evaluation.extractor") if node["name"] == "classifier" else None
+        )
         pool = Pool([self._images(kind) for kind in kinds], splits.train)
-        return accuracy_of(pool, splits.test, own or ClassifierChoice(), self.features.device)
+        return accuracy_of(pool, splits.test, classifier or ClassifierChoice(), self.features.device)
 
     def _images(self, kind: str) -> tuple[Images, Labels]:
         train = self.features.splits.train

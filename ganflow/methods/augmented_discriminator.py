@@ -45,17 +45,17 @@ class AugmentedDiscriminator:
         self.calls = 0
 
     def __call__(self, images: Tensor, labels: Tensor | None) -> Judgement:
-        seen = self._perturbed(images) if self.perturbs else images
-        out = to_float32(self.D(seen, labels))
+        perturbed = self._perturbed(images) if self.perturbs else images
+        out = to_float32(self.D(perturbed, labels))
         return Judgement(out, None) if out.ndim == 1 else Judgement(out[:, 0], out[:, 1:])
 
     def _perturbed(self, images: Tensor) -> Tensor:
         self.calls += 1
         draw = self.batch.draw.substream(f"judge-{self.calls}")
-        seen: Tensor = self.augmentation(images, draw)
+        augmented: Tensor = self.augmentation(images, draw)
         for regularizer in self.perturbing:
-            seen = regularizer.perturb(seen, draw, self.batch.nimg)
-        return seen
+            augmented = regularizer.perturb(augmented, draw, self.batch.nimg)
+        return augmented
 
     def logits(self, images: Tensor, labels: Tensor | None) -> Tensor:
         """The verdict's adversarial part."""

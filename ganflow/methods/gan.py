@@ -48,8 +48,8 @@ class GAN:
         """``d_steps`` turns of D on new real images, then one of G."""
         finish, adjust, constrain = self._finish, self._adjust_gradients, self._constrain_discriminator
         of_d = Turn("D", self.discriminator_terms, True, False, finish, adjust, constrain)
-        own = self.loss.paired and self.loss.fresh_reals
-        of_g = Turn("G", self.generator_terms, False, own, finish, adjust)
+        own_images = self.loss.paired and self.loss.fresh_reals
+        of_g = Turn("G", self.generator_terms, False, own_images, finish, adjust)
         return [of_d] * self.d_steps + [of_g]
 
     @functools.cached_property

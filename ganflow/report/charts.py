@@ -48,8 +48,8 @@ class Axis:
 
 def lines(title: str, x_label: str, x: Sequence[float], series: Mapping[str, Values], log: bool = False) -> str:
     """Series over ``x`` as lines; None and NaN are gaps, and on a logarithmic axis so is what is not above 0."""
-    known = {name: _known(values, log) for name, values in series.items()}
-    finite = [value for values in known.values() for value in values if value is not None]
+    defined = {name: _known(values, log) for name, values in series.items()}
+    finite = [value for values in defined.values() for value in values if value is not None]
     if not finite:
         return _svg(title, HEIGHT, [_text(WIDTH / 2, HEIGHT / 2, "nothing measured", "middle")])
     legend, below = _legend(list(series)) if len(series) > 1 else ([], TOP)
@@ -57,7 +57,7 @@ def lines(title: str, x_label: str, x: Sequence[float], series: Mapping[str, Val
     across = _axis(x, LEFT, WIDTH - RIGHT, fit=False)
     up = _axis(finite, height - BOTTOM, below + 8, log=log)
     body = [*legend, *_grid(across, up, x_label)]
-    for i, values in enumerate(known.values()):
+    for i, values in enumerate(defined.values()):
         for run in _runs(_thin(list(zip(x, values, strict=True)))):
             body.append(_line([(across(a), up(b)) for a, b in run], f"var(--c{i % COLOURS})", dashed=i >= COLOURS))
     return _svg(title, height, body, f"{', '.join(series)} over {x_label}")
@@ -67,21 +67,21 @@ def bars(
     title: str, names: Sequence[str], series: Mapping[str, Values], x_label: str = "", percent: bool = False
 ) -> str:
     """Horizontal bars, one group per name with a bar of each series; values are 0 or more, None leaves no bar."""
-    known = [_known(values, log=False) for values in series.values()]
+    defined = [_known(values, log=False) for values in series.values()]
     longest = max((len(name) for name in names), default=0)
     left = min(24 + GLYPH * longest, WIDTH * 0.4)
     legend, below = _legend(list(series))
     height = below + 8 + ROW * len(names) + BOTTOM
-    finite = [value for values in known for value in values if value is not None]
+    finite = [value for values in defined for value in values if value is not None]
     across = _axis([0.0, max(finite, default=0.0) or 1.0], left, WIDTH - RIGHT - 8)
     body = list(legend)
     for tick in across.ticks:
         at, text = across(tick), f"{number(tick * 100)} %" if percent else number(tick)
         body.append(_rule(at, below + 4, at, height - BOTTOM) + _text(at, height - BOTTOM + 17, text, "middle"))
     for row, name in enumerate(names):
-        top = below + 8 + row * ROW + (ROW - BAR * len(known)) / 2
+        top = below + 8 + row * ROW + (ROW - BAR * len(defined)) / 2
         body.append(_text(left - 8, below + 8 + (row + 0.5) * ROW + 4, _short(name, left - 14), "end", "name"))
-        body += [_bar(across, top + i * BAR, values[row], i) for i, values in enumerate(known)]
+        body += [_bar(across, top + i * BAR, values[row], i) for i, values in enumerate(defined)]
     body.append(_text((left + WIDTH) / 2, height - 6, x_label, "middle"))
     return _svg(title, height, body, f"{', '.join(series)} of each of {len(names)}")
 
@@ -166,13 +166,13 @@ def _thin(points: list[tuple[float, float | None]]) -> list[tuple[float, float |
     """At most about ``MOST`` points: of each stretch the lowest, the highest and a gap, so that spikes are kept."""
     if len(points) <= MOST:
         return points
-    stretch, kept = -(-2 * len(points) // MOST), []
+    stretch, thinned = -(-2 * len(points) // MOST), []
     for first in range(0, len(points), stretch):
         part = range(first, min(first + stretch, len(points)))
-        known = sorted((value, i) for i in part if (value := points[i][1]) is not None)
+        defined = sorted((value, i) for i in part if (value := points[i][1]) is not None)
         gaps = [i for i in part if points[i][1] is None][:1]
-        kept += [points[i] for i in sorted({i for _, i in known[:1] + known[-1:]} | set(gaps))]
-    return kept
+        thinned += [points[i] for i in sorted({i for _, i in defined[:1] + defined[-1:]} | set(gaps))]
+    return thinned
 
 
 def _runs(points: Sequence[tuple[float, float | None]]) -> Iterator[list[tuple[float, float]]]:
@@ -198,8 +198,8 @@ def _bar(across: Axis, top: float, value: float | None, i: int) -> str:
     if value is None:
         return ""
     width = max(0.0, across(value) - across.start)
-    place = f'x="{across.start:.1f}" y="{top + 1:.1f}" width="{width:.1f}" height="{BAR - 2}"'
-    return f'<rect {place} rx="1.5" fill="var(--c{i % COLOURS})"><title>{number(value)}</title></rect>'
+    box = f'x="{across.start:.1f}" y="{top + 1:.1f}" width="{width:.1f}" height="{BAR - 2}"'
+    return f'<rect {box} rx="1.5" fill="var(--c{i % COLOURS})"><title>{number(value)}</title></rect>'
 
 
 def _rule(x1: float, y1: float, x2: float, y2: float) -> str:

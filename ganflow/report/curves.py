@@ -72,11 +72,11 @@ def _place(title: str) -> tuple[int, int]:
 
 
 def _curve(title: str, kimg: list[float], series: Mapping[str, list[float | None]]) -> Curve:
-    kept = [i for i in range(len(kimg)) if any(values[i] is not None for values in series.values())]
-    cells = {name: tuple(values[i] for i in kept) for name, values in series.items()}
+    measured = [i for i in range(len(kimg)) if any(values[i] is not None for values in series.values())]
+    cells = {name: tuple(values[i] for i in measured) for name, values in series.items()}
     finite = [v for values in cells.values() for v in values if v is not None and math.isfinite(v)]
     log = title != "Losses" and len(finite) > 1 and min(finite) > 0 and max(finite) > WIDE * min(finite)
     shown = known()[title].label if title in known() else title.replace("_", " ")
     if title not in cells and len(cells) == 1:  # of a group, which a legend would name
         shown += f": {next(iter(cells))}"
-    return Curve(shown[:1].upper() + shown[1:], tuple(kimg[i] for i in kept), cells, log=log)
+    return Curve(shown[:1].upper() + shown[1:], tuple(kimg[i] for i in measured), cells, log=log)

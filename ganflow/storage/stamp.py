@@ -53,13 +53,13 @@ def _entries(uri: str) -> list[Entry]:
 
 def _below(root: Path) -> Iterator[Entry]:
     """Every file that is not hidden; links to folders are followed once, and links that lead nowhere are files."""
-    seen = set()
+    visited = set()
     for folder, folders, files in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
-        if real in seen:
+        if real in visited:
             folders.clear()
             continue
-        seen.add(real)
+        visited.add(real)
         folders[:] = _shown(folders)
         for name in _shown(files):
             path = os.path.join(folder, name)

@@ -39,16 +39,16 @@ def mend(file: Path) -> int:
         return 0
     try:
         with contextlib.closing(sqlite3.connect(file, timeout=_WAIT_S)) as store, store:
-            known = {name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            runs = [column for column in _RUNS if column[0] in known]
+            tables = {name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            runs = [column for column in _RUNS if column[0] in tables]
             left = {root for column in runs for root, rest, _ in _places(store, *column, beside) if _in(beside, rest)}
             changed = 0
-            for table, name in (*runs, *(column for column in _OTHERS if column[0] in known)) if left else ():
+            for table, name in (*runs, *(column for column in _OTHERS if column[0] in tables)) if left else ():
                 rows = [row for row in _places(store, table, name, beside) if row[0] in left]
                 for _, rest, text in rows:
                     new = beside / rest
-                    place = new.as_uri() if text.startswith("file:") else str(new)
-                    store.execute(f"UPDATE {table} SET {name} = ? WHERE {name} = ?", (place, text))
+                    address = new.as_uri() if text.startswith("file:") else str(new)
+                    store.execute(f"UPDATE {table} SET {name} = ? WHERE {name} = ?", (address, text))
                 changed += len(rows)
     except sqlite3.Error as error:
         raise GanflowError(f"{file} was moved, and where its artifacts are cannot be put right: {error}") from None

@@ -40,8 +40,8 @@ class GradientAccumulator:
         if len(parts) == 1:
             return self._play_part(turn, player, parts[0], 1.0)
         each_terms = []
-        for place, index in enumerate(parts):
-            with self.state.part(place), player.apart() if index != parts[-1] else contextlib.nullcontext():
+        for position, index in enumerate(parts):
+            with self.state.part(position), player.apart() if index != parts[-1] else contextlib.nullcontext():
                 each_terms.append(self._play_part(turn, player, index, 1 / len(parts)))
             self._torch[index] = self._generator.get_state()
         return {k: torch.stack([terms[k].detach() for terms in each_terms]).double().mean() for k in each_terms[0]}

@@ -29,8 +29,8 @@ class Progress:
         elif isinstance(event, Paused):
             self._say(f"paused after {event.nimg:,} images, all saved: {event.why}")
         elif isinstance(event, Warned):
-            seen = f"{event.nimg:,} of {self._total:,} images, " if self._total else ""  # resuming may warn, too
-            self._say(f"{seen}warning: {event.message}")
+            progress = f"{event.nimg:,} of {self._total:,} images, " if self._total else ""  # resuming may warn, too
+            self._say(f"{progress}warning: {event.message}")
 
     def _start(self, event: Started) -> None:
         self._total, self._terms = event.total, tuple(f"{player}/" for player in event.players)

@@ -80,11 +80,11 @@ def build_ramps(config: Config, built: BuiltMethod, ema: EMA) -> list[Ramp]:
     players = {built.optimizers[name]: player for name, player in built.players.items()}
     ramps = []
     for key in moving(config):
-        place, _, option = key.rpartition(".")
-        if place in players:
-            ramps.append(_of_optimizer(key, players[place], value_at(last, place)))
+        section, _, option = key.rpartition(".")
+        if section in players:
+            ramps.append(_of_optimizer(key, players[section], value_at(last, section)))
             continue
-        put = _half_life(ema) if place == "training" else _attribute(schedulable[place], option)
+        put = _half_life(ema) if section == "training" else _attribute(schedulable[section], option)
         ramps.append(Ramp(key, [value_at(config, key)], [value_at(last, key)], put))
     return ramps
 
@@ -111,9 +111,9 @@ def _half_life(ema: EMA) -> Put:
 
 def _of_optimizer(key: str, player: Player, choice: Node) -> Ramp:
     """From what an optimizer has to what one of the last values has."""
-    place, _, option = key.rpartition(".")
+    section, _, option = key.rpartition(".")
     first = player.optimizer.param_groups[0][option]
-    make = components.build("optimizer", choice, place)
+    make = components.build("optimizer", choice, section)
     last = make(player.parameters).param_groups[0][option]
     is_tuple = isinstance(last, tuple)
 

@@ -15,7 +15,7 @@ NO_ENGLISH = {
     r"\bis no (?!longer\b|more\b|worse\b|better\b)(?=[A-Za-z])": 'say "is not a …"',
     r"\b(?:no|some|any)body\b|\bwhoever\b": "say who: the caller, the user, a process",
 }
-VAGUE = {"found", "told", "said", "there", "one", "several"}
+VAGUE = {"found", "told", "said", "there", "one", "several", "known", "kept", "here", "own", "seen"}
 MESSAGES = {"say", "tell", "warn", "log"}
 SUBJECTS = re.compile(r"\b(?:there|this|that|which|what|it) is no \b", re.IGNORECASE)
 

@@ -49,11 +49,11 @@ def examine(config: Config, *, bandwidth: bool = True) -> Examination:
 def _nodes() -> list[NodeReport]:
     import ray
 
-    own = ray.get_runtime_context().get_node_id()
+    driver = ray.get_runtime_context().get_node_id()
     alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
     reports = [
         NodeReport(
-            node["NodeID"], node["NodeManagerAddress"], node["NodeID"] == own, int(node["Resources"].get("CPU", 0)),
+            node["NodeID"], node["NodeManagerAddress"], node["NodeID"] == driver, int(node["Resources"].get("CPU", 0)),
             int(node["Resources"].get("GPU", 0)),
         )
         for node in alive
@@ -122,12 +122,12 @@ def _gather(examination: Examination, calls: dict[Any, NodeReport], what: str) -
 
 def _look(examination: Examination, probes: dict[str, Any], cache: str) -> None:
     ours: list[NodeFacts] = []
-    own = threading.Thread(target=lambda: ours.append(facts(cache)))
-    own.start()
+    thread = threading.Thread(target=lambda: ours.append(facts(cache)))
+    thread.start()
     calls = {probes[node.node_id].facts.remote(cache): node for node in examination.nodes if node.node_id in probes}
     for node, answer in _gather(examination, calls, "looking around"):
         node.facts = answer
-    own.join()
+    thread.join()
     for node in examination.nodes:
         if node.facts is not None:
             for text in _misfits(node, node.facts, ours[0], cache):

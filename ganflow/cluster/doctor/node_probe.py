@@ -93,15 +93,15 @@ def _cache(path: Path) -> tuple[int, str | None]:
     return shutil.disk_usage(existing).free, fault
 
 
-def try_storage(place: str, own: str, shared: str) -> tuple[float, str | None]:
+def try_storage(place: str, name: str, shared: str) -> tuple[float, str | None]:
     """Read what the driver wrote, then write, read and remove a file. Seconds of that, and what is wrong."""
     start = time.monotonic()
     try:
         storage = open_storage(place)
         storage.read(shared)
-        storage.write(own, own.encode())
-        intact = storage.read(own) == own.encode()
-        storage.remove(own)
+        storage.write(name, name.encode())
+        intact = storage.read(name) == name.encode()
+        storage.remove(name)
     except MissingError:
         return 0.0, f"cluster.storage={place}: it does not see what the driver wrote there; name a place that all share"
     except GanflowError as error:
@@ -118,8 +118,8 @@ class Probe:
     def facts(self, cache: str) -> NodeFacts:
         return facts(cache)
 
-    def try_storage(self, place: str, own: str, shared: str) -> tuple[float, str | None]:
-        return try_storage(place, own, shared)
+    def try_storage(self, place: str, name: str, shared: str) -> tuple[float, str | None]:
+        return try_storage(place, name, shared)
 
     def execute(self, function: Callable[..., object], *arguments: object) -> object:
         return function(*arguments)

@@ -17,7 +17,7 @@ def ray_map(cluster: ClusterConfig) -> Mapper:
     """A mapper that decodes on every core of this machine, for the images lie here, by a Ray of its own."""
 
     def mapper(jobs: Sequence[DecodeJob]) -> Iterator[Decoded]:
-        with session(cluster, here=True):
+        with session(cluster, local=True):
             yield from _map(jobs)
 
     return mapper

@@ -52,7 +52,7 @@ def _trainer(work: Work) -> "Trainer":
 
     mine: TrainWork = work.payload
     supply, config = mine.supply, work.config
-    place, data, extractors = supply.run(mine.run), supply.data_here(), supply.extractors_here()
+    run, data, extractors = supply.run(mine.run), supply.data_here(), supply.extractors_here()
     dataset, writer = open_train(data), Writer()
     # The bar of the training goes on while it measures.
     evaluator = build_evaluator(config.evaluation, data, extractors, get_device(), making=work.post)
@@ -61,8 +61,8 @@ def _trainer(work: Work) -> "Trainer":
     samples, names = config.evaluation.snapshot_samples, config.evaluation.snapshot_metrics
     evaluator.check_enough(samples, names, "evaluation.snapshot_samples")
     callbacks = Callbacks(
-        listener=each(History(place, writer.put), work.post),
+        listener=each(History(run, writer.put), work.post),
         measure=lambda generator: flat(evaluator.measure(generator, samples, names)),
         pause_requested=work.pause_request(),
     )
-    return build_trainer(config, dataset, get_device(), place, callbacks, writer)
+    return build_trainer(config, dataset, get_device(), run, callbacks, writer)

@@ -147,10 +147,10 @@ def _same(a: str, b: str) -> bool:
 
 
 def _resolved(address: str) -> tuple[str, int] | None:
-    place = split_address(address)
+    host_port = split_address(address)
     with contextlib.suppress(OSError):
-        return (socket.gethostbyname(place[0]), place[1]) if place else None
-    return place
+        return (socket.gethostbyname(host_port[0]), host_port[1]) if host_port else None
+    return host_port
 
 
 def _poll(config: Watch, inbox: Inbox) -> None:
@@ -158,7 +158,7 @@ def _poll(config: Watch, inbox: Inbox) -> None:
     service = Metadata(config.endpoint)
     handled: set[Notice] = set()
     answers: bool | None = None
-    seen = False
+    answered_before = False
     while True:
         try:
             notices = service.notices()
@@ -171,12 +171,12 @@ def _poll(config: Watch, inbox: Inbox) -> None:
         else:
             if not answers:
                 logger.info(f"instance metadata at {service.endpoint}, asked every {config.interval:g} s")
-            answers = seen = True
+            answers = answered_before = True
             for notice in notices:
                 if notice not in handled:
                     handled.add(notice)
                     inbox.put(notice)
-        time.sleep(config.interval if seen else max(config.interval, min(ABSENT_S, 10 * config.interval)))
+        time.sleep(config.interval if answered_before else max(config.interval, min(ABSENT_S, 10 * config.interval)))
 
 
 def _stop(config: Watch, stopped: Stopped, inbox: Inbox) -> None:

@@ -94,12 +94,12 @@ def _answer(address: Address, call: Callable[[Any], T]) -> T:
 
 def _knock(address: Address) -> None:
     """Refuse an address where nothing listens: a plain connection is quick to say no."""
-    place = split_address(address.value)
-    assert place is not None
+    host_port = split_address(address.value)
+    assert host_port is not None
     try:
-        socket.create_connection(place, timeout=CONTACT_S).close()
+        socket.create_connection(host_port, timeout=CONTACT_S).close()
     except TimeoutError:
-        raise address.refused(f"no answer within {CONTACT_S:.0f} s; is {place[1]} open from here?") from None
+        raise address.refused(f"no answer within {CONTACT_S:.0f} s; is {host_port[1]} open from here?") from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise address.refused(f"no Ray cluster there ({reason}); start its head, or unset it for a local one") from None

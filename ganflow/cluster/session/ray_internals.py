@@ -83,7 +83,7 @@ def raylet_awaited(timeout_s: float) -> Iterator[None]:
 
     def get_node(gcs_address: str, node_id: str) -> object:
         client = gcs_client(gcs_address)
-        while not any(known.hex() == node_id for known in client.get_all_node_info(timeout=timeout_s)):
+        while not any(registered.hex() == node_id for registered in client.get_all_node_info(timeout=timeout_s)):
             if time.monotonic() > end:
                 raise TimeoutError(f"its raylet is not ready after {timeout_s:g} s")
             if not _raylet_runs():

@@ -38,7 +38,7 @@ _ENVIRONMENT = {
 
 
 @contextmanager
-def session(cluster: ClusterConfig, *, here: bool = False) -> Iterator[None]:
+def session(cluster: ClusterConfig, *, local: bool = False) -> Iterator[None]:
     """Connect to Ray for the block, and shut down only what was started here.
 
     The cluster's workers import the code of this checkout, and find the storage where this process does
@@ -46,7 +46,7 @@ def session(cluster: ClusterConfig, *, here: bool = False) -> Iterator[None]:
 
     Args:
         cluster: which one is named, if any.
-        here: on this machine alone, whatever is named: for work on files that only this machine has.
+        local: on this machine alone, whatever is named: for work on files that only this machine has.
 
     Raises:
         GanflowError: the address is not valid, nothing answers there, versions differ, or authentication is refused.
@@ -59,7 +59,7 @@ def session(cluster: ClusterConfig, *, here: bool = False) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    address = None if here else address_of(cluster.address)
+    address = None if local else address_of(cluster.address)
     with _connected(address) if address else _own(cluster.start_timeout_s):
         yield
 
@@ -106,9 +106,9 @@ def _connected(address: Address) -> Iterator[None]:
     import ray
     from ray.exceptions import RayError
 
-    here = {node.node_id: node for node in local_nodes()}
+    local = {node.node_id: node for node in local_nodes()}
     alive = alive_nodes(address)
-    node = next((here[name] for name in sorted(here, key=lambda n: not _is_head(alive, n)) if name in alive), None)
+    node = next((local[name] for name in sorted(local, key=lambda n: not _is_head(alive, n)) if name in alive), None)
     with nullcontext(node.temp_dir) if node else guest(address) as temp_dir:
         try:
             _init(

@@ -67,9 +67,9 @@ def event_channel(listener: Callable[[Any], None]) -> Iterator[EventPump]:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    this_node = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     make: Any = ray.remote
-    actor = make(num_cpus=0, scheduling_strategy=here)(EventChannel).remote()
+    actor = make(num_cpus=0, scheduling_strategy=this_node)(EventChannel).remote()
     pump = EventPump(actor, listener)
     over = threading.Event()
 

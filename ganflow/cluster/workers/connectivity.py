@@ -121,16 +121,18 @@ def _server(addresses: set[str]) -> socket.socket:
     return socket.create_server((host, 0), family=family, backlog=BACKLOG, dualstack_ipv6=six)
 
 
-def call_all(own: RankAddress, places: Sequence[RankAddress], seconds: float = CONNECT_S) -> str | None:
+def call_all(mine: RankAddress, places: Sequence[RankAddress], seconds: float = CONNECT_S) -> str | None:
     """Connect to every other rank; the first that cannot be reached, in words, or None."""
-    calls = [(place, address) for place in places if place.rank != own.rank for address in place.addresses]
+    calls = [(other, address) for other in places if other.rank != mine.rank for address in other.addresses]
     with ThreadPoolExecutor(CALLERS) as pool:
         answers = pool.map(lambda call: _call(call[1], call[0], seconds), calls)
-        for (place, address), failure in zip(calls, answers, strict=True):
+        for (other, address), failure in zip(calls, answers, strict=True):
             if failure is not None:
                 pool.shutdown(wait=False, cancel_futures=True)
-                here = f"rank {own.rank} ({own.addresses[0]}, {own.interface})"
-                return f"{here} cannot reach rank {place.rank} ({address}:{place.port}, {place.interface}): {failure}"
+                this_rank = f"rank {mine.rank} ({mine.addresses[0]}, {mine.interface})"
+                return (
+                    f"{this_rank} cannot reach rank {other.rank} ({address}:{other.port}, {other.interface}): {failure}"
+                )
     return None
 
 

@@ -99,13 +99,13 @@ def reason_of(error: BaseException | None) -> GanflowError | None:
     An error of a group's start reaches the driver as ``ControllerError.controller_failure`` (Ray tries no second time),
     what a worker raises as ``WorkerGroupError.worker_failures``.
     """
-    seen: set[int] = set()
+    visited: set[int] = set()
     waiting = [error]
     while waiting:
         cause = waiting.pop(0)
-        if cause is None or id(cause) in seen:
+        if cause is None or id(cause) in visited:
             continue
-        seen.add(id(cause))
+        visited.add(id(cause))
         if isinstance(cause, GanflowError):
             return cause
         within = [getattr(cause, name, None) for name in ("controller_failure", "cause", "_base_exc", "__cause__")]

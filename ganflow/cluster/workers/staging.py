@@ -67,12 +67,12 @@ class RunStaging:
         """
         if not self.shared:
             return Path(self.data)
-        here = self.cache.expanduser() / DATA / self.data
+        local = self.cache.expanduser() / DATA / self.data
         source = self._there(f"{DATA}/{self.data}")
-        with _one_at_a_time(here):
-            if not (here / MANIFEST).is_file():
-                _fetch(source, here)
-        return here
+        with _one_at_a_time(local):
+            if not (local / MANIFEST).is_file():
+                _fetch(source, local)
+        return local
 
     def extractors_here(self) -> Path:
         """The folder of trained extractors on this machine, with those that the storage has."""
@@ -85,14 +85,14 @@ class RunStaging:
                     source.download(name, cache / name)
         return cache
 
-    def keep_extractors(self, here: Path) -> None:
+    def keep_extractors(self, folder: Path) -> None:
         """Hand on what is new in :meth:`extractors_here`."""
         if self.shared or not isinstance(self.storage, LocalFolder):
             target = self._there(EXTRACTORS)
             present = set(target.names())
-            for path in sorted(p for p in here.rglob("*") if p.is_file() and not p.name.startswith(".")):
-                if path.relative_to(here).as_posix() not in present:
-                    target.upload(path, path.relative_to(here).as_posix())
+            for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
+                if path.relative_to(folder).as_posix() not in present:
+                    target.upload(path, path.relative_to(folder).as_posix())
 
 
 def supply(cluster: ClusterConfig, data: Path) -> RunStaging:
@@ -126,15 +126,15 @@ def _publish(data: Path, storage: Storage) -> str:
     return digest
 
 
-def _fetch(source: Storage, here: Path) -> None:
+def _fetch(source: Storage, target: Path) -> None:
     """The manifest comes last: it says that all is here and right."""
-    unfinished = here.with_name(f".{here.name}.partial")
+    unfinished = target.with_name(f".{target.name}.partial")
     source.download(MANIFEST, unfinished / MANIFEST)
     files = files_of(read_manifest(unfinished))
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         list(pool.map(lambda item: _fetch_file(source, unfinished, *item), files.items()))
-    shutil.rmtree(here, ignore_errors=True)
-    unfinished.rename(here)
+    shutil.rmtree(target, ignore_errors=True)
+    unfinished.rename(target)
 
 
 def _fetch_file(source: Storage, folder: Path, name: str, sha256: str) -> None:

@@ -50,7 +50,7 @@ def _meant(slot: str, name: str, names: Sequence[str], recipes: dict[str, dict[s
         return f"; {recipe} is a recipe, experiment={recipe}, and has {slot}={its}"
     near = nearest(name, names)
     places = [other for other in keys.slots().values() if plain(name) in components.choices(keys.group_of(other))]
-    suggestions = [f"{place}=[{plain(name)}]" if keys.several(place) else f"{place}={plain(name)}" for place in places]
+    suggestions = [f"{path}=[{plain(name)}]" if keys.several(path) else f"{path}={plain(name)}" for path in places]
     meant = f"; did you mean {' or '.join(suggestions)}?" if suggestions else ""
     return near or meant or (OWN if slot == "experiment" else "")
 

@@ -79,7 +79,7 @@ def _check_heeded(line: str, given: Given) -> None:
 
 def _below(key: str, places: Sequence[str]) -> bool:
     dotted = key.replace("/", ".")
-    return any(dotted == place or dotted.startswith(f"{place}.") for place in places)
+    return any(dotted == section or dotted.startswith(f"{section}.") for section in places)
 
 
 def _options(of_data: Sequence[str]) -> Node:

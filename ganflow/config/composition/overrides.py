@@ -82,9 +82,9 @@ def _check_key(typed: Typed) -> None:
         raise ConfigError(
             key, value, f"takes no name; a component is chosen by its group: {slot}={_listed(slot, value)}"
         )
-    place, _, name = path.rpartition(".")
-    if name == "name" and place in keys.slots() and is_choice:
-        raise ConfigError(key, value, f"a component comes with its options: {keys.slots()[place]}={value}")
+    parent, _, name = path.rpartition(".")
+    if name == "name" and parent in keys.slots() and is_choice:
+        raise ConfigError(key, value, f"a component comes with its options: {keys.slots()[parent]}={value}")
     if "/" in key and key not in keys.slots().values() and not _below(search_space.ROOT, path):
         hint = f"; a value is set with dots: {path}={value}" if path in keys.known() else spelling.hint(key)
         raise ConfigError(key, value, f"is not a group of components{hint}")

@@ -103,9 +103,9 @@ def _choice(path: Path, item: object) -> Node:
         raise GanflowError(f"{path}: defaults: {item}: must be a choice, as in `- gan/loss: hinge`")
     ((key, value),) = item.items()
     slot = str(key).removeprefix("override ").strip().lstrip("/")
-    place = slot.replace("/", ".")
-    if keys.slots().get(place) != slot:
-        meant = keys.slots().get(place)
+    path_of_slot = slot.replace("/", ".")
+    if keys.slots().get(path_of_slot) != slot:
+        meant = keys.slots().get(path_of_slot)
         hint = f"; did you mean {meant}?" if meant else spelling.hint(slot)
         raise GanflowError(f"{path}: defaults: {slot}: is not a group of components{hint}")
     plural, names = keys.several(slot), list(components.choices(keys.group_of(slot)))

@@ -48,8 +48,8 @@ class Deep:
         """
         if not np.isfinite(self.colour).all():
             raise ValueError("values that are not finite")
-        seen = {self.scale: extremes(self.colour)}
-        return seen if self.alpha is None else seen | {Scale(ALPHA): extremes(self.alpha)}
+        by_scale = {self.scale: extremes(self.colour)}
+        return by_scale if self.alpha is None else by_scale | {Scale(ALPHA): extremes(self.alpha)}
 
     def eight_bits(self, ranges: Ranges, background: float) -> NDArray[np.uint8]:
         """Scaled to 0..255, over a background from 0 to 1: uint8 (H, W, C)."""

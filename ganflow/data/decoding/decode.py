@@ -134,12 +134,12 @@ def decode(raw: bytes, channels: int, frame: Frame, conversion: Conversion = AS_
         is_animated = getattr(image, "is_animated", False)  # only formats with frames have it, as Pillow documents
         values = deep(image, raw)
         if values:
-            form, transparent, seen = values.form, values.transparent, values.seen()
+            form, transparent, by_scale = values.form, values.transparent, values.seen()
             flat = _scaled(values, conversion)
         else:
             image.load()
             scale_transparent_grey(image, raw)
-            form, seen = FORMS.get(image.mode, f"8-bit {image.mode}"), dict[Scale, Seen]()
+            form, by_scale = FORMS.get(image.mode, f"8-bit {image.mode}"), dict[Scale, Seen]()
             flat, transparent = flatten(image, conversion)
         if transparent and conversion.background == REFUSE:
             raise UnreadableImageError("transparent; data.background=white or black is what then lies under it")
@@ -148,7 +148,7 @@ def decode(raw: bytes, channels: int, frame: Frame, conversion: Conversion = AS_
         mode = "L" if channels == 1 else "RGB"
         flat = frame.square(flat if flat.mode == mode else flat.convert(mode))
     notes = {TRANSPARENT: transparent, FIRST: is_animated, TURNED: turn is not None}
-    return DecodedPicture(to_chw(flat), form, [note for note, holds in notes.items() if holds], seen)
+    return DecodedPicture(to_chw(flat), form, [note for note, holds in notes.items() if holds], by_scale)
 
 
 def to_chw(image: Image.Image) -> Images:

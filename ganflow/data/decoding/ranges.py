@@ -61,16 +61,16 @@ class Ranges:
         """The range of one scale."""
         return self._given(scale) or self.settled.get(scale) or scale.provisional()
 
-    def settle(self, seen: Mapping[Scale, Seen]) -> "Ranges":
+    def settle(self, limits: Mapping[Scale, Seen]) -> "Ranges":
         """The ranges by the values of all images.
 
         Raises:
             ConfigError: values without an agreed range, or one option for values of several kinds.
         """
-        kinds = sorted({scale.kind for scale in seen if self._given(scale)})
+        kinds = sorted({scale.kind for scale in limits if self._given(scale)})
         if len(kinds) > 1:
             raise ConfigError("data.range", self.option, f"the images have {' and '.join(kinds)}, which share no range")
-        return Ranges(self.option, {scale: self._given(scale) or _assumed(scale, its) for scale, its in seen.items()})
+        return Ranges(self.option, {scale: self._given(scale) or _assumed(scale, its) for scale, its in limits.items()})
 
     def agrees(self, other: "Ranges", scales: Iterable[Scale]) -> bool:
         """True where two of them scale all values alike."""
@@ -115,22 +115,22 @@ def check_range(option: Any) -> None:
         raise ConfigError("range", option, "auto, WHITE such as 4095, or [BLACK,WHITE] such as [-1000,400]") from None
 
 
-def _assumed(scale: Scale, seen: Seen) -> Range:
+def _assumed(scale: Scale, limits: Seen) -> Range:
     if scale.white:
         return scale.provisional()
-    values = f"{seen.low:,.6g} to {seen.high:,.6g}"
+    values = f"{limits.low:,.6g} to {limits.high:,.6g}"
     if scale.kind == FLOATS:
-        if seen.low < 0 or seen.high > 1:
+        if limits.low < 0 or limits.high > 1:
             raise _unknown(f"floats from {values} have no agreed range")
         return scale.provisional()
-    if seen.low < 0 or seen.high > 65535:
+    if limits.low < 0 or limits.high > 65535:
         raise _unknown(f"{scale.kind} from {values} have no agreed range")
-    if scale.significant and not _is_scaled_up(seen.ones, scale.significant):
+    if scale.significant and not _is_scaled_up(limits.ones, scale.significant):
         return 0.0, float(2**scale.significant - 1)
-    if scale.significant or not seen.high:
+    if scale.significant or not limits.high:
         return scale.provisional()
     sizes = sorted({*CUSTOMARY, 15}) if scale.kind == SIGNED else CUSTOMARY
-    return 0.0, float(next(2**bits - 1 for bits in sizes if seen.high < 2**bits))
+    return 0.0, float(next(2**bits - 1 for bits in sizes if limits.high < 2**bits))
 
 
 def _is_scaled_up(ones: int, significant: int) -> bool:

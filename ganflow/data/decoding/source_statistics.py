@@ -22,8 +22,8 @@ class Tally:
     def __iadd__(self, other: "Tally") -> "Tally":
         self.forms += other.forms
         self.notes += other.notes
-        for scale, seen in other.seen.items():
-            self.seen[scale] = self.seen[scale] + seen if scale in self.seen else seen
+        for scale, extent in other.seen.items():
+            self.seen[scale] = self.seen[scale] + extent if scale in self.seen else extent
         return self
 
     def report(self, ranges: Ranges) -> dict[str, object]:
@@ -31,13 +31,13 @@ class Tally:
         taken = [
             {
                 "values": str(scale),
-                "images": seen.images,
-                "low": seen.low,
-                "high": seen.high,
+                "images": extent.images,
+                "low": extent.low,
+                "high": extent.high,
                 "black": ranges.of(scale)[0],
                 "white": ranges.of(scale)[1],
                 "by": ranges.reason(scale),
             }
-            for scale, seen in sorted(self.seen.items(), key=lambda item: str(item[0]))
+            for scale, extent in sorted(self.seen.items(), key=lambda item: str(item[0]))
         ]
         return {"forms": dict(self.forms.most_common()), "notes": dict(self.notes), "ranges": taken}

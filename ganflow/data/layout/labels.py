@@ -46,8 +46,8 @@ def stated(archive: Archive, files: Sequence[File], images: Sequence[File]) -> S
     Raises:
         GanflowError: a file that states labels is damaged, contradicts itself or leaves images out.
     """
-    seen = [file for file in files if not is_hidden(file.name)]
-    manifests = {file.name: _read_json(archive, file) for file in seen if posixpath.basename(file.name) == MANIFEST}
+    visible = [file for file in files if not is_hidden(file.name)]
+    manifests = {file.name: _read_json(archive, file) for file in visible if posixpath.basename(file.name) == MANIFEST}
     lists = {
         name: content["labels"]
         for name, content in manifests.items()
@@ -56,7 +56,7 @@ def stated(archive: Archive, files: Sequence[File], images: Sequence[File]) -> S
     if lists:  # another dataset.json is a file for something else
         return _from_lists(lists, images)
     for suffix in (".cls", ".json"):
-        beside = {file.name[: -len(suffix)]: file for file in seen if file.name.endswith(suffix)}
+        beside = {file.name[: -len(suffix)]: file for file in visible if file.name.endswith(suffix)}
         sidecars = [_sidecar(beside, image.name) for image in images] if beside else []
         first = next((file for file in sidecars if file is not None), None)
         if first is not None and (suffix == ".cls" or _json_label(archive, first) is not None):

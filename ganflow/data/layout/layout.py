@@ -45,7 +45,7 @@ class Reading:
 
 def usable(names: Sequence[str]) -> tuple[list[int], Counter[str]]:
     """Positions of the names that are images of a data set; what is left out is counted by kind."""
-    kept, ignored = [], Counter[str]()
+    used, ignored = [], Counter[str]()
     for i, name in enumerate(names):
         if name.split("/", 1)[0] in ("", ".."):
             ignored["outside of the archive"] += 1
@@ -54,8 +54,8 @@ def usable(names: Sequence[str]) -> tuple[list[int], Counter[str]]:
         elif not is_image(name):
             ignored[os.path.splitext(name)[1].lower() or "no suffix"] += 1
         else:
-            kept.append(i)
-    return kept, ignored
+            used.append(i)
+    return used, ignored
 
 
 def arrange(names: Sequence[str], reading: Reading, ignored: Counter[str], stated: Stated | None = None) -> Layout:

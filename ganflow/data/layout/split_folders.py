@@ -107,12 +107,12 @@ def _as_named(parts: list[Parts], inner: list[Parts], named: Mapping[str, list[s
     """As ``data.splits`` says: folders from the top, or below wrapping folders, or below every class."""
     folders = {_split_path(name): split for split, names in named.items() for name in names}
     for candidate, level in ((parts, 0), (inner, 0), (parts, 1), (inner, 1)):
-        seen = {p[level : level + n] for p in candidate for n in range(len(p) - level)}
-        if folders.keys() <= seen:
+        subpaths = {p[level : level + n] for p in candidate for n in range(len(p) - level)}
+        if folders.keys() <= subpaths:
             return _taken(candidate, level, folders, named)
     tops = sorted({p[0] for p in inner if len(p) > 1})
-    seen = {p[:n] for p in [*parts, *inner] for n in range(len(p))}
-    missing = next((n for names in named.values() for n in names if _split_path(n) not in seen), named[TRAIN][0])
+    subpaths = {p[:n] for p in [*parts, *inner] for n in range(len(p))}
+    missing = next((n for names in named.values() for n in names if _split_path(n) not in subpaths), named[TRAIN][0])
     present = f"there are {', '.join(f'{name}/' for name in tops[:5])}" if tops else "there are no folders"
     raise ConfigError("data.splits", dict(named), f"names a folder {missing}/ that holds no images; {present}")
 
@@ -141,9 +141,9 @@ def _split_path(name: str) -> Parts:
 def _peel(placed: Placed, keep: int) -> None:
     """Take away ``train/`` inside of ``train/``, and folders that all splits have around everything."""
     for split, members in placed.members.items():
-        own = role_of(placed.origins[split].rstrip("/"))
+        role = role_of(placed.origins[split].rstrip("/"))
         tops = {placed.inner[i][0] for i in members if len(placed.inner[i]) > 1}
-        if own and len(tops) == 1 and role_of(min(tops)) == own and all(len(placed.inner[i]) > 1 for i in members):
+        if role and len(tops) == 1 and role_of(min(tops)) == role and all(len(placed.inner[i]) > 1 for i in members):
             for i in members:
                 placed.inner[i] = placed.inner[i][1:]
     every = [i for members in placed.members.values() for i in members]

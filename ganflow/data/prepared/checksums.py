@@ -39,19 +39,19 @@ def verify(root: Path, files: Mapping[str, str], refuse: Callable[[Path], Ganflo
         for _ in _held(root, files, refuse):
             pass
         return
-    known = _read(_record(root))
-    todo = {name: sha for name, sha in files.items() if known.get(name) != _as_seen(stats[name], sha)}
+    verified_before = _read(_record(root))
+    todo = {name: sha for name, sha in files.items() if verified_before.get(name) != _as_seen(stats[name], sha)}
     if not todo:
         return
-    seen: dict[str, Seen] = {}
+    verified: dict[str, Seen] = {}
     try:
         with progress(sum(stats[name].st_size for name in todo), "verify", "B") as advance:
             for name in _held(root, todo, refuse):
                 advance(stats[name].st_size)
                 if time.time() - stats[name].st_ctime > _SETTLED_S:
-                    seen[name] = _as_seen(stats[name], files[name])
+                    verified[name] = _as_seen(stats[name], files[name])
     finally:  # hours of reading are not lost to an interrupt
-        _write(_record(root), seen)
+        _write(_record(root), verified)
 
 
 def _held(root: Path, files: Mapping[str, str], refuse: Callable[[Path], GanflowError]) -> Iterator[str]:
@@ -84,9 +84,9 @@ def _read(record: Path) -> dict[str, Seen]:
     return records.noted(record, dict) or {}
 
 
-def _write(record: Path, seen: dict[str, Seen]) -> None:
+def _write(record: Path, verified: dict[str, Seen]) -> None:
     """Add to the record; without a place for it the next start reads everything again."""
     try:
-        write_whole(record, json.dumps(_read(record) | seen))
+        write_whole(record, json.dumps(_read(record) | verified))
     except OSError:
         return

@@ -69,10 +69,10 @@ class Rows:
         out = np.empty((len(indices), *self.shape[1:]), self.dtype)
         file_of = np.searchsorted(self._ends, indices, side="right")
         order = np.argsort(file_of, kind="stable")
-        for here in np.split(order, np.flatnonzero(np.diff(file_of[order])) + 1):
-            if len(here):
-                k = int(file_of[here[0]])
-                out[here] = self._map(k)[indices[here] - (self._ends[k] - self._counts[k])]
+        for rows in np.split(order, np.flatnonzero(np.diff(file_of[order])) + 1):
+            if len(rows):
+                k = int(file_of[rows[0]])
+                out[rows] = self._map(k)[indices[rows] - (self._ends[k] - self._counts[k])]
         return out
 
     def __eq__(self, other: object) -> Any:

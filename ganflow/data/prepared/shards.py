@@ -47,12 +47,12 @@ def workplace(out: Path) -> Iterator[Workplace]:
         folder = Path(tempfile.mkdtemp(prefix=_prefix(out), dir=out.parent))
     try:
         with locked(folder, "prepare"):
-            place = Workplace(folder / "data", folder / "scratch")
-            place.data.mkdir()
-            place.scratch.mkdir()
-            yield place
+            work = Workplace(folder / "data", folder / "scratch")
+            work.data.mkdir()
+            work.scratch.mkdir()
+            yield work
             with _writing(out), held():
-                _publish(place.data, out, folder / "old")
+                _publish(work.data, out, folder / "old")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

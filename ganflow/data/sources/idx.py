@@ -57,7 +57,10 @@ class Idx(Frame):
         return Content(
             facts=Facts(self.side(width, height, "every image"), channels=1, num_classes=len(ids)),
             classes=[str(k) for k in ids],
-            splits={name: Split(pixels, np.searchsorted(ids, own), decode) for name, (pixels, own) in pairs.items()},
+            splits={
+                name: Split(pixels, np.searchsorted(ids, labels_of_split), decode)
+                for name, (pixels, labels_of_split) in pairs.items()
+            },
             recipe=recipe_of("idx", self),
             understood=Understood({name: files[name, "images"].name for name in pairs}, "the labels files"),
         )

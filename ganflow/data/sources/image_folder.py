@@ -71,11 +71,11 @@ class ImageFolder(Frame):
         """
         archive = open_source(root, scratch, self.encoding)
         listing = list_files(archive, root)
-        kept, ignored = usable([file.name for file in listing.files])
-        if not kept:
+        used, ignored = usable([file.name for file in listing.files])
+        if not used:
             left_out = ", ".join(f"{n} {kind}" for kind, n in sorted(ignored.items())) or "no files at all"
             raise ConfigError("data.path", self.path, f"holds no images ({left_out})")
-        images = [listing.files[i] for i in kept]
+        images = [listing.files[i] for i in used]
         layout = self._arrange(archive, listing.files, images, ignored)
         facts = self._facts(archive, images, len(layout.classes))
         warnings = [*listing.warnings, *layout.understood.warnings]
@@ -167,7 +167,7 @@ class Files:
     def __call__(self, items: Items) -> Decoded:
         check_here(self.archive)
         images, bad, tally = [], [], Tally()
-        kept = np.zeros(len(items), dtype=bool)
+        decoded = np.zeros(len(items), dtype=bool)
         for i, file in enumerate(items):
             try:
                 picture = decode(_read(self.archive, file), self.facts.channels, self.frame, self.conversion)
@@ -177,10 +177,10 @@ class Files:
             self._check_size(file.name, picture.pixels.shape[2], picture.pixels.shape[1])
             images.append(picture.pixels)
             tally.add(picture)
-            kept[i] = True
+            decoded[i] = True
         side = self.facts.resolution
         stacked = np.stack(images) if images else np.empty((0, self.facts.channels, side, side), dtype=np.uint8)
-        return Decoded(stacked, kept, bad, tally)
+        return Decoded(stacked, decoded, bad, tally)
 
     def _check_size(self, name: str, width: int, height: int) -> None:
         side = self.facts.resolution

@@ -123,8 +123,8 @@ class Classifier:
 
 
 def _kept(train: Data, choice: ClassifierChoice, cache: Path) -> Path:
-    own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    what = f"{train.digest}/{choice.width}/{choice.kimg}/{own}/{torch.__version__}"
+    code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    what = f"{train.digest}/{choice.width}/{choice.kimg}/{code}/{torch.__version__}"
     return cache / f"classifier-{hashlib.sha256(what.encode()).hexdigest()[:12]}.pt"
 
 

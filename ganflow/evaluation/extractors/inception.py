@@ -87,5 +87,5 @@ class Inception:
         return InceptionFeatures(network, f"inception-{digest[:12]}")
 
     def _expected(self) -> str:
-        known = PurePosixPath(self.weights).name.endswith(f"-{PUBLIC}.pth")
-        return self.sha256 or (PUBLIC if known else "")
+        is_public = PurePosixPath(self.weights).name.endswith(f"-{PUBLIC}.pth")
+        return self.sha256 or (PUBLIC if is_public else "")

@@ -197,9 +197,9 @@ def resize(images: Tensor, side: int = RESOLUTION) -> Tensor:
 def _interpolate(x: Tensor, dim: int, side: int) -> Tensor:
     size = x.shape[dim]
     # TensorFlow rounds the factor to float32 first, and so do its places.
-    place = torch.arange(side, device=x.device, dtype=torch.float32) * torch.tensor(size / side, dtype=torch.float32)
-    low = place.long()
+    position = torch.arange(side, device=x.device, dtype=torch.float32) * torch.tensor(size / side, dtype=torch.float32)
+    low = position.long()
     high = (low + 1).clamp(max=size - 1)
-    share = (place - low).view(-1, *[1] * (x.ndim - 1 - dim))
+    share = (position - low).view(-1, *[1] * (x.ndim - 1 - dim))
     below, above = x.index_select(dim, low), x.index_select(dim, high)
     return below + (above - below) * share

@@ -41,15 +41,15 @@ def fetch(uri: str, expected: str, cache: Path) -> tuple[Path, str]:
 
 def _download(uri: str, expected: str, cache: Path) -> tuple[Path, str]:
     """A copy that is no longer the expected one is replaced."""
-    kept = cache / f"weights-{hashlib.sha256(uri.encode()).hexdigest()[:12]}{PurePosixPath(uri).suffix}"
-    if kept.is_file() and (digest := _sha256(kept)).startswith(expected):
-        return kept, digest
+    cached = cache / f"weights-{hashlib.sha256(uri.encode()).hexdigest()[:12]}{PurePosixPath(uri).suffix}"
+    if cached.is_file() and (digest := _sha256(cached)).startswith(expected):
+        return cached, digest
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".weights-", dir=cache) as scratch:
         path = localize(uri, Path(scratch))
         digest = _verified(path, uri, expected)
-        path.replace(kept)
-    return kept, digest
+        path.replace(cached)
+    return cached, digest
 
 
 def _verified(path: Path, uri: str, expected: str) -> str:

@@ -34,10 +34,10 @@ class Diversity(Metric):
 
     def __call__(self, fake: Features, real: Features) -> dict[str, float]:
         check_finite("diversity", fake, real)
-        own, data = (mean_distance(f.embeddings, self.pairs) for f in (fake, real))
+        of_samples, data = (mean_distance(f.embeddings, self.pairs) for f in (fake, real))
         if not data:
             raise UnmeasurableError("diversity: all reference images have the same features; leave diversity out")
-        return {"diversity": own / data}
+        return {"diversity": of_samples / data}
 
 
 def mean_distance(x: Tensor, pairs: int) -> float:

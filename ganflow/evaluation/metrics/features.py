@@ -59,8 +59,8 @@ class Features:
         best = self.logits.argmax(-1)
         if best.ndim == 1:
             return best
-        place = self.logits.shape[-1] ** torch.arange(best.shape[1] - 1, -1, -1, device=best.device)
-        return (best * place).sum(1)
+        weight = self.logits.shape[-1] ** torch.arange(best.shape[1] - 1, -1, -1, device=best.device)
+        return (best * weight).sum(1)
 
 
 def check_finite(name: str, fake: Features, *reference: Features) -> None:
@@ -90,29 +90,29 @@ def distinct(x: Tensor) -> Tensor:
 
     Two rows are equal if they lie no farther apart than the rounding of their type, in units of the rows' usual norm.
     """
-    kept = _unequal_bits(x)
+    rows = _unequal_bits(x)
     tolerance = ROUNDING * torch.finfo(x.dtype).eps * float(x.double().square().sum(1).mean().sqrt()) if len(x) else 0.0
-    place = _along_a_line(x)
+    position = _along_a_line(x)
     shift = 1  # equal rows are neighbours in that order, or have only equal ones between them
-    while len(kept) > shift:
-        order = kept[place[kept].argsort()]
+    while len(rows) > shift:
+        order = rows[position[rows].argsort()]
         first, second = order[:-shift], order[shift:]
-        near = place[second] - place[first] <= tolerance
+        near = position[second] - position[first] <= tolerance
         if not near.any():
             break
         first, second = first[near], second[near]
         equal = (x[first].double() - x[second].double()).norm(dim=1) <= tolerance
         repeats = torch.maximum(first, second)[equal]
-        kept, shift = (kept[~torch.isin(kept, repeats)], 1) if len(repeats) else (kept, shift + 1)
-    return kept.sort().values
+        rows, shift = (rows[~torch.isin(rows, repeats)], 1) if len(repeats) else (rows, shift + 1)
+    return rows.sort().values
 
 
 def _unequal_bits(x: Tensor) -> Tensor:
     """The first row of each kind, (M,): most repeats are found by this alone, however many there are."""
-    seen: dict[bytes, int] = {}
+    first_rows: dict[bytes, int] = {}
     for i, row in enumerate((x + 0.0).cpu().numpy()):  # + 0.0 makes one of the two zeros
-        seen.setdefault(row.tobytes(), i)
-    return torch.tensor(list(seen.values()), dtype=torch.long, device=x.device)
+        first_rows.setdefault(row.tobytes(), i)
+    return torch.tensor(list(first_rows.values()), dtype=torch.long, device=x.device)
 
 
 def _along_a_line(x: Tensor) -> Tensor:

@@ -65,12 +65,12 @@ def _weighted(x: Tensor, y: Tensor, counts: Tensor) -> Tensor:
     total = counts.sum(1)
     within, across = torch.zeros_like(total), torch.zeros_like(total)
     for first in range(0, len(x), ROWS):
-        here = slice(first, first + ROWS)
-        kernel = _kernel(x[here], x[first:])  # symmetric: what lies left of here is doubled from above
+        rows = slice(first, first + ROWS)
+        kernel = _kernel(x[rows], x[first:])  # symmetric: what lies left of here is doubled from above
         kernel.diagonal().zero_()
         kernel[:, ROWS:] *= 2
-        within += ((counts[:, here] @ kernel) * counts[:, first:]).sum(1)
-        across += counts[:, here] @ _kernel(x[here], y).mean(1)
+        within += ((counts[:, rows] @ kernel) * counts[:, first:]).sum(1)
+        across += counts[:, rows] @ _kernel(x[rows], y).mean(1)
     return within / (total.square() - counts.square().sum(1)) - 2 * across / total
 
 

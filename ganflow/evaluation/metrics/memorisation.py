@@ -74,16 +74,16 @@ class Memorisation(Metric):
 
 def nearest(fake: Features, train: Features) -> tuple[Tensor, Tensor]:
     """Each sample's ratio (N,) and the row of the train image that is nearest to it (N,); a copy has ratio 0."""
-    away, own, neighbours, _ = _around(fake, train)
-    return torch.where(away == 0, away, away / own), neighbours
+    away, spread, neighbours, _ = _around(fake, train)
+    return torch.where(away == 0, away, away / spread), neighbours
 
 
 def _held_out(test: Features, train: Features) -> Tensor:
     """Ratios of the test images that are not train images too: (M,)."""
     check_finite("memorisation", train, test)
-    away, own, _, usual = _around(test, train)
-    same = (away < NEAR * own) & (away < NEAR * usual)
-    return (away / own)[~same]
+    away, spread, _, usual = _around(test, train)
+    same = (away < NEAR * spread) & (away < NEAR * usual)
+    return (away / spread)[~same]
 
 
 def _around(fake: Features, train: Features) -> tuple[Tensor, Tensor, Tensor, float]:
@@ -94,20 +94,20 @@ def _around(fake: Features, train: Features) -> tuple[Tensor, Tensor, Tensor, fl
     nearest_rows = torch.cat(neighbours + [squares.argmin(1) for _, squares in squared_distances(x, y)])
     centres, which = nearest_rows.unique(return_inverse=True)
     usual = _usual(y)
-    own = _different(_others(y, centres), usual)
-    return _distance(x, y[nearest_rows]), own[which], rows[nearest_rows], usual
+    spread = _different(_others(y, centres), usual)
+    return _distance(x, y[nearest_rows]), spread[which], rows[nearest_rows], usual
 
 
 def _others(y: Tensor, centres: Tensor) -> Tensor:
     """Distances of rows ``centres`` (C,) of y (M, F) from the nearest other rows: (C, OTHERS + 1), sorted, or inf."""
     distances = [y.new_empty(0, OTHERS + 1, dtype=torch.float64)]
     for part, squares in squared_distances(y[centres], y):
-        here = centres[part]
-        squares.scatter_(1, here[:, None], float("inf"))
+        block = centres[part]
+        squares.scatter_(1, block[:, None], float("inf"))
         near = squares.topk(min(OTHERS + 1, len(y) - 1), dim=1, largest=False).indices
-        ladder = torch.full((len(here), OTHERS + 1), float("inf"), dtype=torch.float64, device=y.device)
-        for place in range(near.shape[1]):
-            ladder[:, place] = _distance(y[here], y[near[:, place]])
+        ladder = torch.full((len(block), OTHERS + 1), float("inf"), dtype=torch.float64, device=y.device)
+        for column in range(near.shape[1]):
+            ladder[:, column] = _distance(y[block], y[near[:, column]])
         distances.append(ladder.sort(1).values)
     return torch.cat(distances)
 

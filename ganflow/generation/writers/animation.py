@@ -71,9 +71,9 @@ class Animation(Sink):
                 frame, walk = j // n, j % n
                 at = frame.double() * self.stops / self.frames
                 stop = at.long()
-                here = slerp(z[stop, walk], z[(stop + 1) % self.stops, walk], (at - stop).float())
+                latents = slerp(z[stop, walk], z[(stop + 1) % self.stops, walk], (at - stop).float())
                 of_walk = [None if each is None else each[walk] for each in (labels, noise)]
-                yield sampling.make(here, *of_walk).astype(np.uint8, copy=False)
+                yield sampling.make(latents, *of_walk).astype(np.uint8, copy=False)
                 advance(len(j))
 
 

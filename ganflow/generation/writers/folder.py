@@ -114,9 +114,9 @@ class Names:
         return (PurePosixPath(self._folder(index)) / f"{index:0{self._digits}d}{SUFFIX}").as_posix()
 
     def _folder(self, index: int) -> str:
-        turn, place = divmod(index, len(self._classes))
+        turn, position = divmod(index, len(self._classes))
         part = f"{turn // TOGETHER:03d}" if self._split else ""
-        return "/".join(filter(None, (self._classes[place], part)))
+        return "/".join(filter(None, (self._classes[position], part)))
 
     def _folders(self) -> Iterator[str]:
         """Each once, unless a class takes several turns."""

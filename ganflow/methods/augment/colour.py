@@ -21,6 +21,6 @@ def recolour(
     f, luma = 1 - 2 * i, images.mean(1, keepdim=True)
     if images.shape[1] != 3:
         return c * (images + (f - 1) * luma + f * b)
-    kept = s * theta.cos()
+    scale = s * theta.cos()
     across = (images.roll(1, 1) - images.roll(-1, 1)) / math.sqrt(3)  # v × x
-    return c * (kept * images + (f - kept) * luma + s * theta.sin() * across + f * b)
+    return c * (scale * images + (f - scale) * luma + s * theta.sin() * across + f * b)

@@ -68,8 +68,8 @@ def _within_half(size: int, u: Tensor) -> Tensor:
     """A mask of those of ``size`` pixels that the square covers: (N, size)."""
     side = int(size / 2 + 0.5)
     first = (u * (size + 1 - side % 2)).floor() - side // 2
-    place = torch.arange(size, device=u.device) - first[:, None]
-    return (place >= 0) & (place < side)
+    offset = torch.arange(size, device=u.device) - first[:, None]
+    return (offset >= 0) & (offset < side)
 
 
 POLICIES = {"color": color, "translation": translation, "cutout": cutout}

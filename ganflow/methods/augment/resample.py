@@ -29,8 +29,8 @@ def resample(images: Tensor, inverse: Affine) -> Tensor:
     y, x = (_half_steps(size, images) for size in (height, width))
     columns, rows = places(inverse, x, y, (height, width))
     large = _enlarging(height, *of) @ images @ _enlarging(width, *of).mT
-    seen = blend(large, _periodic_cell(2 * columns, width), _periodic_cell(2 * rows, height))
-    reduced = _reducing(height, *of) @ seen @ _reducing(width, *of).mT
+    transformed = blend(large, _periodic_cell(2 * columns, width), _periodic_cell(2 * rows, height))
+    reduced = _reducing(height, *of) @ transformed @ _reducing(width, *of).mT
     return torch.where(inverse.moves()[:, None, None, None], reduced, images)
 
 

@@ -43,8 +43,8 @@ class SelfAttention(nn.Module):
         key = max_pool2d(self.key(x), 2).flatten(2)  # (N, inner, R²/4)
         value = max_pool2d(self.value(x), 2).flatten(2)  # (N, values, R²/4)
         weights = torch.bmm(query.mT, key).softmax(2)  # (N, R², R²/4)
-        seen = torch.bmm(value, weights.mT).unflatten(2, x.shape[2:])
-        attended: Tensor = x + self.gamma * self.out(seen)
+        gathered = torch.bmm(value, weights.mT).unflatten(2, x.shape[2:])
+        attended: Tensor = x + self.gamma * self.out(gathered)
         return attended
 
 
@@ -55,8 +55,8 @@ def _width(width: int | None, resolution: int) -> int:
 
 def _attention(attention: int | None, resolution: int, sides: list[int]) -> list[bool]:
     """After which block there is attention: the first whose map has that side."""
-    known = ", ".join(map(str, sorted(set(sides))))
-    allowed = f"a side of the maps: {known}; 0 for none, or null for half the images' side"
+    map_sides = ", ".join(map(str, sorted(set(sides))))
+    allowed = f"a side of the maps: {map_sides}; 0 for none, or null for half the images' side"
     require(attention in (None, 0, *sides), "attention", attention, allowed)
     side = resolution // 2 if attention is None else attention
     return [index == sides.index(side) if side else False for index in range(len(sides))]
@@ -118,7 +118,7 @@ class BigGANGenerator(nn.Module):
         self.blocks = nn.ModuleList(UpBlock(before, after, norm) for (before, after), norm in blocks)
         sides = [table.start << level for level in range(1, slots)]
         attended = zip(_attention(attention, resolution, sides), widths[1:], strict=True)
-        self.attend = nn.ModuleList(SelfAttention(after) if here else nn.Identity() for here, after in attended)
+        self.attend = nn.ModuleList(SelfAttention(after) if attends else nn.Identity() for attends, after in attended)
         last = nn.Conv2d(widths[-1], channels, 3, padding=1)
         self.last = nn.Sequential(nn.BatchNorm2d(widths[-1]), nn.ReLU(), last, nn.Tanh())
         _initialise(self, init)
@@ -160,8 +160,8 @@ class BigGANDiscriminator(nn.Module):
         attended = _attention(attention, resolution, sides)
         blocks = down_blocks(channels, widths, table.halvings, wide=True)
         layers: list[nn.Module] = []
-        for block, after, here in zip(blocks, widths, attended, strict=True):
-            layers += [block, SelfAttention(after)] if here else [block]
+        for block, after, attends in zip(blocks, widths, attended, strict=True):
+            layers += [block, SelfAttention(after)] if attends else [block]
         self.layers = nn.Sequential(*layers)
         self.head = Head(widths[-1], num_classes, conditioning, spectral_norm)
         _initialise(self, init)

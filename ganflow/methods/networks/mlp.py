@@ -119,8 +119,8 @@ class MLPDiscriminator(nn.Module):
         spectral_norm: bool = False,
     ) -> None:
         super().__init__()
-        known = (*ACTIVATIONS, "maxout")
-        require(activation in known, "activation", activation, f"one of {', '.join(known)}")
+        activations = (*ACTIVATIONS, "maxout")
+        require(activation in activations, "activation", activation, f"one of {', '.join(activations)}")
         features = channels * resolution**2
         layers = hidden_layers(features, widths, activation, slope, norm, momentum, dropout)
         self.layers = nn.Sequential(nn.Flatten(), *layers)

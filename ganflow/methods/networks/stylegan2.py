@@ -37,11 +37,11 @@ class Mapping(nn.Module):
         self.layers = nn.ModuleList(EqualLinear(width, features, rate=0.01) for width in widths)
 
     def forward(self, z: Tensor | None, labels: Tensor | None) -> Tensor:
-        known = [] if z is None else [_normalised(z)]
+        parts = [] if z is None else [_normalised(z)]
         if self.embedding is not None and labels is not None:
             one_hot = F.one_hot(labels, self.num_classes).to(self.embedding.weight.dtype)
-            known.append(_normalised(self.embedding(one_hot)))
-        w = torch.cat(known, dim=1)
+            parts.append(_normalised(self.embedding(one_hot)))
+        w = torch.cat(parts, dim=1)
         for layer in self.layers:
             w = leaky_relu(layer(w))
         return w

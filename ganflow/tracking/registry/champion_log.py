@@ -45,9 +45,9 @@ class Change:
 
     def written(self) -> dict[str, str]:
         """As tags of the ledger's version."""
-        own = {"kind": self.kind, "to": self.to, "after": self.after, "token": self.token}
-        own |= {"left": "" if self.left is None else self.left, "when": self.when, "by": self.by}
-        return {k: str(v) for k, v in own.items()} | {f"{_VERSION}{k}": v for k, v in self.tags.items()}
+        entry = {"kind": self.kind, "to": self.to, "after": self.after, "token": self.token}
+        entry |= {"left": "" if self.left is None else self.left, "when": self.when, "by": self.by}
+        return {k: str(v) for k, v in entry.items()} | {f"{_VERSION}{k}": v for k, v in self.tags.items()}
 
     @classmethod
     def read(cls, number: int, tags: Mapping[str, str]) -> "Change | None":
@@ -97,7 +97,7 @@ def ancestors(changes: Sequence[Change], champion: int) -> list[int]:
 
 def _moved(line: Sequence[int], version: int) -> list[int]:
     """The line back to a version that is in it, or on to one that is not."""
-    back = [i for i, known in enumerate(line) if known == version]
+    back = [i for i, earlier in enumerate(line) if earlier == version]
     return [*line[: back[-1] + 1]] if back else [*line, version]
 
 

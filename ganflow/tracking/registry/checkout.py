@@ -72,11 +72,11 @@ def tell_if_other(name: str, alias: str, version: "ModelVersion") -> None:
     """Say that this checkout's alias means another model than the one that stands here."""
     try:
         params = params_file.load()
-        here = run_record.RunRecord.read(MODEL / run_record.FILE).model_digest
+        digest = run_record.RunRecord.read(MODEL / run_record.FILE).model_digest
     except GanflowError:
         return
-    own = (params.register.name, params.register.alias) == (name, alias)
-    if own and version.tags.get(DIGEST, here) != here:
+    same_model = (params.register.name, params.register.alias) == (name, alias)
+    if same_model and version.tags.get(DIGEST, digest) != digest:
         logger.info(
             f"{name}@{alias} is version {version.version}, not the model in {MODEL}/; {COMMAND} points it to that"
         )

@@ -31,10 +31,10 @@ def texts(params: Config) -> dict[str, str]:
     node = yaml.safe_load(params_file.dump(params))
     del node["tracking"]
     node["cluster"] = {key: node["cluster"][key] for key in COMPUTES}
-    kept = {PARAMS: node, LOCK: _read(Path(LOCK)), BEST: _read(TUNE / BEST)}
+    contents = {PARAMS: node, LOCK: _read(Path(LOCK)), BEST: _read(TUNE / BEST)}
     return {
         f"{FOLDER}/{name}": yaml.safe_dump(hidden(content), sort_keys=False)
-        for name, content in kept.items()
+        for name, content in contents.items()
         if content is not None
     }
 

@@ -198,7 +198,7 @@ def _create_version(
 
 
 def _tags(record: run_record.RunRecord, metrics: Mapping[str, object]) -> dict[str, str]:
-    known = {
+    facts = {
         DIGEST: record.model_digest,
         "data_digest": record.data_digest,
         "data_md5": record.data_md5,
@@ -209,7 +209,7 @@ def _tags(record: run_record.RunRecord, metrics: Mapping[str, object]) -> dict[s
         "environment": record.environment,
         "fingerprint": record.fingerprint,
     }
-    return loggable({**known, **{f"{METRIC}{key}": value for key, value in metrics.items()}})
+    return loggable({**facts, **{f"{METRIC}{key}": value for key, value in metrics.items()}})
 
 
 def _stands_for(run: "Run", record: run_record.RunRecord) -> dict[str, str]:

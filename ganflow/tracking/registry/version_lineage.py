@@ -49,7 +49,7 @@ class Trace:
         """For people and programs: by topic, in reading order; what is not known is left out."""
         tags, best = self.tags, self.origin.best or {}
         settings = {key: value for key, value in best.items() if key not in ("overrides", "trials")}
-        known: dict[str, dict[str, object]] = {
+        by_title: dict[str, dict[str, object]] = {
             "version": {"model": self.uri, "aliases": ", ".join(self.aliases), "created": self.created,
                         "weights (sha256)": tags.get(DIGEST)},
             "run": {"id": self.run_id, "stands for": tags.get(ORIGINAL_RUN), **self.run,
@@ -60,7 +60,7 @@ class Trace:
             "search": {"trials": best.get("trials"), **settings, "changes": " ".join(best.get("overrides") or ())},
             "figures": dict(sorted(self.metrics.items())),
         }  # fmt: skip
-        filled = {title: {k: v for k, v in facts.items() if v not in (None, "")} for title, facts in known.items()}
+        filled = {title: {k: v for k, v in facts.items() if v not in (None, "")} for title, facts in by_title.items()}
         return {title: facts for title, facts in filled.items() if facts}
 
 

@@ -114,11 +114,11 @@ def _data(record: RunRecord, params: Mapping[str, object]) -> DataSet:
     )
 
 
-def _log_curves(client: "MlflowClient", run_id: str, known: set[str]) -> None:
+def _log_curves(client: "MlflowClient", run_id: str, logged: set[str]) -> None:
     """The points of ``training.csv``; their time is the same at a second try, so none is there twice."""
     from mlflow.entities import Metric
 
-    points = [Metric(key, value, step, step) for key, value, step in _points() if key not in known]
+    points = [Metric(key, value, step, step) for key, value, step in _points() if key not in logged]
     for first in range(0, len(points), _POINTS_PER_REQUEST):
         client.log_batch(run_id, points[first : first + _POINTS_PER_REQUEST])
 

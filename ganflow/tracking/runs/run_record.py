@@ -54,7 +54,7 @@ class RunRecord:
 
 def summary(record: RunRecord) -> dict[str, str]:
     """The record for people: what is known of it, digests cut short."""
-    known = {
+    facts = {
         "recipe": record.recipe,
         "model": record.model_digest[:12],
         "data": record.data_digest[:12],
@@ -62,7 +62,7 @@ def summary(record: RunRecord) -> dict[str, str]:
         "MLflow run": record.run_id,
         "experiment": record.experiment,
     }
-    return {name: value for name, value in known.items() if value}
+    return {name: value for name, value in facts.items() if value}
 
 
 def file_digest(path: Path) -> str:

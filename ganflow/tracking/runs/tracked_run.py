@@ -97,16 +97,16 @@ class TrackedRun:
             client = mlflow_client.connect(config)
             run = _begin(client, config, fingerprint, name, params, tags, dataset)
         except GanflowError as error:
-            known = UnfinishedRun.read(note, config)
-            if known is None:
+            run_note = UnfinishedRun.read(note, config)
+            if run_note is None:
                 raise
-            logger.warning(f"{error}; run {known.run_id} goes on without it")
-            uploader = Uploader(config, known.run_id, resume=True)
+            logger.warning(f"{error}; run {run_note.run_id} goes on without it")
+            uploader = Uploader(config, run_note.run_id, resume=True)
         else:
-            known = UnfinishedRun(run.info.run_id, mlflow_client.name_of(config), run.info.start_time)
-            known.write(note)
-            uploader = Uploader(config, known.run_id, client, run)
-        return cls(uploader, note, known.started_ms, config.patience_s, delivered_by)
+            run_note = UnfinishedRun(run.info.run_id, mlflow_client.name_of(config), run.info.start_time)
+            run_note.write(note)
+            uploader = Uploader(config, run_note.run_id, client, run)
+        return cls(uploader, note, run_note.started_ms, config.patience_s, delivered_by)
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
         """Points of curves at ``step`` images seen; a step that a curve already has is not logged again."""
