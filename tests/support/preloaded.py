@@ -276,7 +276,7 @@ def _serve_with_ray(listener: socket.socket, place: Path, folder: str, env: dict
 
 @contextlib.contextmanager
 def _nothing_drawn() -> Iterator[None]:
-    """Load what declares actors without a draw by Ray: forks would go on alike, and two workers name objects alike."""
+    """In the block, declaring actors draws none of Ray's numbers: forks would go on alike and name objects alike."""
     import ray.actor
     from ray import ActorClassID
 

@@ -100,10 +100,12 @@ def stopped(processes: Sequence[psutil.Process]) -> Iterator[None]:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.suspend()
-    yield
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.resume()
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 @dataclass

@@ -88,9 +88,9 @@ def _store_recipe(recipe: str, body: Node) -> None:
 
 
 def _store_components() -> None:
-    """Put every component into Hydra's store; it asks the chosen recipe for what some recipe says of it.
+    """Put every component into Hydra's store; it asks the chosen recipe only for what some recipe says of it.
 
-    Each question that it asks takes Hydra a hundredth of the time of a composition, so there are no others.
+    Hydra's time grows with the number of such questions.
     """
     for slot, name, package, schema in _components():
         questions = {
