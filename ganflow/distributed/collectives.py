@@ -11,6 +11,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from ganflow.distributed import torch_internals
+
 T = TypeVar("T")
 
 
@@ -109,7 +111,7 @@ def data_parallel(network: nn.Module) -> nn.Module:
     if world_size() == 1 or not any(p.requires_grad for p in network.parameters()):
         return network
     device = next(network.parameters()).device
-    return nn.parallel.DistributedDataParallel(
+    return torch_internals.data_parallel(
         network,
         device_ids=[device.index] if device.type == "cuda" else None,
         forward_sync_buffers=False,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ganflow.config import components
 from ganflow.config.scheduled_options import value_at
 from ganflow.config.schema import Config
-from ganflow.distributed import collectives
+from ganflow.distributed import collectives, torch_internals
 
 
 class Player:
@@ -82,7 +82,7 @@ class Player:
 
     def step(self) -> None:
         """Move along the gradients."""
-        self.optimizer.step()
+        torch_internals.step(self.optimizer)
 
     def state_dict(self) -> dict[str, object]:
         """Network and optimizer."""
@@ -96,6 +96,7 @@ class Player:
 
 def build_player(network: nn.Module, config: Config, optimizer: str, device: torch.device) -> Player:
     """A player with the optimizer at this key of ``params.yaml``, its network moved to the device."""
+    torch_internals.leave_out_compiler()
     make = components.build("optimizer", value_at(config, optimizer), optimizer)
     return Player(to_device(network, device), make(network.parameters()))
 

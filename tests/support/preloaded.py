@@ -48,8 +48,8 @@ LIBRARIES = (
     "PIL.ImageOps", "dvc.cli", "dvc.repo", "dvc.commands.repro", "dvc.commands.experiments",
     "mlflow.cli", "uvicorn",
 )  # fmt: skip
-# Of a node's workers.
-RAY_LIBRARIES = ("ray.train.v2._internal.execution.worker_group.worker", "ray.train.torch", "ray.tune")
+# Of a node's workers and of drivers.
+RAY_LIBRARIES = ("ray.train.v2._internal.execution.controller", "ray.train.torch", "ray.tune")
 OF_A_NODE = ("/worker_entry.py", "/default_worker.py", "/dashboard/agent.py", "/runtime_env/agent/main.py")
 DRIVERS = [["-m", f"pipelines.{stage}"] for stage in ("tune", "train", "evaluate")]
 OURS = ("ganflow.cluster.jobs.ray_train", "ganflow.cluster.jobs.ray_tune", "ganflow.evaluation.build",

@@ -3,11 +3,14 @@
 ``tests/cluster/session/test_ray_internals.py`` has a test of each, which says what moved.
 """
 
+import asyncio
+import logging
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -23,6 +26,51 @@ def torch_backend() -> Any:
     from ray.train.torch.config import _TorchBackend
 
     return _TorchBackend
+
+
+def trainer_class() -> Any:
+    """Ray Train's trainer for torch, with the controller in this process: five processes and their imports less.
+
+    Ray runs it as an actor, beside it one that removes the workers' places if the controller dies (they end with this
+    process), one for data sets of Ray Data, one that asks an autoscaler for what the workers hold already, and one for
+    `ray.train.report`, which ganflow's workers do not call.
+    """
+    from ray.runtime_context import RuntimeContext
+    from ray.train.v2._internal import callbacks
+    from ray.train.v2._internal.execution.controller import TrainController
+    from ray.train.v2._internal.execution.scaling_policy.fixed import FixedScalingPolicy
+    from ray.train.v2._internal.execution.worker_group import state, worker_group
+    from ray.train.v2.torch.torch_trainer import TorchTrainer
+
+    absent = SimpleNamespace(options=lambda **options: SimpleNamespace(remote=lambda **options: SimpleNamespace()))
+
+    class FixedWorkers(FixedScalingPolicy):
+        def after_controller_start(self, train_run_context: Any) -> None:
+            nothing = dict.fromkeys(("maybe_send_resource_request", "cancel_resource_request"), _nothing)
+            vars(self)["_coordinator_client"] = SimpleNamespace(**nothing)
+
+    class Trainer(TorchTrainer):
+        def _create_default_callbacks(self) -> list[Any]:
+            scaling: Any = self.scaling_config
+            return [
+                callbacks.AcceleratorSetupCallback(self.backend_config, scaling),
+                callbacks.BackendSetupCallback(self.backend_config),
+                callbacks.WorkingDirectorySetupCallback(),
+            ]
+
+        def _initialize_and_run_controller(self, **parts: Any) -> Any:
+            logging.getLogger("ray.train").setLevel(logging.CRITICAL)  # what it says of an error is raised, too
+            with (
+                patch.object(RuntimeContext, "current_actor", None),
+                patch.object(worker_group, "SynchronizationActor", absent),
+                patch.object(state, "_shutdown_sync_actor", _nothing),
+            ):
+                parts["scaling_policy"] = FixedWorkers(parts["scaling_policy"].scaling_config)
+                controller: Any = TrainController(**parts)
+                asyncio.run(controller.run())
+            return controller.get_result()
+
+    return Trainer
 
 
 def address_of_this_machine() -> str:
@@ -124,7 +172,7 @@ def node_of_this_process(timeout_s: float) -> Iterator[None]:
         yield
 
 
-def _nothing(node: object, **options: object) -> None:
+def _nothing(*arguments: object, **options: object) -> None:
     """In place of a method that starts a process."""
 
 

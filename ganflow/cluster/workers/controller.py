@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ganflow.cluster.session import ray_internals
 from ganflow.cluster.session.session import RAY_FILES, session
 from ganflow.cluster.workers.channel import event_channel
 from ganflow.cluster.workers.scaling import ScalingPolicy, WorkerStarted
@@ -182,13 +183,12 @@ def _attempt(
 
 def _trainer(config: Config, name: str, worker: Callable[[Work], None], work: Work, workers: int, gpu: bool) -> Any:
     from ray.train import RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
     from ray.train.v2.api.config import FailureConfig
 
     from ganflow.cluster.workers.process_group import torch_config
 
     resources = {"CPU": config.cluster.cpus_per_worker} | ({"GPU": 1} if gpu else {})
-    return TorchTrainer(
+    return ray_internals.trainer_class()(
         _guarded,
         train_loop_config={"worker": worker, "work": work},
         torch_config=torch_config(config.cluster, gpu),

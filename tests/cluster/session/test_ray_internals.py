@@ -25,6 +25,30 @@ def ours(number, frame): pass
 signal.signal(signal.SIGTERM, ours)
 with ray_internals.node_of_this_process(60), ray_internals.sigterm_is_ours():
     ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", num_cpus=1, log_to_driver=False)
+
+def work(options):
+    siblings = sorted({child.cmdline()[0].partition(" ")[0] for child in psutil.Process().parent().children()})
+    with open(options["out"], "w") as out:
+        json.dump([ray.train.get_context().get_world_size(), siblings], out)
+    assert not options["fails"], "a worker's words"
+
+def trained(name, fails):
+    import ray.train
+    here = os.getcwd()
+    trainer = ray_internals.trainer_class()(
+        work, train_loop_config={"out": f"{here}/{name}.json", "fails": fails},
+        scaling_config=ray.train.ScalingConfig(num_workers=2, resources_per_worker={"CPU": 0.5}),
+        run_config=ray.train.RunConfig(name=name, storage_path=here),
+    )
+    try:
+        trainer.fit()
+        why = ""
+    except ray.train.TrainingFailedError as error:
+        why = str(error)
+    with open(f"{name}.json") as file:
+        return [*json.load(file), why]
+
+training, failure = trained("works", False), trained("fails", True)
 address = ray.get_runtime_context().gcs_address
 client = ray_internals.gcs_client(address)
 
@@ -33,6 +57,8 @@ def leaves():
     return ray_internals.draining_nodes() or not alive  # it has nothing to do: it may have left
 
 print(json.dumps({
+    "training": training,
+    "failure": failure,
     "auto": ray_internals.cluster_metadata(ray_internals.gcs_client(ray_internals.address_of_this_machine())),
     "handler": signal.getsignal(signal.SIGTERM) is ours,
     "groups": [os.getpgid(child.pid) != os.getpgid(0) for child in psutil.Process().children()],
@@ -55,12 +81,13 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
-def answers() -> dict[str, Any]:
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     env = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"} | {
         "PYTHONPATH": str(Path(__file__).parents[3]),
         "RAY_AUTH_MODE": "disabled",
     }
-    run = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, env=env, check=False)
+    folder = tmp_path_factory.mktemp("ray")
+    run = subprocess.run([sys.executable, "-c", ASK], cwd=folder, capture_output=True, text=True, env=env, check=False)
     assert run.returncode == 0, run.stderr
     return dict(json.loads(run.stdout.splitlines()[-1]))
 
@@ -68,6 +95,19 @@ def answers() -> dict[str, Any]:
 def test_the_torch_backend_is_a_backend_of_ray_train() -> None:
     assert issubclass(ray_internals.torch_backend(), Backend)
     assert callable(ray_internals.torch_backend().on_start)
+
+
+def test_a_training_has_no_processes_but_its_workers(answers: dict[str, Any]) -> None:
+    world, siblings, why = answers["training"]
+    assert (world, why) == (2, "")
+    titles = {title.partition("[")[0] for title in siblings if title.startswith("ray::")}
+    assert titles - {"ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent"} == {"ray::RayTrainWorker"}
+
+
+def test_a_trainings_error_is_its_workers(answers: dict[str, Any]) -> None:
+    world, _, why = answers["failure"]
+    assert world == 2
+    assert "a worker's words" in why
 
 
 def test_a_head_answers_at_the_address_of_this_machine(answers: dict[str, Any]) -> None:
