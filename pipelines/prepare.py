@@ -21,9 +21,9 @@ DATA, REPORT = Path("data"), Path("reports/prepare.json")
 def main() -> None:
     """Prepare the data set that ``params.yaml`` asks for, unless the networks cannot make such images."""
     from ganflow import records, storage
-    from ganflow.cluster.jobs.ray_decode import ray_map
     from ganflow.config import components, params_file
     from ganflow.data import summary
+    from ganflow.data.decode_pool import pool_map
     from ganflow.data.prepare import prepare
     from ganflow.methods.build import check_fits
 
@@ -31,8 +31,7 @@ def main() -> None:
     source = components.build("source", params.data, "data")
     if not params.data.get("watch"):  # a stamp of other data must not count among what these were made from
         storage.STAMP.unlink(missing_ok=True)
-    fits, decode = partial(check_fits, params), ray_map(params.cluster)
-    report = prepare(source, DATA, locate=storage.localize, check=fits, mapper=decode)
+    report = prepare(source, DATA, locate=storage.localize, check=partial(check_fits, params), mapper=pool_map)
     records.write(REPORT, report)
     for line in summary.lines(report):
         logger.info(line)

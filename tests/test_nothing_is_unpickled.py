@@ -152,8 +152,6 @@ def test_as_a_file_that_generate_had_begun(write: Write, trace: Path, tmp_path: 
 
 RUNS_CODE = {"pickle", "cloudpickle", "joblib", "dill", "marshal", "shelve"}
 READS = {"load", "loads", "Unpickler", "open"}
-# Both ends are this process's own: jobs go to Ray's workers of this machine, and their results come back.
-OWN = {("ganflow/cluster/jobs/ray_decode.py", "pickle.loads")}
 
 
 def dotted(node: ast.expr) -> str:
@@ -217,4 +215,4 @@ def test_no_source_reads_what_may_run_code() -> None:
     files = [p for top in ("ganflow", "pipelines") for p in (ROOT / top).rglob("*.py")]
     assert len(files) > 100
     found = {(p.relative_to(ROOT).as_posix(), name) for p in files for name in found_in(p.read_text())}
-    assert found == OWN
+    assert not found

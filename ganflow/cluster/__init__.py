@@ -1,4 +1,4 @@
-"""Ray: training, search, evaluation, decoding and serving on one machine or many. The only home of ``import ray``.
+"""Ray: training, search, evaluation and serving on one machine or many. The only home of ``import ray``.
 
 What Ray Train does, and what is done here
 ------------------------------------------
@@ -6,8 +6,7 @@ What Ray Train does, and what is done here
 Ray Train starts the workers of one attempt as actors in a placement group, gives each its rank and device, starts
 torch's process group among them, polls whether they live, and ends them all when one fails. That is used as it is
 (:mod:`ganflow.cluster.workers.controller`, :mod:`ganflow.cluster.workers.process_group`). Ray Tune draws
-configurations and stops bad trials by ASHA (:mod:`ganflow.cluster.jobs.ray_tune`), Ray Serve runs replicas, Ray Data
-decodes.
+configurations and stops bad trials by ASHA (:mod:`ganflow.cluster.jobs.ray_tune`), Ray Serve runs replicas.
 
 Four parts of Ray Train are not used, by what was seen on Ray 2.60 and read in its source:
 

@@ -1,4 +1,4 @@
-"""From a source to a data set on disk. Knows no Ray and no S3: the caller hands them in."""
+"""From a source to a data set on disk. Knows no S3: the caller hands it in."""
 
 import shutil
 import time
@@ -17,7 +17,7 @@ from ganflow.data.summary import warnings
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.terminal.progress import Progress, progress
 
-PARALLEL_ABOVE = 4096  # images that need decoding; fewer are done before a cluster is up
+PARALLEL_ABOVE = 1024  # images that need decoding; fewer are done before processes are up
 BATCH_IMAGES = 256
 BATCH_BYTES = 16 * 2**20
 NAMED = 20  # bad files in one error line

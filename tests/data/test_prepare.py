@@ -8,19 +8,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
-from ganflow.cluster.jobs.ray_decode import ray_map
-from ganflow.config.schema import ClusterConfig
 from ganflow.data import prepare as module
+from ganflow.data.decode_pool import pool_map
 from ganflow.data.prepare import DecodeJob, prepare, serial_map
 from ganflow.data.prepared.dataset import Dataset, Facts
 from ganflow.data.source import Decoded
 from ganflow.errors import GanflowError
 from tests.data.made import encoded, everything, noise, png, source, write_idx, write_tar, write_tree, write_zip
 from tests.support.patience import patience
-from tests.support.preloaded import workers_are_forked
 
 pytestmark = pytest.mark.slow
 
@@ -179,58 +178,105 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         prepare(source("digits"), tmp_path / "file/data")
 
 
-# Ray Data
-
-
-@pytest.fixture(scope="module")
-def ray() -> Iterator[None]:
-    import ray
-
-    with workers_are_forked():
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
+# Processes
 
 
 def many() -> dict[str, bytes]:
     return {f"{'ab'[i % 2]}/{i:05d}.png": png(noise(i, 2, 2)) for i in range(module.PARALLEL_ABOVE + 300)}
 
 
-def test_ray_data_gives_the_bytes_of_the_serial_mapper(ray: None, tmp_path: Path) -> None:
+def test_processes_give_the_bytes_of_the_serial_mapper(tmp_path: Path) -> None:
     path = Path(SHARED) / "cifar10-jpeg.tar.xz" if SHARED else write_tar(tmp_path / "in.tar.xz", many(), "xz")
     used: list[int] = []
 
     def counted(jobs: Sequence[DecodeJob]) -> Iterator[Decoded]:
         used.append(len(jobs))
-        return ray_map(ClusterConfig())(jobs)
+        return pool_map(jobs)
 
-    in_parallel = prepare(source("image_folder", path), tmp_path / "ray", mapper=counted)
+    in_parallel = prepare(source("image_folder", path), tmp_path / "parallel", mapper=counted)
     assert used  # so many images go to the mapper
     serially = prepare(source("image_folder", path), tmp_path / "serial", mapper=serial_map)
     assert in_parallel["digest"] == serially["digest"]
-    np.testing.assert_array_equal(everything(tmp_path / "ray"), everything(tmp_path / "serial"))
+    np.testing.assert_array_equal(everything(tmp_path / "parallel"), everything(tmp_path / "serial"))
 
 
-def test_ray_data_reports_every_bad_image_in_order(ray: None, tmp_path: Path) -> None:
-    files = {**many(), "a/00007.png": b"", "b/00002.png": b"text", "b/04100.png": b"text"}
+def test_processes_report_every_bad_image_in_order(tmp_path: Path) -> None:
+    files = {**many(), "a/00007.png": b"", "b/00002.png": b"text", "b/01100.png": b"text"}
     path = write_zip(tmp_path / "in.zip", files)
-    with pytest.raises(GanflowError, match=r"^3 unreadable images: a/00007.png .*b/00002.png .*b/04100.png "):
-        prepare(source("image_folder", path, test_share=0.0), tmp_path / "data", mapper=ray_map(ClusterConfig()))
+    with pytest.raises(GanflowError, match=r"^3 unreadable images: a/00007.png .*b/00002.png .*b/01100.png "):
+        prepare(source("image_folder", path, test_share=0.0), tmp_path / "data", mapper=pool_map)
     assert [p.name for p in tmp_path.iterdir()] == ["in.zip"]
 
 
-def test_a_refusal_on_a_worker_is_the_line_that_it_is_here(ray: None, tmp_path: Path) -> None:
+def test_a_refusal_in_a_process_is_the_line_that_it_is_here(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "in.zip", {**many(), "b/03000.png": png(noise(0, 3, 3))})
     lines = []
-    for mapper in (serial_map, ray_map(ClusterConfig())):
+    for mapper in (serial_map, pool_map):
         with pytest.raises(GanflowError, match=r"data\.resize=0: .*b/03000\.png is 3x3, the first image 2x2") as caught:
             prepare(source("image_folder", path, test_share=0.0), tmp_path / "data", mapper=mapper)
         lines.append(str(caught.value))
     assert lines[0] == lines[1]
 
 
-def test_few_images_start_no_cluster(tmp_path: Path) -> None:
+def test_few_images_start_no_process(tmp_path: Path) -> None:
     def never(jobs: Sequence[DecodeJob]) -> Iterator[Decoded]:
         raise AssertionError("the mapper was used")
 
     prepare(source("image_folder", write_zip(tmp_path / "in.zip", images())), tmp_path / "data", mapper=never)
+
+
+ASKING = """
+import os, signal, sys
+from dataclasses import dataclass
+from pathlib import Path
+from ganflow.data import prepare as module
+from ganflow.data.decode_pool import pool_map
+from ganflow.data.sources.image_folder import ImageFolder
+
+module.BATCH_IMAGES = 4
+
+def killing(jobs):
+    for n, decoded in enumerate(pool_map(jobs)):
+        if n == 0:
+            print(os.getpid(), flush=True)
+            sys.stdin.readline()
+        yield decoded
+
+if __name__ == "__main__":
+    try:
+        module.prepare(ImageFolder(path=sys.argv[1]), Path(sys.argv[2]), mapper=killing)
+    except module.GanflowError as error:
+        print(error)
+"""
+
+
+def start_in_processes(tmp_path: Path) -> tuple["subprocess.Popen[str]", list[psutil.Process]]:
+    """A prepare that has its first batch from its processes, and waits for a line; it and those that decode."""
+    (tmp_path / "program.py").write_text(ASKING)
+    path = write_zip(tmp_path / "in.zip", many())
+    process = subprocess.Popen(
+        [sys.executable, tmp_path / "program.py", path, tmp_path / "data"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.readline()
+    below = psutil.Process(process.pid).children(recursive=True)
+    return process, [child for child in below if child.ppid() != process.pid]  # the server's own
+
+
+def test_a_process_that_is_killed_is_one_line(tmp_path: Path) -> None:
+    process, decoding = start_in_processes(tmp_path)
+    for child in decoding:
+        child.kill()
+    said, _ = process.communicate("\n", timeout=patience(60))
+    assert said == "a process that decodes images was killed; short of memory?\n"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.zip", "program.py"]
+
+
+def test_processes_end_with_the_one_that_asks(tmp_path: Path) -> None:
+    process, decoding = start_in_processes(tmp_path)
+    assert decoding
+    process.kill()
+    process.communicate()
+    _, alive = psutil.wait_procs(decoding, timeout=patience(10))
+    assert not alive

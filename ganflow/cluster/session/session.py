@@ -34,14 +34,13 @@ _ENVIRONMENT = {
     "RAY_TRAIN_ENABLE_STATE_TRACKING": "0",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     "RAY_TRAIN_ENABLE_CONTROLLER_STRUCTURED_LOGGING": "0",
-    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
 }
 
 
 @contextmanager
-def session(cluster: ClusterConfig, *, local: bool = False) -> Iterator[None]:
+def session(cluster: ClusterConfig) -> Iterator[None]:
     """Connect to Ray for the block, and shut down only what was started here.
 
     The cluster's workers import the code of this checkout, and find the storage where this process does
@@ -49,7 +48,6 @@ def session(cluster: ClusterConfig, *, local: bool = False) -> Iterator[None]:
 
     Args:
         cluster: which one is named, if any.
-        local: on this machine alone, whatever is named: for work on files that only this machine has.
 
     Raises:
         GanflowError: the address is not valid, nothing answers there, versions differ, or authentication is refused.
@@ -62,7 +60,7 @@ def session(cluster: ClusterConfig, *, local: bool = False) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    address = None if local else address_of(cluster.address)
+    address = address_of(cluster.address)
     with _connected(address) if address else _own(cluster.start_timeout_s):
         yield
 

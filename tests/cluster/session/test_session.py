@@ -206,7 +206,7 @@ from ganflow.terminal.console import entry_point
 
 @entry_point
 def main():
-    with session(ClusterConfig(), local=True):
+    with session(ClusterConfig()):
         raise AssertionError("Ray works in a folder that nobody can make")
 
 main()
@@ -246,7 +246,7 @@ atexit.register(lambda: now() - begin < 25 or print("Ray's own 30 s"))
 
 @entry_point
 def main():
-    with session(ClusterConfig(start_timeout_s={timeout_s}), local=True):
+    with session(ClusterConfig(start_timeout_s={timeout_s})):
         import ray
         print("Ray has started", ray.is_initialized())
 
@@ -284,7 +284,7 @@ start, services.{step} = services.{step}, stopped
 
 @entry_point
 def main():
-    with session(ClusterConfig(), local=True):
+    with session(ClusterConfig()):
         raise AssertionError("Ray starts all the same")
 
 main()
