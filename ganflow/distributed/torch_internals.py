@@ -63,7 +63,10 @@ def step(optimizer: torch.optim.Optimizer, kind: type[torch.optim.Optimizer] | N
         kind: the class whose step is taken, if not the optimizer's own.
     """
     with torch.no_grad():
-        _unwrapped((kind or type(optimizer)).step)(optimizer)
+        _bare((kind or type(optimizer)).step)(optimizer)
 
 
-_unwrapped = functools.cache(inspect.unwrap)
+@functools.cache
+def _bare(method: Any) -> Any:
+    """A method without what torch's optimizers wrap around it; an optimizer's own decorators stay."""
+    return inspect.unwrap(method, stop=lambda f: f.__code__.co_filename != inspect.getfile(torch.optim.Optimizer))

@@ -1,5 +1,6 @@
 """Torch's private parts do what ganflow takes them for."""
 
+import functools
 import math
 import subprocess
 import sys
@@ -47,6 +48,28 @@ def test_a_step_is_the_optimizers_own_to_the_bit(make: Callable[[list[torch.Tens
             move(optimizer)
         ends.append((weight.tolist(), [t.tolist() for t in optimizer.state[weight].values()]))
     assert ends[0] == ends[1]
+
+
+def test_an_optimizers_own_decorator_stays() -> None:
+    counted: list[int] = []
+
+    def counting(method: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(method)
+        def call(self: torch.optim.Optimizer) -> None:
+            counted.append(1)
+            method(self)
+
+        return call
+
+    class Counted(torch.optim.SGD):
+        @counting
+        def step(self) -> None:  # type: ignore[override]
+            step(self, torch.optim.SGD)
+
+    weight = torch.ones(1, requires_grad=True)
+    weight.grad = torch.ones(1)
+    step(Counted([weight], 0.5))
+    assert (counted, weight.item()) == ([1], 0.5)
 
 
 def test_a_player_learns_without_torchs_compiler(tmp_path: Path) -> None:
