@@ -54,16 +54,32 @@ def data_parallel(network: nn.Module, **options: Any) -> DistributedDataParallel
             del vars(torch)["_dynamo"]
 
 
-def step(optimizer: torch.optim.Optimizer, kind: type[torch.optim.Optimizer] | None = None) -> None:
+def step(
+    optimizer: torch.optim.Optimizer,
+    kind: type[torch.optim.Optimizer] | None = None,
+    left_out: Tensor | None = None,
+) -> None:
     """Move along the gradients, to the bit as ``optimizer.step()``, without what torch wraps around it.
 
     That is hooks, a range in profiles, and breaks for the compiler, which is loaded for them.
 
     Args:
         kind: the class whose step is taken, if not the optimizer's own.
+        left_out: where this () is 1 on the device, nothing moves. Optimizers that GradScaler tells so are told, too;
+            for others the host waits for the device.
     """
+    takes = _bare((kind or type(optimizer)).step)
     with torch.no_grad():
-        _bare((kind or type(optimizer)).step)(optimizer)
+        if left_out is None:
+            takes(optimizer)
+        elif getattr(optimizer, "_step_supports_amp_scaling", False):
+            optimizer.found_inf = left_out  # type: ignore[attr-defined]
+            try:
+                takes(optimizer)
+            finally:
+                del optimizer.found_inf  # type: ignore[attr-defined]
+        elif not left_out.item():
+            takes(optimizer)
 
 
 @functools.cache

@@ -80,9 +80,9 @@ class Player:
         total.backward(total.detach() * 0 + share if weigh else None)
         self.total = self.total + total.detach()
 
-    def step(self) -> None:
-        """Move along the gradients."""
-        torch_internals.step(self.optimizer)
+    def step(self, left_out: Tensor | None = None) -> None:
+        """Move along the gradients; where ``left_out`` () is 1 on the device, nothing moves."""
+        torch_internals.step(self.optimizer, left_out=left_out)
 
     def state_dict(self) -> dict[str, object]:
         """Network and optimizer."""

@@ -19,6 +19,7 @@ from ganflow.storage.base import MissingError, Storage
 from ganflow.training.state import TrainState
 
 RECORD = "guard.json"
+TOGETHER = 64  # flags that become one tensor
 
 
 class UnhealthyError(Exception):
@@ -43,8 +44,11 @@ class Guard:
         self._rates = [f"{key}.lr" for key in optimizers]
         self._in_a_row: Counter[str] = Counter()  # turns left out, by player
         self._in_all: Counter[str] = Counter()
-        self._non_finite = torch.zeros((), device=device, dtype=torch.float32)
-        self._one = torch.ones_like(self._non_finite)
+        self._one = torch.ones((), device=device, dtype=torch.float32)
+        self._always = device.type == "cpu"
+        self.looks = self._always  # into each turn at once, which a GPU would stand still for
+        self._trouble = False  # since the last :meth:`look`
+        self._flags: dict[str, list[Tensor]] = {}  # by player, of turns that were not looked into
 
     @property
     def rate(self) -> float:
@@ -67,24 +71,65 @@ class Guard:
         Raises:
             UnhealthyError: this player's updates were left out ``patience`` times in a row.
         """
-        if self._finite([player.total, *(p.grad for p in player.parameters if p.grad is not None)]):
+        if self._flag(player).item() == 0:
             self._in_a_row[name] = 0
             return None
         self._in_a_row[name] += 1
         self._in_all[name] += 1
+        self._trouble = True
         why, times, in_all = fault(name, terms, player.network), self._in_a_row[name], self._in_all[name]
         if times >= self.config.patience:
             raise UnhealthyError(f"{why}, {times} times in a row")
         return f"{why}: the update is left out ({in_all} of {name} so far)"
 
+    def flag_gradients(self, name: str, player: Player) -> Tensor:
+        """1 () where the gradients of a turn are not finite, else 0: on the device, for :meth:`look` to count later."""
+        flag = self._flag(player)
+        flags = self._flags.setdefault(name, [])
+        flags.append(flag)
+        if len(flags) == TOGETHER:
+            self._flags[name] = [_joined(flags)]
+        return flag
+
+    def look(self) -> list[str]:
+        """A line for each player whose updates were left out since the last time. Then every turn is looked into until
+        a time without one, so that lines name terms and layers.
+
+        Raises:
+            UnhealthyError: a player's updates were left out ``patience`` times in a row.
+        """
+        flags, self._flags = self._flags, {}
+        lines = [line for name, some in flags.items() if (line := self._count(name, _joined(some).tolist()))]
+        self.looks = self._always or self._trouble or bool(lines)
+        self._trouble = False
+        return lines
+
+    def _count(self, name: str, left_out: Sequence[float]) -> str | None:
+        longest = 0
+        for flag in left_out:
+            self._in_a_row[name] = self._in_a_row[name] + 1 if flag else 0
+            longest = max(longest, self._in_a_row[name])
+        number = int(sum(left_out))
+        self._in_all[name] += number
+        if longest >= self.config.patience:
+            raise UnhealthyError(f"{name}'s gradients were not finite {longest} times in a row")
+        if not number:
+            return None
+        why = f"{name}'s gradients were not finite in {number} of {len(left_out)} turns"
+        return f"{why}: these updates are left out ({self._in_all[name]} of {name} so far)"
+
     def is_news(self, name: str) -> bool:
         """True for the 1st, 2nd, 4th, 8th, … update that is left out: a fault that comes and goes fills no screen."""
         return self._in_all[name] & (self._in_all[name] - 1) == 0
 
-    def _finite(self, gradients: list[Tensor]) -> bool:
-        self._non_finite.zero_()
-        mark_non_finite(gradients, self._non_finite, self._one)
-        return self._non_finite.item() == 0
+    def _flag(self, player: Player) -> Tensor:
+        return self.flag([player.total, *(p.grad for p in player.parameters if p.grad is not None)])
+
+    def flag(self, gradients: Sequence[Tensor]) -> Tensor:
+        """1 () where any value is infinite or not a number, else 0."""
+        flag = torch.zeros_like(self._one)
+        mark_non_finite(gradients, flag, self._one)
+        return flag
 
     def check_collapse(self, diversity: float, state: TrainState) -> str | None:
         """Act on mode collapse: a sample diversity below ``min_diversity`` for ``patience`` reports in a row.
@@ -126,8 +171,13 @@ class Guard:
             raise GanflowError(f"{why}; training went back to a checkpoint {self.rollbacks} times already; {hint}")
         self.rollbacks += 1
         self._in_a_row.clear()
+        self._flags.clear()
         if self.storage and collectives.rank() == 0:
             self.storage.write(RECORD, json.dumps({"rollbacks": self.rollbacks}).encode())
+
+
+def _joined(flags: Sequence[Tensor]) -> Tensor:
+    return torch.cat([flag.reshape(-1) for flag in flags])
 
 
 def fault(name: str, terms: Mapping[str, Tensor], network: nn.Module) -> str:

@@ -132,26 +132,29 @@ class Trainer:
         if self._varies:
             self._follow_schedule()
         before = self.state.nimg
-        taken = [turn.player for turn in self.method.turns if self._take(turn)]
-        if self.generator_player in taken:
-            self.state.ema.update(self.state.nimg, self.state.nimg - before)
+        for turn in self.method.turns:
+            self._take(turn)
+        self.state.ema.update(self.state.nimg, self.state.nimg - before)
 
-    def _take(self, turn: Turn) -> bool:
-        """One turn; False where its update had to be left out."""
+    def _take(self, turn: Turn) -> None:
+        """One turn, whose update is left out where its gradients are not finite."""
         player = self.state.players[turn.player]
         with player.turn(*(other for other in self.state.players.values() if other is not player)):
             terms = self.accumulator.play(turn)
             turn.finish()
-            fault = self.guard.check_gradients(turn.player, player, terms)
-            if fault is not None:
-                if self.guard.is_news(turn.player):
-                    self._warn(fault)
-                return False
+            left_out = None
+            if self.guard.looks:
+                fault = self.guard.check_gradients(turn.player, player, terms)
+                if fault is not None:
+                    if self.guard.is_news(turn.player):
+                        self._warn(fault)
+                    return
+            else:
+                left_out = self.guard.flag_gradients(turn.player, player)
             turn.adjust_gradients(player.parameters)
-            player.step()
+            player.step(left_out)
             turn.constrain(player.parameters)
-        self.state.means.add(turn.player, terms)
-        return True
+        self.state.means.add(turn.player, terms, left_out)
 
     @property
     def _varies(self) -> bool:
@@ -171,12 +174,18 @@ class Trainer:
             return now >= self.total or int(before / (kimg * 1000)) != int(now / (kimg * 1000))
 
         t = self.training
+        if any(map(due, (t.report_kimg, t.snapshot_kimg, t.checkpoint_kimg))):
+            self._look_at_guard()
         if due(t.report_kimg):
             self._report()
         if due(t.snapshot_kimg):
             self._snapshot()
         if due(t.checkpoint_kimg):
             self._checkpoint()
+
+    def _look_at_guard(self) -> None:
+        for line in self.guard.look():
+            self._warn(line)
 
     def _report(self) -> None:
         metrics = self.state.means.pop() | self._figures()
@@ -251,6 +260,7 @@ class Trainer:
         why = self.callbacks.pause_requested()
         if not collectives.anywhere(why is not None, self.device):
             return False
+        self._look_at_guard()
         if self._saved_at != self.state.nimg and self.state.finite() and self.guard.is_healthy(self.state):
             self._save(self.state.state_dict(apart=True))
         self.writer.flush()

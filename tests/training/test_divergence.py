@@ -113,12 +113,12 @@ def test_one_bad_number_anywhere_is_found_and_good_ones_stay(bad: float) -> None
         for layout in (torch.contiguous_format, torch.channels_last) if len(shape) == 4 else (torch.contiguous_format,):
             good = [torch.full((3,), 3e38), torch.randn(shape).to(memory_format=layout), torch.full((2,), 1e-45)]
             kept = [g.clone() for g in good]
-            assert guard._finite(good)
+            assert not guard.flag(good)
             assert all(map(torch.equal, good, kept))
             for at in range(good[1].numel()):
                 ill_one = good[1].clone()
                 ill_one[torch.unravel_index(torch.tensor(at), ill_one.shape) if shape else ...] = bad
-                assert not guard._finite([good[0], ill_one, good[2]])
+                assert guard.flag([good[0], ill_one, good[2]])
 
 
 def warned_once(cfg: Config, data: Path) -> list[tuple[int, str]]:
@@ -290,3 +290,77 @@ def test_the_figures_are_those_of_the_whole_batch(digits: Path) -> None:
     for rank in on_ranks(2, signs, digits):
         assert rank["sample_diversity"] == pytest.approx(expected["sample_diversity"], rel=1e-3)
         assert rank["D_accuracy"] == pytest.approx(expected["D_accuracy"], abs=2 / 32**2)
+
+
+def as_on_a_gpu(made: Trainer) -> None:
+    """Let the device leave updates out by itself, and the host look only when it reports."""
+    made.guard._always = made.guard.looks = False
+
+
+def left_out_unseen(cfg: Config, data: Path, unseen: bool) -> dict[str, Any]:
+    made = trainer(cfg, data)
+    if unseen:
+        as_on_a_gpu(made)
+    ill(made, lambda call: call in (2, 3), rank=collectives.world_size() - 1)
+    return fit(made)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop"])
+@pytest.mark.parametrize("world", [1, 2])
+def test_the_device_leaves_out_what_the_host_would(digits: Path, world: int, optimizer: str) -> None:
+    rhythm = ("training.checkpoint_kimg=1", "training.snapshot_kimg=1")
+    cfg = config("training.guard.patience=3", f"optimizers/discriminator={optimizer}", *rhythm)
+    seen, unseen = (
+        on_ranks(2, left_out_unseen, cfg, digits, how)[0] if world == 2 else left_out_unseen(cfg, digits, how)
+        for how in (False, True)
+    )
+    if optimizer == "rmsprop":  # counts its steps, and does nothing with the count
+        assert same(unseen["state"]["players"]["D"]["network"], seen["state"]["players"]["D"]["network"])
+    else:
+        assert same(unseen["state"], seen["state"])
+    assert unseen["told"] == seen["told"]
+    told = "D's gradients were not finite in 2 of 3 turns: these updates are left out (2 of D so far)"
+    assert unseen["warned"] == [(96, told)]
+
+
+def test_after_a_fault_every_turn_is_looked_into_for_a_time(digits: Path) -> None:
+    made = trainer(config(*FINE), digits)
+    as_on_a_gpu(made)
+    ill(made, lambda call: call in (2, 3))
+    looks = []
+    look = made.guard.look
+
+    def watched() -> list[str]:
+        lines = look()
+        looks.append(made.guard.looks)
+        return lines
+
+    made.guard.look = watched  # type: ignore[method-assign]
+    warned = [message for _, message in fit(made)["warned"]]
+    assert warned[0].startswith("D's gradients were not finite in 1 of 1 turns")
+    assert warned[1].startswith("D/r1 not finite, the gradient not finite in ")
+    assert looks[:5] == [False, True, True, False, False]
+
+
+def test_too_many_unseen_ones_in_a_row_go_back(digits: Path, tmp_path: Path) -> None:
+    rhythm = ("training.checkpoint_kimg=0.128", "training.report_kimg=1", "training.snapshot_kimg=1")
+    made = trainer(config("training.guard.patience=3", *rhythm), digits, tmp_path)
+    as_on_a_gpu(made)
+    ill(made, lambda call: call in (5, 6, 7))
+    ended = fit(made)
+    assert ended["error"] == ""
+    assert ended["rollbacks"] == 1
+    assert "D's gradients were not finite 3 times in a row; going back" in ended["warned"][-1][1]
+    assert ended["state"]["nimg"] == 256
+
+
+@pytest.mark.parametrize("ill_at", [(1,), (2, 3, 4)])
+def test_updates_left_out_have_no_part_in_reports(digits: Path, ill_at: tuple[int, ...]) -> None:
+    made = trainer(config(*FINE, "training.guard.patience=9"), digits)
+    as_on_a_gpu(made)
+    ill(made, lambda call: call in ill_at)
+    told = fit(made)["told"]
+    reports = [values for (kind, _), values in told.items() if kind == "report"]
+    assert len(reports) == 8
+    assert all(math.isfinite(value) for values in reports for value in values.values())
+    assert ["D/r1" in values for values in reports] == [step not in ill_at for step in range(1, 9)]

@@ -28,6 +28,7 @@ class LeanAdam(torch.optim.Adam):
                     [],
                     [state["step"] for *_, state in chosen],
                     fused=True,
+                    found_inf=getattr(self, "found_inf", None),
                     decoupled_weight_decay=group["decoupled_weight_decay"],
                     amsgrad=False,
                     beta1=group["betas"][0],

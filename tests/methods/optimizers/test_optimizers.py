@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ganflow.config import components
+from ganflow.distributed import torch_internals
 from ganflow.errors import ConfigError
 from ganflow.methods.optimizers.adam import Adam
 from ganflow.methods.optimizers.adamw import AdamW
@@ -141,3 +142,29 @@ def test_the_lean_step_is_torch_s_own_to_the_bit(ours: Any, theirs: Any) -> None
     for a, b in zip(mine, reference, strict=True):
         assert torch.equal(a, b)
     torch.testing.assert_close(my_state["state"], its_state["state"], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("at", range(3))
+@pytest.mark.parametrize(
+    "make",
+    [
+        Adam(0.1, (0.5, 0.9)),
+        AdamW(0.1, (0.5, 0.9), weight_decay=0.3),
+        SGD(0.1, momentum=0.9),
+        RMSprop(0.1, 0.9),
+        lambda parameters: torch.optim.Rprop(parameters, 0.1),  # the host has to ask for this one
+    ],
+    ids=["adam", "adamw", "sgd", "rmsprop", "another"],
+)
+def test_an_update_that_the_device_leaves_out_leaves_no_trace(make: Any, at: int) -> None:
+    def after(gradients: list[torch.Tensor], left_out: list[float]) -> torch.Tensor:
+        p = nn.Parameter(START.clone())
+        made = make([p])
+        for gradient, flag in zip(gradients, left_out, strict=True):
+            p.grad = gradient.clone()
+            torch_internals.step(made, left_out=torch.tensor(flag))
+        return p.detach()
+
+    ill = [*GRADIENTS[:at], torch.tensor([float("nan"), float("inf")]), *GRADIENTS[at:]]
+    flags = [float(i == at) for i in range(len(ill))]
+    assert torch.equal(after(ill, flags), after(GRADIENTS, [0.0] * 3))
