@@ -9,14 +9,16 @@ import functools
 import hashlib
 import math
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
 
 import numpy as np
 import numpy.typing as npt
 import torch
+
+from ganflow.distributed.host_arrays import Direct, HostArrays
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
@@ -189,18 +191,22 @@ class RandomStream:
     first: int
     count: int
     device: torch.device
+    arrays: HostArrays | None = None  # takes numbers to the device; None: each when it is drawn
 
     def substream(self, stream: str) -> "RandomStream":
         """The same images, other numbers."""
-        return RandomStream(self.seed, f"{self.stream}/{stream}", self.first, self.count, self.device)
+        return replace(self, stream=f"{self.stream}/{stream}")
 
     def normal(self, stream: str, *shape: int) -> torch.Tensor:
         """Standard normal: (count, *shape)."""
-        return self._rows(normal(self.seed, f"{self.stream}/{stream}", self.first, self.count, prod(shape)), shape)
+        return self._rows(normal, stream, shape)
 
     def uniform(self, stream: str, *shape: int) -> torch.Tensor:
         """Uniform in the open interval (0, 1): (count, *shape)."""
-        return self._rows(uniform(self.seed, f"{self.stream}/{stream}", self.first, self.count, prod(shape)), shape)
+        return self._rows(uniform, stream, shape)
 
-    def _rows(self, numbers: Floats, shape: tuple[int, ...]) -> torch.Tensor:
-        return torch.from_numpy(numbers).to(self.device, non_blocking=True).view(self.count, *shape)
+    def _rows(self, draw: Callable[..., Floats], stream: str, shape: tuple[int, ...]) -> torch.Tensor:
+        arrays = self.arrays or Direct(self.device)
+        named = f"{self.stream}/{stream}"
+        rows = arrays(draw, self.first, seed=self.seed, stream=named, count=self.count, size=prod(shape))
+        return rows.view(self.count, *shape)

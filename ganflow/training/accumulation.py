@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ganflow.distributed import collectives, rng
+from ganflow.distributed.host_arrays import OneCopy
 from ganflow.distributed.rng import RandomStream
 from ganflow.methods.base import Batch, Terms, Turn
 from ganflow.methods.player import Player
@@ -28,8 +29,14 @@ class GradientAccumulator:
     seed: int
     device: torch.device
     bf16: bool
+    arrays: OneCopy | None = None  # takes what the host makes of a step to the device
     _real: dict[int, tuple[Tensor, Tensor | None]] = field(default_factory=dict)  # of each part's last fresh turn
     _torch: dict[int, Tensor] = field(default_factory=dict)  # the generator's state after each part's last turn
+
+    def begin(self, images: int) -> None:
+        """A step begins that takes so many images."""
+        if self.arrays is not None:
+            self.arrays.begin(self.state.nimg, images)
 
     def play(self, turn: Turn) -> Terms:
         """The gradients of this rank's parts, averaged over all ranks; the mean of its parts' terms."""
@@ -68,7 +75,7 @@ class GradientAccumulator:
         elif index in self._torch:
             self._generator.set_state(self._torch[index])  # as if no other part had been played in between
         z, z_labels = self.batch_source.latents[turn.player](first, count)
-        draw = RandomStream(self.seed, turn.player, first, count, self.device)
+        draw = RandomStream(self.seed, turn.player, first, count, self.device, self.arrays)
         number = nimg // self.batch_source.strides[turn.player]
         real = (
             self.batch_source.own(turn.player, number * self.size + part.start, count)

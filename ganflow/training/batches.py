@@ -11,12 +11,14 @@ from torch import Tensor
 
 from ganflow.data.prepared.dataset import Dataset
 from ganflow.distributed import rng
+from ganflow.distributed.host_arrays import HostArrays
 
 RESIDENT_SHARE = 0.25  # of the GPU's free memory that the data set may take
 TURNS_AHEAD = 16
 NUMBERS_AHEAD = 1 << 18  # at most so many numbers at once (1 MiB)
 
 T = TypeVar("T")
+Latents = Callable[[int, int], tuple[Tensor, Tensor | None]]
 
 
 class Order(NamedTuple):
@@ -59,6 +61,7 @@ class BatchSource:
     Args:
         batch: images from one turn on new real images to the next.
         strides: images from one turn to the next, by player.
+        arrays: takes what the host makes of a step to the device; None: this does, many turns at a time.
     """
 
     def __init__(
@@ -71,41 +74,72 @@ class BatchSource:
         device: torch.device,
         batch: int,
         strides: Mapping[str, int],
+        arrays: HostArrays | None = None,
     ) -> None:
         self.dataset, self.seed, self.latent_dim, self.device = dataset, seed, latent_dim, device
         self.conditional, self.mirror = conditional, mirror
         self._resident = _to_device(dataset, device)
+        self._arrays = arrays
         self._order = Prefetcher(partial(self._draw_order, seed), batch, 1)
         self._own_order = {
             player: Prefetcher(partial(self._draw_order, rng.derive(seed, "real", player)), batch, 1)
             for player in strides
         }
         self.strides = strides
-        self.latents = {
+        self.latents: dict[str, Latents] = {
             player: Prefetcher(partial(self._draw_latents, f"z-{player}"), stride, latent_dim)
             for player, stride in strides.items()
         }
+        if arrays is not None:
+            self.latents = {player: partial(self._sent_latents, arrays, f"z-{player}") for player in strides}
 
     def real(self, first: int, count: int) -> tuple[Tensor, Tensor | None]:
         """Images (count, C, R, R) in [-1, 1], or points as they are, and labels (count,), None when unconditional."""
+        if self._arrays is not None:
+            return self._sent(self._arrays, self.seed, first, count)
         return self._images(self._order(first, count))
 
     def own(self, player: str, first: int, count: int) -> tuple[Tensor, Tensor | None]:
         """The same of a player's own order of the data: images ``first … first + count - 1`` that it alone has seen."""
+        if self._arrays is not None:
+            return self._sent(self._arrays, rng.derive(self.seed, "real", player), first, count)
         return self._images(self._own_order[player](first, count))
 
     def _images(self, order: Order) -> tuple[Tensor, Tensor | None]:
-        images = self._rows(order.rows)
-        if images.dtype == torch.uint8:
-            images = images.float().div_(127.5).sub_(1.0)
-        if order.flip is not None:
-            images = torch.where(order.flip[:, :, None, None], images.flip(3), images)
-        return images, order.labels
+        return _ready(self._rows(order.rows), order.flip), order.labels
+
+    def _sent(self, arrays: HostArrays, seed: int, first: int, count: int) -> tuple[Tensor, Tensor | None]:
+        """Images and labels as :meth:`real` and :meth:`own` give them, by arrays that are made for this turn alone."""
+        if self._resident is None:
+            images = arrays(self._stored_images, first, seed=seed, count=count)
+        else:
+            images = self._resident[arrays(self._stored_rows, first, seed=seed, count=count)]
+        labels = arrays(self._stored_labels, first, seed=seed, count=count) if self.conditional else None
+        flip = arrays(_flips, first, seed=seed, count=count) if self.mirror else None
+        return _ready(images, flip), labels
+
+    def _stored_rows(self, first: int, seed: int, count: int) -> rng.Indices:
+        return rng.sample_order(seed, first, count, len(self.dataset))
+
+    def _stored_images(self, first: int, seed: int, count: int) -> npt.NDArray[np.generic]:
+        return self.dataset.images(self._stored_rows(first, seed, count))
+
+    def _stored_labels(self, first: int, seed: int, count: int) -> npt.NDArray[np.generic]:
+        return self.dataset.labels[self._stored_rows(first, seed, count)]
+
+    def _sent_latents(self, arrays: HostArrays, stream: str, first: int, count: int) -> tuple[Tensor, Tensor | None]:
+        z = arrays(rng.normal, first, seed=self.seed, stream=stream, count=count, size=self.latent_dim)
+        labels = arrays(self._drawn_labels, first, stream=stream, count=count) if self.conditional else None
+        return z, labels
+
+    def _drawn_labels(self, first: int, stream: str, count: int) -> npt.NDArray[np.generic]:
+        rows = rng.integers(self.seed, f"{stream}-label", first, count, len(self.dataset))
+        return self.dataset.labels[rows]
 
     def _draw_order(self, seed: int, firsts: Sequence[int], count: int) -> Iterable[Order]:
         turns = len(firsts)
         rows = rng.sample_order(seed, firsts, count, len(self.dataset))
-        flips = self._tensor(rng.uniform(seed, "mirror", firsts, count, 1) < 0.5) if self.mirror else None
+        flips = self._tensor(_flips(firsts, seed, count)) if self.mirror else None
         return map(Order, np.split(rows, turns), _split(self._labels(rows), turns), _split(flips, turns))
 
     def _draw_latents(self, stream: str, firsts: Sequence[int], count: int) -> Iterable[tuple[Tensor, Tensor | None]]:
@@ -119,11 +153,23 @@ class BatchSource:
 
     def _rows(self, rows: rng.Indices) -> Tensor:
         if self._resident is not None:
-            return self._resident[torch.from_numpy(rows).to(self.device)]
+            return self._resident[self._tensor(rows)]
         return self._tensor(self.dataset.images(rows))
 
     def _tensor(self, array: npt.NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(array).to(self.device, non_blocking=True)
+
+
+def _flips(first: rng.First, seed: int, count: int) -> npt.NDArray[np.bool_]:
+    """Flags (rows, 1) of the images that are mirrored."""
+    return rng.uniform(seed, "mirror", first, count, 1) < 0.5
+
+
+def _ready(images: Tensor, flip: Tensor | None) -> Tensor:
+    """As networks take them: pixels in [-1, 1], some mirrored."""
+    if images.dtype == torch.uint8:
+        images = images.float().div_(127.5).sub_(1.0)
+    return images if flip is None else torch.where(flip[:, :, None, None], images.flip(3), images)
 
 
 def _split(rows: Tensor | None, turns: int) -> Iterable[Tensor | None]:

@@ -10,6 +10,7 @@ from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import POINTS, Dataset
 from ganflow.distributed import collectives, rng
 from ganflow.distributed.batch_split import num_microbatches
+from ganflow.distributed.host_arrays import OneCopy
 from ganflow.methods.base import Turn
 from ganflow.methods.build import build_method, conditioning_classes
 from ganflow.methods.generator import GeneratorSpec
@@ -50,12 +51,13 @@ def build_trainer(
     microbatches = num_microbatches(t.batch, t.microbatch, config.cluster.workers)
     conditional = conditioning_classes(config, dataset.facts) > 0
     strides = images_per_turn(built.method.turns, t.batch)
+    arrays = _arrays(device)
     ema = EMA(built.generator, t.ema_kimg * 1000, t.ema_rampup, t.ema_start_kimg * 1000)
     return Trainer(
         method=built.method,
         state=TrainState(built.players, ema, RunningMeans(device), built.method.modules, microbatches),
         batch_source=BatchSource(
-            dataset, config.seed, config.gan.latent_dim, conditional, t.mirror, device, t.batch, strides
+            dataset, config.seed, config.gan.latent_dim, conditional, t.mirror, device, t.batch, strides, arrays
         ),
         spec=generator_spec(config, dataset),
         generator_player=built.generator_player,
@@ -68,6 +70,7 @@ def build_trainer(
         store=store,
         callbacks=callbacks or Callbacks(),
         writer=writer or Writer(),
+        arrays=arrays,
     )
 
 
@@ -100,6 +103,11 @@ def open_train(data: Path) -> Dataset:
     dataset = Dataset.open(data, "train", verify=collectives.rank() == 0)
     collectives.barrier()
     return dataset
+
+
+def _arrays(device: torch.device) -> OneCopy | None:
+    """A CPU needs no copies, and its cores have enough to do."""
+    return OneCopy(device) if device.type == "cuda" else None
 
 
 def _bf16(precision: str, device: torch.device) -> bool:

@@ -9,6 +9,7 @@ import torch
 
 from ganflow.config.schema import TrainingConfig
 from ganflow.distributed import collectives
+from ganflow.distributed.host_arrays import OneCopy
 from ganflow.errors import ConfigError
 from ganflow.generation.image_grid import picture
 from ganflow.methods.base import Method, Turn
@@ -46,11 +47,13 @@ class Trainer:
     store: CheckpointStore | None = None
     callbacks: Callbacks = field(default_factory=Callbacks)
     writer: Writer = field(default_factory=Writer)
+    arrays: OneCopy | None = None
 
     def __post_init__(self) -> None:
         self.accumulator = GradientAccumulator(
-            self.state, self.batch_source, self.training.batch, self.seed, self.device, self.bf16
+            self.state, self.batch_source, self.training.batch, self.seed, self.device, self.bf16, self.arrays
         )
+        self._images = self.training.batch * sum(turn.fresh for turn in self.method.turns)  # of a step
         self._pause_every, self._steps, self._saved_at = 1, 0, -1
 
     @property
@@ -131,10 +134,10 @@ class Trainer:
         """
         if self._varies:
             self._follow_schedule()
-        before = self.state.nimg
+        self.accumulator.begin(self._images)
         for turn in self.method.turns:
             self._take(turn)
-        self.state.ema.update(self.state.nimg, self.state.nimg - before)
+        self.state.ema.update(self.state.nimg, self._images)
 
     def _take(self, turn: Turn) -> None:
         """One turn, whose update is left out where its gradients are not finite."""

@@ -20,4 +20,8 @@ class SGD:
         self.lr, self.momentum, self.nesterov = lr, momentum, nesterov
 
     def __call__(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.SGD(parameters, self.lr, self.momentum, nesterov=self.nesterov, fused=True)
+        made = torch.optim.SGD(parameters, self.lr, self.momentum, nesterov=self.nesterov, fused=True)
+        if self.momentum:  # else torch's first step leaves them unset where the device leaves it out
+            for parameter in made.param_groups[0]["params"]:
+                made.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        return made

@@ -57,6 +57,8 @@ def only_shapes() -> Iterator[None]:
     from torch import nn
     from torch._subclasses.fake_tensor import FakeTensorMode
 
+    from ganflow.distributed import host_arrays
+
     mode = _mode()
     with contextlib.ExitStack() as stack:
         for place, name, value in (
@@ -65,6 +67,8 @@ def only_shapes() -> Iterator[None]:
             (torch.cuda, "mem_get_info", lambda device: (MEMORY, MEMORY)),
             (torch.cuda, "default_generators", (torch.default_generator,)),
             (torch, "from_numpy", _fake(mode, torch.from_numpy)),
+            (host_arrays, "_memory", lambda size, device: torch.empty(size, dtype=torch.uint8)),
+            (host_arrays, "_sent", lambda memory, device: mode.from_tensor(memory).to(device)),
             (torch, "tensor", _on_its_way(torch.tensor)),
             (nn.Module, "to", _move),
             (FakeTensorMode, "__deepcopy__", lambda self, memo: self),
