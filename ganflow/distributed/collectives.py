@@ -4,7 +4,9 @@ Without a process group everything here is the identity of a world of one, so ca
 """
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import TypeVar, cast
 
 import torch
@@ -14,6 +16,8 @@ from torch import Tensor, nn
 from ganflow.distributed import torch_internals
 
 T = TypeVar("T")
+
+ALONE_S = 6 * 3600  # that rank 0 may work while the others wait in a barrier or for an object
 
 
 def rank() -> int:
@@ -68,7 +72,7 @@ def gather_objects(mine: T) -> list[T]:
     if world_size() == 1:
         return [mine]
     every: list[T | None] = [None] * world_size()
-    dist.all_gather_object(every, mine)
+    dist.all_gather_object(every, mine, group=_of_hosts())
     return cast(list[T], every)
 
 
@@ -76,7 +80,7 @@ def from_rank_0(make: Callable[[], T]) -> T:
     """Return on every rank what ``make`` returns on rank 0; it is called on no other."""
     made: list[T | None] = [make() if rank() == 0 else None]
     if world_size() > 1:
-        dist.broadcast_object_list(made)
+        dist.broadcast_object_list(made, group=_of_hosts())
     return cast(T, made[0])
 
 
@@ -92,7 +96,22 @@ def anywhere(flag: bool, device: torch.device) -> bool:
 def barrier() -> None:
     """Wait until every rank is here."""
     if world_size() > 1:
-        dist.barrier()
+        dist.barrier(group=_of_hosts())
+
+
+def _of_hosts() -> dist.ProcessGroup | None:
+    """The group of objects and barriers; None: the one that there is.
+
+    Beside NCCL it is one of Gloo: an object needs no GPU's memory, and whoever waits for what rank 0 does alone, such
+    as to check terabytes of data, waits longer than NCCL does.
+    """
+    return None if dist.get_backend() == dist.Backend.GLOO else _gloo_beside(dist.group.WORLD)
+
+
+@functools.lru_cache(maxsize=1)
+def _gloo_beside(group: object) -> dist.ProcessGroup:
+    beside: dist.ProcessGroup = dist.new_group(backend=dist.Backend.GLOO, timeout=timedelta(seconds=ALONE_S))
+    return beside
 
 
 def unsynchronised(network: nn.Module) -> contextlib.AbstractContextManager[object]:

@@ -177,11 +177,15 @@ class StyleGAN2Generator(nn.Module):
             return ws
         with torch.no_grad():
             self.w_avg.lerp_(w.mean(0).to(self.w_avg.dtype), 1 - W_DECAY)
-        if self.style_mixing and torch.rand((), device="cpu") < self.style_mixing:
-            cut = int(torch.randint(1, self.num_ws, (), device="cpu"))
-            other = self.mapping(torch.randn_like(z), labels)[:, None].expand(-1, self.num_ws - cut, -1)
-            ws = torch.cat([ws[:, :cut], other], dim=1)
-        return ws
+        return self._mixed(ws, z, labels) if self.style_mixing else ws
+
+    def _mixed(self, ws: Tensor, z: Tensor, labels: Tensor | None) -> Tensor:
+        """Later layers' w from a second z, or none's: decided on the device, which the host would wait for."""
+        layers = torch.arange(self.num_ws, device=z.device)
+        first = torch.randint(1, self.num_ws, (), device=z.device)
+        mixes = torch.rand((), device=z.device) < self.style_mixing
+        other = self.mapping(torch.randn_like(z), labels)
+        return torch.where((mixes & (layers >= first))[:, None], other[:, None], ws)
 
     def _synthesise(self, ws: Tensor, noise: Tensor | None = None) -> Tensor:
         """A stage's two convolutions take a row of ws each; its output shares the row of the next stage's first."""
