@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-all test-system servers soak lint format ui lock clean
+.PHONY: help setup repro test test-all test-system servers soak gpu lint format ui lock clean
 
 VENV := $(CURDIR)/.venv
 # Stages call `python` and the linters call each other by name: .venv comes first, without being activated.
@@ -59,6 +59,18 @@ servers: setup
 
 soak: ## random faults, one a minute, seeded (MINUTES=30 SEED=0); says what each cost
 	@SOAK_MINUTES=$(MINUTES) SOAK_SEED=$(SEED) $(MAKE) test-system ARGS='-s -o faulthandler_timeout=0 tests/system/test_soak.py -k soak'
+
+# What the training code needs beside torch and NumPy, which the GPU's machine has.
+PACKAGES := antlr4-python3-runtime attrs filelock hydra-core omegaconf packaging pillow pyyaml tqdm
+GPU_PYTHON ?= python3
+
+gpu: .gpu-packages ## correctness, images/s, memory and a profile on this machine's GPU, by GPU_PYTHON, which has torch
+	@PYTHONPATH="$(CURDIR):$(CURDIR)/.gpu-packages" $(GPU_PYTHON) benchmarks/gpu.py
+
+# PIP_FIND_LINKS and PIP_NO_INDEX let a folder of wheels take the place of an index.
+.gpu-packages: requirements.lock Makefile
+	@pinned=$$(for name in $(PACKAGES); do grep -iE "^$$name==[^ ]+" requirements.lock | grep -oE '^[^ ;\\]+'; done)
+	$(GPU_PYTHON) -m pip install -qq --no-deps --target $@.new $$pinned && rm -rf $@ && mv $@.new $@
 
 lint: setup ## ruff, mypy --strict, the layers and the house's own rules
 	@$(IN_VENV) ruff check .

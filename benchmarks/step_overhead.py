@@ -16,14 +16,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from ganflow.config import components, composition
 from ganflow.config.schema import Config
 from ganflow.data.prepare import prepare
 from ganflow.data.prepared.dataset import Dataset
 from ganflow.methods.build import conditioning_classes
-from ganflow.methods.gan import build_networks
+from ganflow.methods.gan import build_loss, build_networks
 from ganflow.methods.player import to_device
 from ganflow.terminal.console import entry_point
 from ganflow.training.build import build_trainer
@@ -33,7 +32,7 @@ BLOCK_S = 1.0  # what a block takes at most, roughly
 STEPS = 16  # in a block of quick ones: what the loop does ahead for several turns falls into every block alike
 
 
-def bare_step(config: Config, dataset: Dataset, device: torch.device) -> Callable[[], None]:
+def bare_step(config: Config, dataset: Dataset, device: torch.device, bf16: bool = False) -> Callable[[], None]:
     """What a tutorial writes: everything inline, torch's own random numbers, no reports, no checkpoints."""
     torch.manual_seed(0)
     networks = (*build_networks(config, dataset.facts), build_networks(config, dataset.facts)[0])
@@ -45,7 +44,8 @@ def bare_step(config: Config, dataset: Dataset, device: torch.device) -> Callabl
         torch.from_numpy(dataset.images(np.arange(len(dataset)))).to(device),
         torch.from_numpy(np.asarray(dataset.labels)).to(device),
     )
-    batch, gamma = config.training.batch, config.gan.regularizers["r1"]["gamma"]
+    loss, batch = build_loss(config), config.training.batch
+    gammas = {str(name): float(node["gamma"]) for name, node in config.gan.regularizers.items() if name in ("r1", "r2")}
     averages, weights = list[Tensor](ema.parameters()), list[Tensor](G.parameters())
     classes = conditioning_classes(config, dataset.facts)
 
@@ -53,24 +53,42 @@ def bare_step(config: Config, dataset: Dataset, device: torch.device) -> Callabl
         z = torch.randn(batch, config.gan.latent_dim, device=device)
         return z, torch.randint(classes, (batch,), device=device) if classes else None
 
-    def step() -> None:
+    def penalty(name: str, logits: Tensor, at: Tensor) -> Tensor:
+        (gradient,) = torch.autograd.grad(logits.sum(), at, create_graph=True)
+        squared: Tensor = gradient.square().sum((1, 2, 3)).mean()
+        return gammas[name] / 2 * squared
+
+    def turn_of_d() -> tuple[Tensor, Tensor | None]:
         rows = torch.randint(len(images), (batch,), device=device)
         real, y = images[rows].float() / 127.5 - 1, labels[rows] if classes else None
         D.requires_grad_(True)
         z, z_y = latents()
-        with torch.no_grad():
-            fake = G(z, z_y)
-        real.requires_grad_(True)
-        real_logits, fake_logits = D(real, y), D(fake, z_y)
-        (gradient,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
-        penalty = gamma / 2 * gradient.square().sum((1, 2, 3)).mean()
-        loss = softplus(-real_logits).mean() + softplus(fake_logits).mean() + penalty
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            with torch.no_grad():
+                fake = G(z, z_y)
+            real.requires_grad_("r1" in gammas)
+            fake.requires_grad_("r2" in gammas)
+            real_logits, fake_logits = D(real, y), D(fake, z_y)
+            total = loss.discriminator(real_logits, fake_logits)
+            if "r1" in gammas:
+                total = total + penalty("r1", real_logits, real)
+            if "r2" in gammas:
+                total = total + penalty("r2", fake_logits, fake)
         D_optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        total.backward()
         D_optimizer.step()
+        return real.detach(), y
+
+    def step() -> None:
+        for _ in range(config.training.d_steps):
+            real, y = turn_of_d()
         D.requires_grad_(False)
         G_optimizer.zero_grad(set_to_none=True)
-        softplus(-D(*fakes(G, latents()))).mean().backward()
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            fake_logits = D(*fakes(G, latents()))
+            with torch.no_grad():
+                real_logits = D(real, y) if loss.paired else None
+            loss.generator(fake_logits, real_logits).backward()
         G_optimizer.step()
         with torch.no_grad():
             torch._foreach_lerp_(averages, weights, 0.01)
