@@ -27,7 +27,7 @@ class EqualLinear(nn.Module):
         self.scale, self.rate = rate / math.sqrt(before), rate
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight * self.scale, self.bias * self.rate)
+        return F.linear(x, self.weight * self.scale, self.bias if self.rate == 1 else self.bias * self.rate)
 
 
 class EqualConv2d(nn.Module):

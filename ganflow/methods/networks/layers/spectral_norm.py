@@ -26,10 +26,12 @@ class SpectralNorm(nn.Module):
             W = weight.transpose(0, self.outputs).flatten(1)
             with torch.no_grad():
                 v = normalize(W.mT @ self.u, dim=0)
-                u = normalize(W @ v, dim=0)
+            Wv = W @ v
+            with torch.no_grad():
+                u = normalize(Wv, dim=0)
                 if self.training:
                     self.u.copy_(u)  # the graph holds on to the u of this forward: several may come before a backward
-            return weight / torch.dot(u, W @ v)
+            return weight / torch.dot(u, Wv)
 
 
 KINDS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding)
