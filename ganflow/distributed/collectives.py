@@ -102,8 +102,8 @@ def barrier() -> None:
 def _of_hosts() -> dist.ProcessGroup | None:
     """The group of objects and barriers; None: the one that there is.
 
-    Beside NCCL it is one of Gloo: an object needs no GPU's memory, and whoever waits for what rank 0 does alone, such
-    as to check terabytes of data, waits longer than NCCL does.
+    Beside NCCL it is one of Gloo: an object needs no GPU's memory, and a rank that waits for what rank 0 does alone,
+    such as to check terabytes of data, waits longer than NCCL does.
     """
     return None if dist.get_backend() == dist.Backend.GLOO else _gloo_beside(dist.group.WORLD)
 
