@@ -112,7 +112,7 @@ def first_weights(network: nn.Module) -> str:
 def optimizer(player: Player) -> str:
     """As built, stretched for lazy regularisation where that is so."""
     group = player.optimizer.param_groups[0]
-    kind = type(player.optimizer).__name__.removeprefix("Lean")
+    kind = type(player.optimizer).__name__.removeprefix("Lean").removeprefix("Skipping")
     moments = f"β {group['betas'][0]:.4g} and {group['betas'][1]:.4g}" if "betas" in group else f"α {group['alpha']:g}"
     return f"{kind} {group['lr']:.4g}, {moments}, ε {group['eps']:g}"
 

@@ -27,6 +27,7 @@ _CODE = (
     "config/components.py",
     "config/similar_names.py",
     "distributed/__init__.py",
+    "distributed/host_arrays.py",
     "distributed/rng.py",
     "generation/__init__.py",
     "generation/image_grid.py",
