@@ -39,6 +39,7 @@ class Interrupts:
 
     def heed(self, number: int, frame: FrameType | None) -> None:
         """The handler."""
+        signal.alarm(0)  # Ray's, which calls this one, would abort the process three seconds later
         again, self._again = self._again, False
         if self.came is None:
             self.came = signal.Signals(number)

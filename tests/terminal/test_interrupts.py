@@ -163,3 +163,10 @@ def test_a_signal_before_main_is_one_line_and_after_the_last_line_nothing(kept: 
     )
     expected = (status, f"ganflow: stopped by {number}\n") if kept == "Last()" else (0, "")
     assert (done.returncode, done.stderr) == expected
+
+
+def test_a_clean_up_outlives_the_alarm_that_ray_sets() -> None:
+    """Its C++ handler of SIGTERM, where Ray runs in this process, sets one of three seconds and calls this handler."""
+    alarm = "signal.signal(signal.SIGALRM, lambda *_: os.abort())\nsignal.alarm(1)\n"
+    told = ended(f"{alarm}try:\n    send(signal.SIGTERM)\n    time.sleep(60)\nfinally:\n    time.sleep(1.5)")
+    assert told == (-signal.SIGTERM, "cleaned up\n", "ganflow: stopped by SIGTERM\n")
