@@ -78,19 +78,27 @@ class OneCopy:
         """A step begins after ``start`` images and takes so many more: its arrays are here, the next one's are made."""
         for key in self._here:
             self._habits[key].every = 0  # it was expected in vain
-        self._here = self._arrived(start)
-        self._start, self._images = start, images
         self._habits = {k: habit for k, habit in self._habits.items() if start - habit.last < FORGOTTEN * images}
+        self._start, self._images = start, images
+        self._here = self._made_ahead(start)
+        late = [key for key in self._expected(start) if key not in self._here]
+        if late:  # after a jump, or after the first step, which nothing was known before
+            self._here |= self._sent(_pack(late, start, self.device))
         later = start + images
-        expected = [key for key, habit in self._habits.items() if habit.due(later)]
-        self._ahead = later, self._thread.submit(_pack, expected, later, self.device)
+        self._ahead = later, self._thread.submit(_pack, self._expected(later), later, self.device)
 
-    def _arrived(self, start: int) -> dict[Key, Tensor]:
+    def _expected(self, start: int) -> list[Key]:
+        return [key for key, habit in self._habits.items() if habit.due(start)]
+
+    def _made_ahead(self, start: int) -> dict[Key, Tensor]:
         if self._ahead is None:
             return {}
         at, packing = self._ahead
         packet = packing.result()
-        if at != start or not packet.arrays:
+        return self._sent(packet) if at == start else {}
+
+    def _sent(self, packet: Packet) -> dict[Key, Tensor]:
+        if not packet.arrays:
             return {}
         memory = _sent(packet.memory, self.device)
         return {key: _unpacked(memory, place, like) for key, place, like in packet.arrays}

@@ -47,8 +47,8 @@ def test_a_run_by_one_copy_a_step_is_the_same(digits: Path, options: tuple[str, 
     assert same(ours["state"], theirs["state"])
     assert ours["told"] == theirs["told"]
     assert ours["alone"]
-    # What each step asks for is known in the third one; what comes every second or third, when it came twice.
-    assert max(ours["alone"]) < (64 if options == () else 8 * 32)
+    # What each step asks for is known after the first one; what comes every second or third, when it came twice.
+    assert max(ours["alone"]) < (32 if options == () else 8 * 32)
 
 
 def test_a_run_that_goes_on_is_the_same(digits: Path, tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ def test_what_comes_rarely_is_expected_once_it_came_twice() -> None:
             if start % 40 == 0:
                 arrays(rare, start, size=3)
     arrays._thread.shutdown()
-    assert alone == [2, 0, 12, 40]
-    assert made == [20, 30, 80, 120, 160, 200]  # the first two in vain
+    assert alone == [2, 0, 40]
+    assert made == [10, 20, 80, 120, 160, 200]  # the first two in vain
 
 
 def test_arrays_keep_their_type_shape_and_values() -> None:
