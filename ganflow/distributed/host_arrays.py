@@ -129,7 +129,10 @@ def _pack(expected: list[Key], start: int, device: torch.device) -> Packet:
 
 
 def _memory(size: int, device: torch.device) -> Tensor:
-    return torch.empty(size, dtype=torch.uint8, pin_memory=device.type == "cuda")
+    if device.type != "cuda":
+        return torch.empty(size, dtype=torch.uint8)
+    with torch.cuda.device(device):  # a thread's is the first, on which this rank has no business
+        return torch.empty(size, dtype=torch.uint8, pin_memory=True)
 
 
 def _sent(memory: Tensor, device: torch.device) -> Tensor:
