@@ -83,12 +83,15 @@ class OneCopy:
         self._here = self._made_ahead(start)
         late = [key for key in self._expected(start) if key not in self._here]
         if late:  # after a jump, or after the first step, which nothing was known before
-            self._here |= self._sent(_pack(late, start, self.device))
+            self._here |= self._sent(self._pack(late, start).result())
         later = start + images
-        self._ahead = later, self._thread.submit(_pack, self._expected(later), later, self.device)
+        self._ahead = later, self._pack(self._expected(later), later)
 
     def _expected(self, start: int) -> list[Key]:
         return [key for key, habit in self._habits.items() if habit.due(start)]
+
+    def _pack(self, keys: list[Key], start: int) -> "Future[Packet]":
+        return self._thread.submit(_packed, keys, start, self.device)
 
     def _made_ahead(self, start: int) -> dict[Key, Tensor]:
         if self._ahead is None:
@@ -114,9 +117,9 @@ class OneCopy:
         return self._direct(make, first, **rest) if array is None else array
 
 
-def _pack(expected: list[Key], start: int, device: torch.device) -> Packet:
+def _packed(keys: list[Key], start: int, device: torch.device) -> Packet:
     arrays, size = [], 0
-    for key in expected:
+    for key in keys:
         make, offset, rest = key
         array: Any = np.ascontiguousarray(make(first=start + offset, **dict(rest)))
         arrays.append((key, size, array))
