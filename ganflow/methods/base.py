@@ -100,7 +100,7 @@ class BuiltMethod:
     players: Mapping[str, Player]  # by the names that its turns have
     optimizers: Mapping[str, str]  # player → the key of its optimizer in params.yaml
     generator: nn.Module  # the network that makes samples, whose weights the average follows
-    generator_player: str  # the player that trains it: the average moves after this one's turns
+    generator_player: str  # the player that trains it
 
 
 class MethodBuilder(ABC):

@@ -60,7 +60,6 @@ def build_trainer(
             dataset, config.seed, config.gan.latent_dim, conditional, t.mirror, device, t.batch, strides, arrays
         ),
         spec=generator_spec(config, dataset),
-        generator_player=built.generator_player,
         training=t,
         seed=config.seed,
         device=device,

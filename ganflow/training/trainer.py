@@ -37,7 +37,6 @@ class Trainer:
     state: TrainState
     batch_source: BatchSource
     spec: GeneratorSpec
-    generator_player: str  # after whose turns the average moves
     training: TrainingConfig
     seed: int
     device: torch.device
@@ -89,10 +88,10 @@ class Trainer:
             try:
                 self._step_within_memory()
                 self._keep_rhythm(before, self.state.nimg)
+                if self._pauses():
+                    return
             except UnhealthyError as why:
                 self._go_back(str(why))
-            if self._pauses():
-                return
         self.writer.flush()
 
     def _begin(self) -> None:

@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 MANY = (
     "gan/augmentation=ada", "gan.augmentation.p=0.5", "gan.augmentation.target=0", "training.mirror=true",
     "gan/regularizers=[r1,instance_noise,consistency]", "gan.regularizers.r1.interval=2",
-    "gan.regularizers.consistency.interval=3", "training.d_steps=2",
+    "gan.regularizers.consistency.interval=3", "training.d_steps=2", "training.kimg=0.512",
 )  # fmt: skip
 
 
@@ -47,8 +47,8 @@ def test_a_run_by_one_copy_a_step_is_the_same(digits: Path, options: tuple[str, 
     assert same(ours["state"], theirs["state"])
     assert ours["told"] == theirs["told"]
     assert ours["alone"]
-    # What each step asks for is known after the first one; what comes every second or third, when it came twice.
-    assert max(ours["alone"]) < (32 if options == () else 8 * 32)
+    # What each step asks for is known after the first one; what comes in every third turn of D, after the fifth step.
+    assert max(ours["alone"]) < (32 if options == () else 5 * 64)
 
 
 def test_a_run_that_goes_on_is_the_same(digits: Path, tmp_path: Path) -> None:

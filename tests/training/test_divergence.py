@@ -364,3 +364,15 @@ def test_updates_left_out_have_no_part_in_reports(digits: Path, ill_at: tuple[in
     assert len(reports) == 8
     assert all(math.isfinite(value) for values in reports for value in values.values())
     assert ["D/r1" in values for values in reports] == [step not in ill_at for step in range(1, 9)]
+
+
+def test_a_pause_finds_what_was_not_seen_and_goes_back_first(digits: Path, tmp_path: Path) -> None:
+    rhythm = ("training.checkpoint_kimg=0.128", "training.report_kimg=1", "training.snapshot_kimg=1")
+    made = trainer(config("training.guard.patience=2", *rhythm), digits, tmp_path, pause_at=192)
+    as_on_a_gpu(made)
+    ill(made, lambda call: call in (5, 6))
+    ended = fit(made)
+    assert ended["error"] == ""
+    assert ended["rollbacks"] == 1
+    assert [nimg for nimg, _ in ended["warned"]] == [128]
+    assert ended["state"]["nimg"] == 192
