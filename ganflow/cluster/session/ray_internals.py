@@ -77,7 +77,7 @@ def address_of_this_machine() -> str:
     """``host:port`` of the cluster that runs on this machine.
 
     Raises:
-        ConnectionError: there is none.
+        ConnectionError: there is none, or there are several and none of them is the newest.
     """
     from ray._private.services import canonicalize_bootstrap_address_or_die
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def leaves():
 print(json.dumps({
     "training": training,
     "failure": failure,
-    "auto": ray_internals.cluster_metadata(ray_internals.gcs_client(ray_internals.address_of_this_machine())),
+    "auto": ray_internals.address_of_this_machine() == address,
     "handler": signal.getsignal(signal.SIGTERM) is ours,
     "groups": [os.getpgid(child.pid) != os.getpgid(0) for child in psutil.Process().children()],
     "listens": sorted({
@@ -86,8 +87,12 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "PYTHONPATH": str(Path(__file__).parents[3]),
         "RAY_AUTH_MODE": "disabled",
     }
-    folder = tmp_path_factory.mktemp("ray")
-    run = subprocess.run([sys.executable, "-c", ASK], cwd=folder, capture_output=True, text=True, env=env, check=False)
+    folder, command = tmp_path_factory.mktemp("ray"), [sys.executable, "-c", ASK]
+    # Ray notes its newest head in its folder, where those of tests that run beside this one stand, too; that folder's
+    # path must be short, for its sockets' sake.
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as own:
+        env["RAY_TMPDIR"] = own
+        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=env, check=False)
     assert run.returncode == 0, run.stderr
     return dict(json.loads(run.stdout.splitlines()[-1]))
 
@@ -111,8 +116,7 @@ def test_a_trainings_error_is_its_workers(answers: dict[str, Any]) -> None:
 
 
 def test_a_head_answers_at_the_address_of_this_machine(answers: dict[str, Any]) -> None:
-    """Of this cluster, or of another test's that runs beside it."""
-    assert answers["auto"]["ray_version"] == ray.__version__
+    assert answers["auto"] is True
 
 
 def test_a_head_says_its_versions_and_which_nodes_live_and_leave(answers: dict[str, Any]) -> None:
