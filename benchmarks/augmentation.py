@@ -23,7 +23,8 @@ from ganflow.data.prepare import prepare
 from ganflow.data.prepared.dataset import Dataset
 from ganflow.distributed.rng import RandomStream
 from ganflow.methods.augment.ada import ADA
-from ganflow.methods.augment.affine import Affine, deform, warp
+from ganflow.methods.augment.affine import deform, warp
+from ganflow.methods.augment.homogeneous import product
 from ganflow.methods.augment.resample import resample
 from ganflow.terminal.console import entry_point
 
@@ -47,15 +48,16 @@ def fine_detail(images: Tensor) -> float:
     return float((torch.fft.fft2(images).abs().square() * high).sum())
 
 
-def maps(count: int) -> dict[str, Affine]:
+def maps(count: int) -> dict[str, Tensor]:
     """One map for all images, by name."""
-    zero, one, still = torch.zeros(count), torch.ones(count), torch.zeros(count, 2)
-    return {
+    zero, one, still = np.zeros(count), np.ones(count), np.zeros((count, 2))
+    matrices = {
         "moved by half a pixel": deform(one, zero, one, zero, still + 0.5),
         "turned by 10°": deform(one, zero + math.radians(10), one, zero, still),
         "half the size": deform(one / 2, zero, one, zero, still),
         "twice the size": deform(one * 2, zero, one, zero, still),
     }
+    return {name: product(torch.from_numpy(chain).float()) for name, chain in matrices.items()}
 
 
 def seconds(see: Callable[[Tensor], Tensor], images: Tensor) -> float:

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
@@ -206,7 +206,9 @@ class RandomStream:
         return self._rows(uniform, stream, shape)
 
     def _rows(self, draw: Callable[..., Floats], stream: str, shape: tuple[int, ...]) -> torch.Tensor:
+        return self.substream(stream).made(draw, size=prod(shape)).view(self.count, *shape)
+
+    def made(self, make: Callable[..., Floats], **rest: Hashable) -> torch.Tensor:
+        """The rows that the host makes by ``make(first, seed, stream, count, **rest)``, as :func:`uniform` does."""
         arrays = self.arrays or Direct(self.device)
-        named = f"{self.stream}/{stream}"
-        rows = arrays(draw, self.first, seed=self.seed, stream=named, count=self.count, size=prod(shape))
-        return rows.view(self.count, *shape)
+        return arrays(make, self.first, seed=self.seed, stream=self.stream, count=self.count, **rest)

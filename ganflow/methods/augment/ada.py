@@ -1,24 +1,30 @@
 """Adaptive discriminator augmentation (Karras et al., 2020, "Training GANs with limited data")."""
 
 import math
+from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ganflow.config.components import component
 from ganflow.distributed import collectives
-from ganflow.distributed.rng import RandomStream
+from ganflow.distributed.rng import First, Floats, RandomStream, normal, uniform
 from ganflow.errors import require
-from ganflow.methods.augment.affine import Affine, blit, deform, warp
+from ganflow.methods.augment.affine import blit, deform, warp
 from ganflow.methods.augment.base import Augmentation, in_float32
-from ganflow.methods.augment.colour import recolour
+from ganflow.methods.augment.colour import recolour, recolouring
 from ganflow.methods.augment.diffaugment import cutout
+from ganflow.methods.augment.homogeneous import Matrices, chosen, padded, product
 from ganflow.methods.augment.octaves import POWER, equalise
 from ganflow.methods.augment.resample import resample
 
 REACH = 0.125  # of translations: the largest whole one, and the deviation of the other, as shares of the side
 # Deviations; of factors in powers of two.
 SCALE, STRETCH, BRIGHTNESS, CONTRAST, SATURATION, OCTAVE, NOISE = 0.2, 0.2, 0.2, 0.5, 1.0, 1.0, 0.1
+TRANSFORMS = 8  # of places, the most that there are; colours have fewer
+BELOW_ONE = 1 - 2.0**-24
+Draw = Callable[[Callable[..., Floats], str, int], Floats]  # by uniform or normal, a name and how many: (N, so many)
 CATEGORIES = {"b": "blitting", "g": "geometry", "c": "colour", "f": "filter", "n": "noise", "o": "cutout"}
 
 
@@ -66,14 +72,25 @@ class ADA(Augmentation):
 
     @in_float32
     def forward(self, images: Tensor, draw: RandomStream) -> Tensor:
-        images = _move(images, self.p, draw, self.pipeline)
-        if "c" in self.pipeline:
-            images = _recolour(images, self.colour * self.p, draw)
+        images = self._moved_and_recoloured(images, draw)
         if "f" in self.pipeline:
             images = _equalise(images, self.p, draw)
         if "n" in self.pipeline:
             images = _add_noise(images, self.p, draw)
         return _cut_out(images, self.p, draw) if "o" in self.pipeline else images
+
+    def _moved_and_recoloured(self, images: Tensor, draw: RandomStream) -> Tensor:
+        if not set("bgc") & set(self.pipeline):
+            return images
+        channels, side = images.shape[1], images.shape[-1]
+        of = {"pipeline": self.pipeline, "colour": self.colour, "channels": channels, "side": side}
+        drawn = draw.made(_transforms, **of).to(images.dtype)
+        size = math.isqrt(drawn.shape[-1])
+        places_and_colours = product(chosen(drawn[..., 1:].unflatten(-1, (size, size)), drawn[..., 0] < self.p))
+        if set("bg") & set(self.pipeline):
+            see = resample if "g" in self.pipeline else warp
+            images = see(images, places_and_colours[:, 0, :3, :3])
+        return recolour(images, places_and_colours[:, -1]) if "c" in self.pipeline else images
 
     @torch.no_grad()
     def observe(self, real_logits: Tensor, batch: int, turn: int) -> None:
@@ -98,50 +115,68 @@ class ADA(Augmentation):
         return {"p": self.p, "sign": self.sign}
 
 
-# Every parameter is drawn such that 0 leaves the image as it is, and multiplied by whether it is its turn.
+def _transforms(
+    first: First, seed: int, stream: str, count: int, pipeline: str, colour: float, channels: int, side: int
+) -> Floats:
+    """All that may be done to places, and all that may be done to colours: (count, 1 or 2, TRANSFORMS, 1 + size²).
+
+    Of every transform, the probability p above which it is done, and its homogeneous matrix.
+    """
+
+    def draw(numbers: Callable[..., Floats], name: str, size: int) -> Floats:
+        return numbers(seed, f"{stream}/{name}", first, count, size)
+
+    moved = [_blits(draw, side)] if "b" in pipeline else []
+    moved += [_deformations(draw, side)] if "g" in pipeline else []
+    recoloured = [_colours(draw, colour, channels)] if "c" in pipeline else []
+    size = max(3, channels + 1)
+    return np.stack([_packed(chain, size) for chain in (moved, recoloured) if chain], axis=1)
 
 
-def _move(images: Tensor, p: Tensor, draw: RandomStream, pipeline: str) -> Tensor:
-    if "g" not in pipeline:
-        return warp(images, _blit(images, p, draw)) if "b" in pipeline else images
-    deformed = _deform(images, p, draw)
-    return resample(images, _blit(images, p, draw).after(deformed) if "b" in pipeline else deformed)
+Transforms = tuple[Floats, Matrices]  # the p above which each is done (N, K), and their matrices (N, K, D, D)
 
 
-def _blit(images: Tensor, p: Tensor, draw: RandomStream) -> Affine:
-    u = draw.uniform("blit", 7).to(images.dtype)
-    flip, quarters, shift = (u[:, :3] < p).T
-    side = images.shape[-1]
-    pixels = ((2 * u[:, 5:] - 1) * REACH * side).round()
-    return blit((2 * u[:, 3]).floor() * flip, (4 * u[:, 4]).floor() * quarters, pixels * shift[:, None])
+def _packed(chain: list[Transforms], size: int) -> Floats:
+    """(N, TRANSFORMS, 1 + size²); those after the last one are never done."""
+    above, matrices = (np.concatenate(parts, axis=1) for parts in zip(*chain, strict=True))
+    count, transforms = above.shape
+    packed = np.full((count, TRANSFORMS, 1 + size**2), 2, np.float32)
+    packed[:, :transforms, 0] = above
+    packed[:, :, 1:] = padded(matrices, TRANSFORMS, size).reshape(count, TRANSFORMS, -1)
+    return packed
 
 
-def _deform(images: Tensor, p: Tensor, draw: RandomStream) -> Affine:
-    u, n = (numbers.to(images.dtype) for numbers in (draw.uniform("geometry", 7), draw.normal("geometry sizes", 4)))
-    scale, stretch, shift = (u[:, :3] < p).T
-    before, after = (u[:, 3:5] < 1 - (1 - p).sqrt()).T  # either of them: with p
+def _blits(draw: Draw, side: int) -> Transforms:
+    u = draw(uniform, "blit", 7)
+    pixels = ((2 * u[:, 5:] - 1) * np.float32(REACH * side)).round()
+    return u[:, :3], blit((2 * u[:, 3]).astype(int), (4 * u[:, 4]).astype(int), pixels)
+
+
+def _deformations(draw: Draw, side: int) -> Transforms:
+    u, n = draw(uniform, "geometry", 7), draw(normal, "geometry sizes", 4)
+    scale, stretch, shift = u[:, :3].T
+    # Either of the two turns with p: u < 1 - √(1 - p). So one that is done at p = 1 stays below it.
+    before, after = np.minimum(1 - (1 - u[:, 3:5].astype(np.float64)) ** 2, BELOW_ONE).astype(np.float32).T
     angle = math.pi * (2 * u[:, 5:] - 1)
-    pixels = n[:, 2:] * REACH * images.shape[-1]
-    return deform(
-        (n[:, 0] * SCALE * scale).exp2(),
-        angle[:, 0] * before,
-        (n[:, 1] * STRETCH * stretch).exp2(),
-        angle[:, 1] * after,
-        pixels * shift[:, None],
+    matrices = deform(
+        np.exp2(n[:, 0] * SCALE), angle[:, 0], np.exp2(n[:, 1] * STRETCH), angle[:, 1], n[:, 2:] * REACH * side
     )
+    return np.stack([before, stretch, after, scale, shift], axis=1), matrices
 
 
-def _recolour(images: Tensor, p: Tensor, draw: RandomStream) -> Tensor:
-    u, n = (numbers.to(images.dtype) for numbers in (draw.uniform("colour", 7), draw.normal("colour sizes", 3)))
-    brightness, contrast, flip, hue, saturation = (u[:, :5] < p).T
-    return recolour(
-        images,
-        n[:, 0] * BRIGHTNESS * brightness,
-        (n[:, 1] * CONTRAST * contrast).exp2(),
-        (2 * u[:, 5]).floor() * flip,
-        math.pi * (2 * u[:, 6] - 1) * hue,
-        (n[:, 2] * SATURATION * saturation).exp2(),
+def _colours(draw: Draw, share: float, channels: int) -> Transforms:
+    u, n = draw(uniform, "colour", 7), draw(normal, "colour sizes", 3)
+    matrices = recolouring(
+        n[:, 0] * BRIGHTNESS,
+        np.exp2(n[:, 1] * CONTRAST),
+        (2 * u[:, 5]).astype(int),
+        math.pi * (2 * u[:, 6] - 1),
+        np.exp2(n[:, 2] * SATURATION),
+        channels,
     )
+    brightness, contrast, flip, hue, saturation = (u[:, :5] / share if share else np.full_like(u[:, :5], 2)).T
+    of_all = [saturation, hue, flip, contrast, brightness]
+    return np.stack(of_all[-matrices.shape[1] :], axis=1), matrices
 
 
 def _equalise(images: Tensor, p: Tensor, draw: RandomStream) -> Tensor:
@@ -157,4 +192,4 @@ def _add_noise(images: Tensor, p: Tensor, draw: RandomStream) -> Tensor:
 
 def _cut_out(images: Tensor, p: Tensor, draw: RandomStream) -> Tensor:
     u = draw.uniform("cutout", 3).to(images.dtype)
-    return torch.where((u[:, 0] < p).view(-1, 1, 1, 1), cutout(images, u[:, 1:]), images)
+    return cutout(images, u[:, 1:], u[:, 0] < p)

@@ -1,87 +1,113 @@
 """Affine warps of images, with derivatives of every order with respect to the image.
 
 torch's grid_sample has no second derivative, which R1 takes through the augmentation. Places (x, y) are in pixels
-from the image's centre, y downward; a map leads from a place in the output to the one in the input that it shows.
+from the image's centre, y downward; a map, a homogeneous matrix (3, 3), leads from a place in the output to the one in
+the input that it shows.
 """
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ganflow.methods.augment.homogeneous import Matrices, identity
 
-class Affine(NamedTuple):
-    """``q → linear·q + offset``, one per image."""
-
-    linear: Tensor  # (N, 2, 2)
-    offset: Tensor  # (N, 2)
-
-    def moves(self) -> Tensor:
-        """False (N,) where the map leaves every place where it is."""
-        neutral = torch.eye(2, dtype=self.linear.dtype, device=self.linear.device)
-        return (self.linear != neutral).flatten(1).any(1) | (self.offset != 0).any(1)
-
-    def after(self, first: "Affine") -> "Affine":
-        """This map of what ``first`` gives."""
-        return Affine(_product(self.linear, first.linear), _apply(self.linear, first.offset) + self.offset)
+Numbers = npt.NDArray[Any]
 
 
-def blit(flip: Tensor, quarters: Tensor, shift: Tensor) -> Affine:
-    """Mirror left and right, turn by 90° clockwise, move: the inverse of that, exact where the shift is whole.
+def blit(flip: Numbers, quarters: Numbers, shift: Numbers) -> Matrices:
+    """Mirror left and right, turn by 90° clockwise, move: the inverse of that, as the product of three maps.
 
-    Shapes: flip (N,) of 0 and 1, quarters (N,) of 0 to 3, shift (N, 2) in pixels.
+    Exact where the shift is whole. Shapes: flip (N,) of 0 and 1, quarters (N,) of 0 to 3, shift (N, 2) in pixels;
+    the maps (N, 3, 3, 3).
     """
-    cos, sin = (quarters - 2).abs() - 1, 1 - (quarters - 1).abs()  # of whole quarters, without a rounded π
-    back = _product(_diagonal(1 - 2 * flip, torch.ones_like(flip)), _matrix(cos, sin, -sin, cos))
-    return Affine(back, -_apply(back, shift))
+    cos, sin = np.abs(quarters - 2) - 1, 1 - np.abs(quarters - 1)  # of whole quarters, without a rounded π
+    return np.stack([_linear(1 - 2 * flip, 0, 0, 1), _linear(cos, sin, -sin, cos), _translation(-shift)], axis=1)
 
 
-def deform(scale: Tensor, before: Tensor, stretch: Tensor, after: Tensor, shift: Tensor) -> Affine:
-    """Scale, turn, stretch x by as much as y shrinks, turn again, move: the inverse of that.
+def deform(scale: Numbers, before: Numbers, stretch: Numbers, after: Numbers, shift: Numbers) -> Matrices:
+    """Scale, turn, stretch x by as much as y shrinks, turn again, move: the inverse of that, as the product of five.
 
-    Shapes: scale and stretch (N,), factors; before and after (N,), clockwise in radians; shift (N, 2) in pixels.
+    Shapes: scale and stretch (N,), factors; before and after (N,), clockwise in radians; shift (N, 2) in pixels; the
+    maps (N, 5, 3, 3).
     """
-    unstretched = _product(_diagonal(1 / stretch, stretch), _rotation(-after))
-    back = _product(_rotation(-before), unstretched) / scale[:, None, None]
-    return Affine(back, -_apply(back, shift))
+    inverses = [
+        _rotation(-before),
+        _linear(1 / stretch, 0, 0, stretch),
+        _rotation(-after),
+        _linear(1 / scale, 0, 0, 1 / scale),
+        _translation(-shift),
+    ]
+    return np.stack(inverses, axis=1)
 
 
-def warp(images: Tensor, inverse: Affine) -> Tensor:
-    """Sample images (N, C, H, W) at the places that ``inverse`` names; beyond their edges they are mirrored.
+def _linear(a: Any, b: Any, c: Any, d: Any) -> Matrices:
+    values = np.broadcast_arrays(a, b, c, d)
+    matrices = np.tile(np.eye(3), (len(values[0]), 1, 1))
+    matrices[:, :2, :2] = np.stack(values, axis=-1).reshape(-1, 2, 2)
+    return matrices
+
+
+def _rotation(angle: Numbers) -> Matrices:
+    cos, sin = np.cos(angle), np.sin(angle)
+    return _linear(cos, -sin, sin, cos)
+
+
+def _translation(shift: Numbers) -> Matrices:
+    matrices = np.tile(np.eye(3), (len(shift), 1, 1))
+    matrices[:, :2, 2] = shift
+    return matrices
+
+
+def moves(inverse: Tensor) -> Tensor:
+    """False (N,) where a map (N, 3, 3) leaves every place where it is."""
+    return (inverse != identity(3, inverse.dtype, inverse.device)).flatten(1).any(1)
+
+
+def warp(images: Tensor, inverse: Tensor) -> Tensor:
+    """Sample images (N, C, H, W) at the places that maps (N, 3, 3) name; beyond their edges they are mirrored.
 
     Bilinear, so exact where a map leads from pixels to pixels; all others are for
     :mod:`ganflow.methods.augment.resample`.
     """
-    height, width = images.shape[-2:]
-    y, x = (torch.arange(size, dtype=images.dtype, device=images.device) for size in (height, width))
-    return bilinear(images, *places(inverse, x, y, (height, width)))
+    (y, x), centre = _pixels(*images.shape[-2:], images.dtype, images.device)
+    return bilinear(images, places(inverse[:, :2] + centre, x, y))
 
 
-def places(inverse: Affine, x: Tensor, y: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Columns and rows (N, H', W') of the input that the output shows at its columns x (W',) and rows y (H',)."""
-    height, width = size
-    across, down = x - (width - 1) / 2, y[:, None] - (height - 1) / 2
-    (a, b, c, d), (e, f) = inverse.linear.flatten(1).T[..., None, None], inverse.offset.T[..., None, None]
-    return a * across + b * down + e + (width - 1) / 2, c * across + d * down + f + (height - 1) / 2
+@functools.cache
+def _pixels(height: int, width: int, dtype: torch.dtype, device: torch.device) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """The rows (H,) and columns (W,) from the centre on, and what is to be added to a map (2, 3) to count from 0."""
+    rows, columns = (torch.arange(size, dtype=dtype) - (size - 1) / 2 for size in (height, width))
+    centre = torch.zeros(2, 3, dtype=dtype)
+    centre[:, 2] = torch.tensor([(width - 1) / 2, (height - 1) / 2])
+    return (rows.to(device), columns.to(device)), centre.to(device)
 
 
-def bilinear(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Images (N, C, H, W) at columns x and rows y, both (N, H', W'): linear in the images. H, W ≥ 2."""
-    height, width = images.shape[-2:]
-    return blend(images, mirrored_cell(x, width), mirrored_cell(y, height))
+def places(inverse: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Columns and rows (N, 2, H′, W′) to which maps (N, 2, 3) lead from columns x (W′,) and rows y (H′,)."""
+    across, down, offset = inverse[..., None, None].unbind(2)
+    return across * x + torch.addcmul(offset, down, y[:, None])
+
+
+def bilinear(images: Tensor, place: Tensor) -> Tensor:
+    """Images (N, C, H, W) at columns and rows (N, 2, H′, W′), mirrored: linear in the images. H, W ≥ 2."""
+    return blend(images, _mirrored_cell(place, *images.shape[-2:]))
 
 
 class Cell(NamedTuple):
-    """The pixel before a place along one axis, and how far from there to the next one the place is."""
+    """The pixel before a place along each axis, and how far from there to the next one the place is."""
 
-    pixel: Tensor  # int64 (N, H', W'); the one after it exists, too
-    share: Tensor  # (N, H', W'), 0 to 1
+    pixel: Tensor  # int64 (N, 2, H′, W′): column and row; the ones after them exist, too
+    share: Tensor  # (N, 2, H′, W′), 0 to 1
 
 
-def mirrored_cell(place: Tensor, size: int) -> Cell:
+def _mirrored_cell(place: Tensor, height: int, width: int) -> Cell:
     """The cell of a place that is mirrored about the outermost pixels as often as needed."""
-    inside = mirrored(place, size)
-    pixel = inside.floor().clamp(0, size - 2)
+    inside = torch.stack([mirrored(place[:, 0], width), mirrored(place[:, 1], height)], dim=1)
+    pixel = torch.minimum(inside.floor(), sizes(width - 2, height - 2, place.dtype, place.device))
     return Cell(pixel.long(), inside - pixel)
 
 
@@ -90,37 +116,27 @@ def mirrored(place: Tensor, size: int) -> Tensor:
     return (size - 1) - (place.remainder(2 * (size - 1)) - (size - 1)).abs()
 
 
-def blend(images: Tensor, column: Cell, row: Cell) -> Tensor:
-    """The four pixels around every place, weighted by how near they are."""
-    width = images.shape[-1]
-    corner = (row.pixel * width + column.pixel).flatten(1)[:, None].expand(-1, images.shape[1], -1)
-    flat, shape = images.flatten(2), (*images.shape[:2], *column.pixel.shape[1:])
-
-    def along(place: Tensor) -> Tensor:  # of two neighbours in a row, (N, C, H', W')
-        left, right = (flat.gather(2, at).view(shape) for at in (place, place + 1))
-        return left * (1 - column.share)[:, None] + right * column.share[:, None]
-
-    above, below = along(corner), along(corner + width)
-    return above * (1 - row.share)[:, None] + below * row.share[:, None]
+@functools.cache
+def sizes(width: int, height: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """One number for columns and one for rows: (2, 1, 1); only to be read."""
+    return torch.tensor([width, height], dtype=dtype).view(2, 1, 1).to(device)
 
 
-def _matrix(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
-    return torch.stack([a, b, c, d], -1).view(-1, 2, 2)
+def blend(images: Tensor, cell: Cell) -> Tensor:
+    """The four pixels around every place, weighted by how near they are: (N, C, H′, W′)."""
+    (count, channels, _, width), shape = images.shape, cell.share.shape[2:]
+    steps, at_hand, change = _corners(width, images.dtype, images.device)
+    corner = torch.add(cell.pixel[:, 0], cell.pixel[:, 1], alpha=width)
+    corners = (corner.flatten(1)[:, None] + steps).flatten(1)  # of the upper two, then of the lower two
+    near = torch.addcmul(at_hand, cell.share[:, :, None], change)  # how near the pixel before is, and the next
+    weights = near[:, 1, :, None] * near[:, 0, None]  # rows times columns
+    gathered = images.flatten(2).gather(2, corners[:, None].expand(-1, channels, -1))
+    return (gathered.view(count, channels, 4, *shape) * weights.view(count, 1, 4, *shape)).sum(2)
 
 
-def _diagonal(a: Tensor, d: Tensor) -> Tensor:
-    return torch.diag_embed(torch.stack([a, d], -1))
-
-
-def _rotation(angle: Tensor) -> Tensor:
-    cos, sin = angle.cos(), angle.sin()
-    return _matrix(cos, -sin, sin, cos)
-
-
-def _product(a: Tensor, b: Tensor) -> Tensor:
-    # Not by matmul: TF32, where it is allowed, would move pixels.
-    return (a[..., None] * b[:, None]).sum(2)
-
-
-def _apply(a: Tensor, q: Tensor) -> Tensor:
-    return (a * q[:, None]).sum(2)
+@functools.cache
+def _corners(width: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Steps to four neighbours (4, 1), and the weights of two (2, 1, 1): for a share of 0, and their change with it."""
+    steps = torch.tensor([[0], [1], [width], [width + 1]])
+    at_hand, change = (torch.tensor(pair, dtype=dtype).view(2, 1, 1) for pair in ([1.0, 0.0], [-1.0, 1.0]))
+    return steps.to(device), at_hand.to(device), change.to(device)

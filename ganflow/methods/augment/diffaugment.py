@@ -1,5 +1,8 @@
 """Differentiable augmentation (Zhao et al., 2020)."""
 
+import functools
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -58,18 +61,30 @@ def translation(images: Tensor, u: Tensor) -> Tensor:
     return images
 
 
-def cutout(images: Tensor, u: Tensor) -> Tensor:
-    """Images (N, C, H, W) by uniform draws (N, 2): the row and the column in the middle of the square."""
-    down, across = (_within_half(images.shape[dim], along) for dim, along in ((2, u[:, 0]), (3, u[:, 1])))
-    return images * ~(down[:, None, :, None] & across[:, None, None, :])
+def cutout(images: Tensor, u: Tensor, on: Tensor | None = None) -> Tensor:
+    """Images (N, C, H, W) by uniform draws (N, 2): the row and the column in the middle of the square.
+
+    Only images of which ``on`` (N,) is true lose one.
+    """
+    height, width = images.shape[2:]
+    pixels, sides, places, back = _squares(height, width, u.dtype, u.device)
+    offset = pixels - ((u * places).floor() - back)[..., None]
+    within = (offset >= 0) & (offset < sides)  # (N, 2, the larger side)
+    square = within[:, 0, :height, None] & within[:, 1, None, :width]
+    square = square if on is None else square & on[:, None, None]
+    return images.masked_fill(square[:, None], 0)
 
 
-def _within_half(size: int, u: Tensor) -> Tensor:
-    """A mask of those of ``size`` pixels that the square covers: (N, size)."""
-    side = int(size / 2 + 0.5)
-    first = (u * (size + 1 - side % 2)).floor() - side // 2
-    offset = torch.arange(size, device=u.device) - first[:, None]
-    return (offset >= 0) & (offset < side)
+@functools.cache
+def _squares(height: int, width: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
+    """Pixels along an axis, a square's sides (2, 1), the places (2,) of its middle, and from there to its first pixel.
+
+    Only to be read.
+    """
+    sides = [int(size / 2 + 0.5) for size in (height, width)]
+    places = [size + 1 - side % 2 for size, side in zip((height, width), sides, strict=True)]
+    numbers: tuple[Any, ...] = (range(max(height, width)), [[side] for side in sides], places, [s // 2 for s in sides])
+    return tuple(torch.tensor(list(values), dtype=dtype).to(device) for values in numbers)
 
 
 POLICIES = {"color": color, "translation": translation, "cutout": cutout}

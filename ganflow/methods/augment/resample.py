@@ -15,32 +15,40 @@ import math
 import torch
 from torch import Tensor
 
-from ganflow.methods.augment.affine import Affine, Cell, blend, mirrored, places
+from ganflow.methods.augment.affine import Cell, blend, mirrored, moves, places, sizes
 from ganflow.methods.augment.wavelets import SYM6
 
 
-def resample(images: Tensor, inverse: Affine) -> Tensor:
-    """Sample images (N, C, H, W) at the places that ``inverse`` names; those that it does not move keep every bit.
+def resample(images: Tensor, inverse: Tensor) -> Tensor:
+    """Sample images (N, C, H, W) at the places that maps (N, 3, 3) name; those that are not moved keep every bit.
 
     H, W ≥ 2.
     """
     height, width = images.shape[-2:]
     of = images.dtype, images.device
-    y, x = (_half_steps(size, images) for size in (height, width))
-    columns, rows = places(inverse, x, y, (height, width))
+    (y, x), centre = _half_steps(height, width, *of)
     large = _enlarging(height, *of) @ images @ _enlarging(width, *of).mT
-    transformed = blend(large, _periodic_cell(2 * columns, width), _periodic_cell(2 * rows, height))
+    onto_large = torch.add(centre, inverse[:, :2], alpha=2)
+    transformed = blend(large, _periodic_cell(places(onto_large, x, y), height, width))
     reduced = _reducing(height, *of) @ transformed @ _reducing(width, *of).mT
-    return torch.where(inverse.moves()[:, None, None, None], reduced, images)
+    return torch.where(moves(inverse)[:, None, None, None], reduced, images)
 
 
-def _half_steps(size: int, like: Tensor) -> Tensor:
-    """The places that the filter on the way back reads: every half pixel, from before the first to after the last."""
-    return torch.arange(2 * size + 10, dtype=like.dtype, device=like.device) / 2 - 2.5
+@functools.cache
+def _half_steps(
+    height: int, width: int, dtype: torch.dtype, device: torch.device
+) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """The rows and columns from the centre on that the filter on the way back reads: every half pixel, from before the
+    first to after the last; and what is to be added to twice a map (2, 3) to count enlarged pixels from 0.
+    """
+    rows, columns = (torch.arange(2 * size + 10, dtype=dtype) / 2 - 2.5 - (size - 1) / 2 for size in (height, width))
+    centre = torch.zeros(2, 3, dtype=dtype)
+    centre[:, 2] = torch.tensor([width - 1, height - 1])
+    return (rows.to(device), columns.to(device)), centre.to(device)
 
 
-def _periodic_cell(place: Tensor, size: int) -> Cell:
-    inside = place.remainder(4 * (size - 1))
+def _periodic_cell(place: Tensor, height: int, width: int) -> Cell:
+    inside = place.remainder(sizes(4 * (width - 1), 4 * (height - 1), place.dtype, place.device))
     pixel = inside.floor()
     return Cell(pixel.long(), inside - pixel)
 

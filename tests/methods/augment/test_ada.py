@@ -33,22 +33,35 @@ def test_at_p_of_nought_no_bit_changes(pipeline: str, channels: int) -> None:
             assert torch.equal(ADA(pipeline=pipeline)(seen, RandomStream(0, "D", 0, 16, CPU)), seen)
 
 
+NAMES = [
+    "flip", "quarters", "shift", "scale", "before", "stretch", "after", "drift",
+    "brightness", "contrast", "luma_flip", "hue", "saturation",
+]  # fmt: skip
+# In the order of what they undo, the last one first; colours are not undone.
+DONE_IN_ORDER = [
+    "flip", "quarters", "shift", "before", "stretch", "after", "scale", "drift",
+    "saturation", "hue", "luma_flip", "contrast", "brightness",
+]  # fmt: skip
+NEUTRAL = {"scale": 1, "stretch": 1, "contrast": 1, "saturation": 1}
+
+
 def parameters(monkeypatch: pytest.MonkeyPatch, p: float, side: int = 32) -> dict[str, np.ndarray]:
-    """What is drawn for many images, by the name of the transform."""
-    taken: dict[str, list[Tensor]] = {}
+    """What is done to many images, by the name of the transform; where it is not done, the neutral value."""
+    taken: list[np.ndarray] = []
 
-    def keep(name: str) -> Any:
-        return lambda *values: taken.setdefault(name, list(values))
+    def keep(make: Any) -> Any:
+        return lambda *values: taken.extend(v for v in values if isinstance(v, np.ndarray)) or make(*values)
 
-    for name in ("blit", "deform", "recolour"):
-        monkeypatch.setattr(ada, name, keep(name))
-    template, draw = torch.zeros(1, 3, side, side, dtype=torch.float64), RandomStream(0, "D", 0, MANY, CPU)
-    for part in (ada._blit, ada._deform, ada._recolour):
-        part(template, torch.tensor(p), draw)
-    names = ["flip", "quarters", "shift", "scale", "before", "stretch", "after", "drift", "_",
-             "brightness", "contrast", "luma_flip", "hue", "saturation"]  # fmt: skip
-    values = [*taken["blit"], *taken["deform"], *taken["recolour"]]
-    return {name: value.numpy() for name, value in zip(names, values, strict=True)}
+    for name in ("blit", "deform", "recolouring"):
+        monkeypatch.setattr(ada, name, keep(getattr(ada, name)))
+    drawn = ada._transforms(0, 0, "D", MANY, "bgc", 1.0, 3, side)
+    above = np.concatenate([drawn[:, 0, :8, 0], drawn[:, 1, :5, 0]], axis=1)
+    assert (drawn[:, 1, 5:, 0] > 1).all()
+    done = dict(zip(DONE_IN_ORDER, (above < p).T, strict=True))
+    return {
+        name: np.where(done[name].reshape(-1, *[1] * (values.ndim - 1)), values, NEUTRAL.get(name, 0))
+        for name, values in zip(NAMES, taken, strict=True)
+    }
 
 
 NORMAL = {"brightness": 0.2, "drift": 0.125 * 32}
@@ -84,7 +97,7 @@ def test_every_transform_is_drawn_with_p_from_the_paper_s_distribution(monkeypat
 
 
 def test_transforms_of_an_image_do_not_know_of_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    columns = [values.reshape(MANY, -1) for name, values in parameters(monkeypatch, 0.5).items() if name != "_"]
+    columns = [values.reshape(MANY, -1) for name, values in parameters(monkeypatch, 0.5).items()]
     table = np.concatenate(columns, axis=1)
     active = np.concatenate([(c != np.median(c, 0)).any(1, keepdims=True) for c in columns], axis=1)
     for values in (table, active):

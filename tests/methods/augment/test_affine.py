@@ -6,24 +6,25 @@ import torch
 from scipy.ndimage import map_coordinates
 from torch import Tensor
 
-from ganflow.methods.augment.affine import Affine, bilinear, blit, deform, warp
+from ganflow.methods.augment.affine import bilinear, blit, deform, moves, warp
+from ganflow.methods.augment.homogeneous import Matrices, product
 
 
 def images(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-def numbers(*values: float) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
+def one_map(matrices: Matrices) -> Tensor:
+    return product(torch.from_numpy(matrices))
 
 
 @pytest.mark.parametrize("side", [4, 7])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_blitting_is_numpy_s_flip_rotation_and_reflecting_pad(side: int, dtype: torch.dtype) -> None:
     cases = [(f, k, x, y) for f in (0, 1) for k in range(4) for x, y in ((0, 0), (1, 0), (0, -2), (-3, 2))]
-    table = torch.tensor(cases, dtype=dtype)
+    table = np.array(cases)
     x = images(len(cases), 2, side, side).to(dtype)
-    out = warp(x, blit(table[:, 0], table[:, 1], table[:, 2:]))
+    out = warp(x, one_map(blit(table[:, 0], table[:, 1], table[:, 2:])).to(dtype))
     for image, seen, (flip, quarters, right, down) in zip(x.numpy(), out.numpy(), cases, strict=True):
         turned = np.rot90(image[:, :, ::-1] if flip else image, -quarters, (1, 2))  # ours turn clockwise
         padded = np.pad(turned, ((0, 0), (3, 3), (3, 3)), mode="reflect")
@@ -52,21 +53,17 @@ def test_deforming_is_scipy_s_resampling_by_the_inverse_of_the_paper_s_matrices(
     draws = np.random.default_rng(0)
     values = [(2 ** draws.normal(0, 0.5), draws.uniform(-3, 3), 2 ** draws.normal(0, 0.5), draws.uniform(-3, 3),
                *draws.normal(0, side, 2)) for _ in range(20)]  # fmt: skip
-    table, x = torch.tensor(values, dtype=torch.float64), images(20, 3, side, side)
-    out = warp(x, deform(*table[:, :4].T, table[:, 4:]))
+    table, x = np.array(values), images(20, 3, side, side)
+    out = warp(x, one_map(deform(*table[:, :4].T, table[:, 4:])))
     expected = np.stack([deformed(image, *row) for image, row in zip(x.numpy(), values, strict=True)])
     np.testing.assert_allclose(out.numpy(), expected, rtol=0, atol=1e-10)
 
 
-def test_a_map_after_another_is_the_product_of_their_matrices() -> None:
-    one, other = (Affine(images(3, 2, 2, seed=seed), images(3, 2, seed=seed + 1)) for seed in (0, 2))
-
-    def homogeneous(map: Affine, k: int) -> np.ndarray:
-        return np.vstack([np.column_stack([map.linear[k].numpy(), map.offset[k].numpy()]), [0, 0, 1]])
-
-    for k in range(3):
-        product = homogeneous(one, k) @ homogeneous(other, k)
-        np.testing.assert_allclose(homogeneous(one.after(other), k), product, rtol=0, atol=1e-12)
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
+def test_a_product_is_numpy_s_from_the_left(count: int) -> None:
+    matrices = images(3, 2, count, 4, 4)
+    expected = [np.linalg.multi_dot([*chain, np.eye(4)]) for chain in matrices.flatten(0, 1).numpy()]
+    np.testing.assert_allclose(product(matrices).flatten(0, 1).numpy(), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("size", [(2, 5), (4, 4), (3, 2)])
@@ -75,22 +72,24 @@ def test_resampling_mirrors_at_any_distance_like_scipy(size: tuple[int, int]) ->
     at_x, at_y = 7 * images(2, 3, 4, seed=1), 7 * images(2, 3, 4, seed=2)
     expected = [map_coordinates(x[i, 0].numpy(), [at_y[i].numpy(), at_x[i].numpy()], order=1, mode="mirror")
                 for i in range(2)]  # fmt: skip
-    np.testing.assert_allclose(bilinear(x, at_x, at_y)[:, 0].numpy(), np.stack(expected), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        bilinear(x, torch.stack([at_x, at_y], 1))[:, 0].numpy(), np.stack(expected), rtol=0, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("side", [4, 5, 32, 129])
 def test_the_neutral_map_changes_no_bit(side: int) -> None:
-    zero, one = torch.zeros(2), torch.ones(2)
+    zero, one, still = np.zeros(2), np.ones(2), np.zeros((2, 2))
     x = images(2, 3, side, side).float()
-    neutral = blit(zero, zero, torch.zeros(2, 2)).after(deform(one, zero, one, zero, torch.zeros(2, 2)))
+    neutral = one_map(np.concatenate([blit(zero, zero, still), deform(one, zero, one, zero, still)], axis=1)).float()
+    assert not moves(neutral).any()
     assert torch.equal(warp(x, neutral), x)
 
 
 def test_gradients_of_a_function_of_what_is_seen_are_those_of_finite_differences_twice() -> None:
     x = images(2, 2, 4, 4).requires_grad_()
-    inverse = deform(
-        numbers(1.2, 0.7), numbers(0.3, -1), numbers(0.8, 1), numbers(0, 1), numbers(0.2, 0, 1, 3).view(2, 2)
-    )
+    values = [[1.2, 0.7], [0.3, -1.0], [0.8, 1.0], [0.0, 1.0], [[0.2, 0.0], [1.0, 3.0]]]
+    inverse = one_map(deform(*map(np.array, values)))
 
     def bent(x: Tensor) -> Tensor:
         return warp(x, inverse).pow(3)
@@ -101,5 +100,5 @@ def test_gradients_of_a_function_of_what_is_seen_are_those_of_finite_differences
 
 def test_it_is_linear_in_the_images() -> None:
     x, y = images(1, 1, 5, 5), images(1, 1, 5, 5, seed=1)
-    inverse = Affine(images(1, 2, 2, seed=2), images(1, 2, seed=3))
+    inverse = images(1, 3, 3, seed=2)
     torch.testing.assert_close(warp(2 * x - 3 * y, inverse), 2 * warp(x, inverse) - 3 * warp(y, inverse))

@@ -5,23 +5,26 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganflow.methods.augment.colour import recolour
+from ganflow.methods.augment.colour import recolour, recolouring
+from ganflow.methods.augment.homogeneous import product
 
 N = 12
 
 
-def draws(seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+def draws() -> list[np.ndarray]:
     """Brightness, contrast, flip, hue, saturation."""
-    g = np.random.default_rng(seed)
-    rows = [
+    g = np.random.default_rng(0)
+    return [
         g.normal(0, 0.2, N),
         2 ** g.normal(0, 0.5, N),
         g.integers(0, 2, N),
         g.uniform(-3, 3, N),
         2 ** g.normal(size=N),
     ]
-    brightness, contrast, flip, hue, saturation = (torch.tensor(row, dtype=torch.float64) for row in rows)
-    return brightness, contrast, flip, hue, saturation
+
+
+def recoloured(x: Tensor, values: list[np.ndarray]) -> Tensor:
+    return recolour(x, product(torch.from_numpy(recolouring(*values, x.shape[1]))).to(x.dtype))
 
 
 def pixels(channels: int) -> Tensor:
@@ -45,29 +48,29 @@ def matrix(b: float, c: float, i: float, theta: float, s: float) -> np.ndarray:
 
 def test_colours_are_the_product_of_the_paper_s_matrices() -> None:
     x, values = pixels(3), draws()
-    out = recolour(x, *values)
-    for k, row in enumerate(zip(*(v.tolist() for v in values), strict=True)):
+    out = recoloured(x, values)
+    for k, row in enumerate(zip(*values, strict=True)):
         homogeneous = np.concatenate([x[k].flatten(1).numpy(), np.ones((1, 6))])
         expected = (matrix(*row) @ homogeneous)[:3].reshape(3, 2, 3)
         np.testing.assert_allclose(out[k].numpy(), expected, rtol=0, atol=1e-12)
 
 
 def test_a_third_of_a_circle_of_hue_swaps_the_channels_in_a_ring() -> None:
-    x, zero, one = pixels(3), torch.zeros(N, dtype=torch.float64), torch.ones(N, dtype=torch.float64)
-    turned = recolour(x, zero, one, zero, 2 * math.pi / 3 * one, one)
+    x, zero, one = pixels(3), np.zeros(N), np.ones(N)
+    turned = recoloured(x, [zero, one, zero, 2 * math.pi / 3 * one, one])
     torch.testing.assert_close(turned, x[:, [2, 0, 1]])
 
 
 def test_a_grey_image_is_what_its_three_equal_channels_would_be() -> None:
     x, values = pixels(1), draws()
-    coloured = recolour(x.expand(-1, 3, -1, -1), *values)
-    torch.testing.assert_close(recolour(x, *values).expand_as(coloured), coloured)
+    coloured = recoloured(x.expand(-1, 3, -1, -1), values)
+    torch.testing.assert_close(recoloured(x, values).expand_as(coloured), coloured)
 
 
 @pytest.mark.parametrize("channels", [2, 4])
 def test_hue_and_saturation_are_left_out_without_red_green_and_blue(channels: int) -> None:
     (b, c, i, _, _), x = draws(), pixels(channels)
-    out = recolour(x, *draws())
+    out = recoloured(x, draws())
     for k in range(N):
         lit = c[k] * (x[k] + b[k])
         expected = lit - 2 * lit.mean(0) if i[k] else lit
@@ -76,5 +79,5 @@ def test_hue_and_saturation_are_left_out_without_red_green_and_blue(channels: in
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_neutral_values_change_no_bit(channels: int) -> None:
-    x, zero, one = pixels(channels).float(), torch.zeros(N), torch.ones(N)
-    assert torch.equal(recolour(x, zero, one, zero, zero, one), x)
+    x, zero, one = pixels(channels).float(), np.zeros(N), np.ones(N)
+    assert torch.equal(recoloured(x, [zero, one, zero, zero, one]), x)

@@ -7,7 +7,8 @@ from scipy.ndimage import map_coordinates
 from scipy.signal import upfirdn
 from torch import Tensor
 
-from ganflow.methods.augment.affine import Affine, blit, deform, warp
+from ganflow.methods.augment.affine import deform, moves, warp
+from ganflow.methods.augment.homogeneous import product
 from ganflow.methods.augment.resample import resample
 from ganflow.methods.augment.wavelets import SYM6
 from tests.support.ranks import on_ranks
@@ -19,7 +20,7 @@ def images(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-def by_hand(image: np.ndarray, linear: np.ndarray, offset: np.ndarray) -> np.ndarray:
+def by_hand(image: np.ndarray, inverse: np.ndarray) -> np.ndarray:
     """Enlarge the reflected image, see it through the map, reduce it: SciPy's own parts, for (C, H, W)."""
     height, width = image.shape[1:]
     margin = 3 * max(height, width)
@@ -29,7 +30,7 @@ def by_hand(image: np.ndarray, linear: np.ndarray, offset: np.ndarray) -> np.nda
         large = upfirdn(SYM6, upfirdn(SYM6, wide, up=2, axis=0), up=2, axis=1) * 2
         rows, columns = np.mgrid[-5 : 2 * height + 5, -5 : 2 * width + 5] / 2
         place = np.stack([columns.ravel() - (width - 1) / 2, rows.ravel() - (height - 1) / 2])
-        x, y = linear @ place + offset[:, None] + np.array([[(width - 1) / 2], [(height - 1) / 2]])
+        x, y = inverse[:2, :2] @ place + inverse[:2, 2:] + np.array([[(width - 1) / 2], [(height - 1) / 2]])
         at = [2 * (y + margin) + 5, 2 * (x + margin) + 5]  # the filter's delay of five taps
         through = map_coordinates(large, at, order=1).reshape(rows.shape)
         back = upfirdn(SYM6[::-1], upfirdn(SYM6[::-1], through, axis=0), axis=1) / 2
@@ -37,34 +38,33 @@ def by_hand(image: np.ndarray, linear: np.ndarray, offset: np.ndarray) -> np.nda
     return np.stack(seen)
 
 
-def maps(count: int, side: int) -> Affine:
+def maps(count: int, side: int) -> Tensor:
     draws = np.random.default_rng(0)
     rows = [(2 ** draws.normal(0, 0.3), draws.uniform(-3, 3), 2 ** draws.normal(0, 0.3), draws.uniform(-3, 3),
              *draws.normal(0, side / 8, 2)) for _ in range(count)]  # fmt: skip
-    table = torch.tensor(rows, dtype=torch.float64)
-    return deform(*table[:, :4].T, table[:, 4:])
+    table = np.array(rows)
+    return product(torch.from_numpy(deform(*table[:, :4].T, table[:, 4:])))
 
 
 @pytest.mark.parametrize("side", [4, 9, 32])
 def test_it_is_scipy_s_enlarging_interpolation_and_reducing(side: int) -> None:
     x, inverse = images(6, 2, side, side), maps(6, side)
-    expected = [by_hand(x[k].numpy(), inverse.linear[k].numpy(), inverse.offset[k].numpy()) for k in range(6)]
+    expected = [by_hand(x[k].numpy(), inverse[k].numpy()) for k in range(6)]
     np.testing.assert_allclose(resample(x, inverse).numpy(), np.stack(expected), rtol=0, atol=1e-9)
 
 
 def test_images_that_are_not_square_are_seen_as_square_ones() -> None:
     x, inverse = images(4, 1, 6, 11), maps(4, 8)
-    expected = [by_hand(x[k].numpy(), inverse.linear[k].numpy(), inverse.offset[k].numpy()) for k in range(4)]
+    expected = [by_hand(x[k].numpy(), inverse[k].numpy()) for k in range(4)]
     np.testing.assert_allclose(resample(x, inverse).numpy(), np.stack(expected), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("side", [4, 9, 33])
 def test_images_that_are_not_moved_keep_every_bit_and_others_their_detail(side: int) -> None:
-    zero, one, still = torch.zeros(3), torch.ones(3), torch.zeros(3, 2)
-    x = images(3, 3, side, side).float()
-    angle = torch.tensor([0.0, 1e-7, 0.0])
-    map = blit(zero, zero, still).after(deform(one, angle, one, zero, still))
-    assert map.moves().tolist() == [False, True, False]
+    x, zero, one = images(3, 3, side, side).float(), np.zeros(3), np.ones(3)
+    turned = deform(one, np.array([0, 1e-7, 0]), one, zero, np.zeros((3, 2)))
+    map = product(torch.from_numpy(turned).float())
+    assert moves(map).tolist() == [False, True, False]
     seen = resample(x, map)
     assert torch.equal(seen[[0, 2]], x[[0, 2]])
     torch.testing.assert_close(seen[1], x[1], rtol=0, atol=2e-5)  # the filter and its reverse are inverse
@@ -86,10 +86,9 @@ def fine_detail(x: Tensor) -> float:
 
 def test_fine_detail_survives_a_move_by_half_a_pixel_and_a_turn() -> None:
     x = natural(64, 32)
-    one, zero, still = (
-        torch.full((64, *shape), float(value)).double() for value, shape in ((1, ()), (0, ()), (0, (2,)))
-    )
-    for map in (deform(one, zero, one, zero, still + 0.5), deform(one, zero + math.radians(10), one, zero, still)):
+    one, zero, still = np.ones(64), np.zeros(64), np.zeros((64, 2))
+    for maps in (deform(one, zero, one, zero, still + 0.5), deform(one, zero + math.radians(10), one, zero, still)):
+        map = product(torch.from_numpy(maps))
         kept, bilinear = (fine_detail(see(x, map)) / fine_detail(x) for see in (resample, warp))
         assert 1.4 * bilinear < kept < 1
 
@@ -105,8 +104,7 @@ def test_gradients_of_a_function_of_what_is_seen_are_those_of_finite_differences
 
 
 def part(first: int, last: int) -> Tensor:
-    inverse = maps(6, 8)
-    return resample(images(6, 2, 8, 8)[first:last], Affine(inverse.linear[first:last], inverse.offset[first:last]))
+    return resample(images(6, 2, 8, 8)[first:last], maps(6, 8)[first:last])
 
 
 def on_this_rank() -> Tensor:
