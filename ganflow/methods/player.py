@@ -13,6 +13,7 @@ from ganflow.config import components
 from ganflow.config.scheduled_options import value_at
 from ganflow.config.schema import Config
 from ganflow.distributed import collectives, torch_internals
+from ganflow.methods.weight_copies import WeightCopies
 
 
 class Player:
@@ -28,6 +29,7 @@ class Player:
         self.optimizer = optimizer
         self._parallel = collectives.data_parallel(network)
         self.parameters = list(network.parameters())
+        self.weight_copies = WeightCopies(network)  # for turns in bf16
         self._learning = False
         self._zero = torch.zeros((), device=self.parameters[0].device if self.parameters else None)
         self.total = self._zero  # of the terms of the last turn

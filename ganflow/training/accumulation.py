@@ -5,6 +5,7 @@ and the memory that a rank needs does not grow when there are fewer. With as man
 """
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -55,10 +56,20 @@ class GradientAccumulator:
 
     def _play_part(self, turn: Turn, player: Player, index: int, share: float) -> Terms:
         batch = self.batch(turn, index)
-        with torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext():
+        with self._precision():
             terms = turn.terms(batch)
         player.backward(terms, share)
         return terms
+
+    @contextlib.contextmanager
+    def _precision(self) -> Iterator[None]:
+        """In the block networks compute in bf16 where that is sound, if it is asked for."""
+        with contextlib.ExitStack() as stack:
+            if self.bf16:
+                stack.enter_context(torch.autocast(self.device.type, torch.bfloat16))
+                for player in self.state.players.values():
+                    stack.enter_context(player.weight_copies.in_use())
+            yield
 
     def batch(self, turn: Turn, index: int) -> Batch:
         """A part's rows of the newest images, of which those of a turn that is not fresh are the last ones again.

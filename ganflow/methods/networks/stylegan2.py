@@ -16,7 +16,14 @@ from torch import Tensor, nn
 
 from ganflow.config.components import component
 from ganflow.errors import require
-from ganflow.methods.networks.layers.equalised import EqualConv2d, EqualLinear, leaky_relu, normalise_equalised
+from ganflow.methods.networks.layers.equalised import (
+    GAIN,
+    EqualConv2d,
+    EqualLinear,
+    ScaledLayer,
+    leaky_relu,
+    normalise_equalised,
+)
 from ganflow.methods.networks.layers.pyramid import Blur, Downsample, Upsample, stages
 
 START = 4
@@ -34,7 +41,7 @@ class Mapping(nn.Module):
         self.embedding = EqualLinear(num_classes, features) if num_classes else None
         first = latent_dim + (features if num_classes else 0)
         widths = [first, *[features] * (layers - 1)]
-        self.layers = nn.ModuleList(EqualLinear(width, features, rate=0.01) for width in widths)
+        self.layers = nn.ModuleList(EqualLinear(width, features, rate=0.01, gain=GAIN) for width in widths)
 
     def forward(self, z: Tensor | None, labels: Tensor | None) -> Tensor:
         parts = [] if z is None else [_normalised(z)]
@@ -51,37 +58,46 @@ def _normalised(x: Tensor) -> Tensor:
     return x * (x.square().mean(1, keepdim=True) + EPSILON).rsqrt()
 
 
-class ModulatedConv(nn.Module):
+class ModulatedConv(ScaledLayer):
     """A convolution by each image's own kernel, ``w″ = s·w / √(Σ (s·w)² + ε)`` with s affine in w (eq. 1 and 3).
 
     It scales the maps before and after it instead of the kernel, which is the same, and all images share one kernel.
+    ``gain`` multiplies what is demodulated, and the bias.
     """
 
     def __init__(
-        self, before: int, after: int, w_dim: int, kernel: int = 3, demodulate: bool = True, up: bool = False
+        self,
+        before: int,
+        after: int,
+        w_dim: int,
+        kernel: int = 3,
+        demodulate: bool = True,
+        up: bool = False,
+        gain: float = 1.0,
     ) -> None:
         super().__init__()
         self.style = EqualLinear(w_dim, before, bias=1.0)
         self.weight = nn.Parameter(torch.randn(after, before, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(after))
-        self.scale, self.padding = 1 / math.sqrt(before * kernel**2), kernel // 2
-        self.demodulate = demodulate
+        self.factors = {"weight": 1 / math.sqrt(before * kernel**2), "bias": gain}
+        self.padding, self.demodulate, self.gain = kernel // 2, demodulate, gain
         self.blur = Blur(padding=1, gain=4.0) if up else None
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        s, weight = self.style(w), self.weight * self.scale
+        s, weight = self.style(w), self.scaled("weight")
         x = x * s[:, :, None, None]
         if self.blur is None:
             y = F.conv2d(x, weight, padding=self.padding)
         else:
             y = self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
         if self.demodulate:
-            norm = F.linear(s.square(), weight.square().sum((2, 3)))  # Σ over inputs and taps, (N, after)
-            y = y * (norm + EPSILON).rsqrt()[:, :, None, None].to(y.dtype)
-        return y + self.bias[:, None, None].to(y.dtype)
+            exact = weight.to(torch.promote_types(weight.dtype, torch.float32))
+            norm = F.linear(s.square(), exact.square().sum((2, 3)))  # Σ over inputs and taps, (N, after)
+            y = y * (self.gain * (norm + EPSILON).rsqrt())[:, :, None, None].to(y.dtype)
+        return y + self.scaled("bias")[:, None, None].to(y.dtype)
 
 
-class StyledConv(nn.Module):
+class StyledConv(ScaledLayer):
     """A modulated convolution, noise of learned strength, LeakyReLU.
 
     The noise is what is given (N, side²), else new in training and constant in eval.
@@ -91,7 +107,7 @@ class StyledConv(nn.Module):
 
     def __init__(self, before: int, after: int, w_dim: int, side: int, up: bool) -> None:
         super().__init__()
-        self.conv = ModulatedConv(before, after, w_dim, up=up)
+        self.conv, self.factors = ModulatedConv(before, after, w_dim, up=up, gain=GAIN), {"strength": GAIN}
         self.strength = nn.Parameter(torch.zeros(()))
         self.register_buffer("noise", torch.randn(side, side))
 
@@ -103,7 +119,7 @@ class StyledConv(nn.Module):
             noise = self.noise.new_empty(len(y), 1, *self.noise.shape).normal_()
         else:
             noise = self.noise
-        return leaky_relu(y + (noise * self.strength).to(y.dtype))
+        return leaky_relu(y + (noise * self.scaled("strength")).to(y.dtype))
 
 
 @component("generator", "stylegan2")
@@ -208,13 +224,15 @@ class ResidualDown(nn.Module):
 
     def __init__(self, before: int, after: int, residual: bool) -> None:
         super().__init__()
-        self.conv = EqualConv2d(before, before, 3)
-        self.blur, self.down = Blur(padding=2), EqualConv2d(before, after, 3, stride=2)
-        self.shortcut = nn.Sequential(Downsample(), EqualConv2d(before, after, 1, bias=False)) if residual else None
+        half = math.sqrt(0.5) if residual else 1.0  # of the sum of two paths
+        self.conv = EqualConv2d(before, before, 3, gain=GAIN)
+        self.blur, self.down = Blur(padding=2), EqualConv2d(before, after, 3, stride=2, gain=half * GAIN)
+        shortcut = EqualConv2d(before, after, 1, bias=False, gain=half)
+        self.shortcut = nn.Sequential(Downsample(), shortcut) if residual else None
 
     def forward(self, x: Tensor) -> Tensor:
         y = leaky_relu(self.down(self.blur(leaky_relu(self.conv(x)))))
-        return y if self.shortcut is None else (y + self.shortcut(x)) * math.sqrt(0.5)
+        return y if self.shortcut is None else y + self.shortcut(x)
 
 
 class MinibatchDeviation(nn.Module):
@@ -272,11 +290,11 @@ class StyleGAN2Discriminator(nn.Module):
         last, extra = widths[-1], 1 if mbstd_group else 0
         self.mapping = Mapping(0, num_classes, last, mapping_layers) if conditioning == "projection" else None
         self.squeeze = conditioning != "auxiliary"
-        self.from_rgb = EqualConv2d(channels, widths[0], 1)
+        self.from_rgb = EqualConv2d(channels, widths[0], 1, gain=GAIN)
         self.blocks = nn.Sequential(*(ResidualDown(a, b, architecture == "resnet") for a, b in pairwise(widths)))
         self.deviation = MinibatchDeviation(mbstd_group) if mbstd_group else nn.Identity()
-        self.conv = EqualConv2d(last + extra, last, 3)
-        self.dense = EqualLinear(last * START**2, last)
+        self.conv = EqualConv2d(last + extra, last, 3, gain=GAIN)
+        self.dense = EqualLinear(last * START**2, last, gain=GAIN)
         outputs = {"projection": last, "auxiliary": 1 + num_classes}
         self.out = EqualLinear(last, outputs.get(conditioning, 1))
         if spectral_norm:

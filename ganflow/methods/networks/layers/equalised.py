@@ -11,42 +11,59 @@ from torch import Tensor, nn
 
 from ganflow.methods.networks.layers.spectral_norm import normalise_spectrally
 
+GAIN = math.sqrt(2)  # of a layer before LeakyReLU 0.2, so that the second moment stays about what it was
+
 
 def leaky_relu(x: Tensor) -> Tensor:
-    """LeakyReLU 0.2, times √2 so that the second moment stays about what it was."""
-    return F.leaky_relu(x, 0.2) * math.sqrt(2)
+    """LeakyReLU 0.2. What comes before it has the gain, which is the same, and one pass less over the map."""
+    return F.leaky_relu(x, 0.2)
 
 
-class EqualLinear(nn.Module):
-    """(N, before) → (N, after). ``rate`` multiplies this layer's learning rate; what it computes starts the same."""
+class ScaledLayer(nn.Module):
+    """A layer that computes with its parameters times constants, by their names in ``factors``."""
 
-    def __init__(self, before: int, after: int, bias: float = 0.0, rate: float = 1.0) -> None:
+    factors: dict[str, float]
+    holds_scaled = False  # in the place of its parameters stand their products, for now
+
+    def scaled(self, name: str) -> Tensor:
+        """A parameter as the layer computes with it."""
+        parameter: Tensor = getattr(self, name)
+        return parameter if self.holds_scaled or self.factors[name] == 1 else parameter * self.factors[name]
+
+
+class EqualLinear(ScaledLayer):
+    """(N, before) → (N, after), times ``gain``. ``rate`` multiplies this layer's learning rate; it starts the same."""
+
+    def __init__(self, before: int, after: int, bias: float = 0.0, rate: float = 1.0, gain: float = 1.0) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(after, before) / rate)
         self.bias = nn.Parameter(torch.full((after,), bias / rate))
-        self.scale, self.rate = rate / math.sqrt(before), rate
+        self.gain, self.factors = gain, {"weight": gain * rate / math.sqrt(before), "bias": gain * rate}
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight * self.scale, self.bias if self.rate == 1 else self.bias * self.rate)
+        return F.linear(x, self.scaled("weight"), self.scaled("bias"))
 
 
-class EqualConv2d(nn.Module):
-    """(N, before, H, W) → (N, after, H, W), or without padding and to about half the side with ``stride`` 2."""
+class EqualConv2d(ScaledLayer):
+    """(N, before, H, W) → (N, after, H, W), times ``gain``; or with ``stride`` 2 to about half the side, unpadded."""
 
-    def __init__(self, before: int, after: int, kernel: int, stride: int = 1, bias: bool = True) -> None:
+    def __init__(
+        self, before: int, after: int, kernel: int, stride: int = 1, bias: bool = True, gain: float = 1.0
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(after, before, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(after)) if bias else None
-        self.scale = 1 / math.sqrt(before * kernel**2)
+        self.gain, self.factors = gain, {"weight": gain / math.sqrt(before * kernel**2), "bias": gain}
         self.stride, self.padding = stride, kernel // 2 if stride == 1 else 0
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight * self.scale, self.bias, self.stride, self.padding)
+        bias = None if self.bias is None else self.scaled("bias")
+        return F.conv2d(x, self.scaled("weight"), bias, self.stride, self.padding)
 
 
 def normalise_equalised(network: nn.Module) -> None:
     """Spectral normalisation in place of equalised learning rates: a weight used is then ``w / σ(w)``."""
     for layer in network.modules():
         if isinstance(layer, EqualLinear | EqualConv2d):
-            layer.scale = 1.0
+            layer.factors["weight"] = layer.gain
     normalise_spectrally(network, (EqualLinear, EqualConv2d))
