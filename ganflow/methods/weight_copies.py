@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ganflow.methods.networks.layers.equalised import ScaledLayer
+from ganflow.methods.networks.layers.resampled_conv import DoublingConv2d, HalvingConv2d
 
 AUTOCAST = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+COMBINING = (DoublingConv2d, HalvingConv2d)  # they copy what they have made of their weights
 GROUP_BYTES = 25 << 20  # of weights that are copied together: DDP averages as much at once, while backward goes on
 
 
@@ -65,8 +67,9 @@ class WeightCopies:
 
 def _slots(layer: nn.Module) -> Iterator[_Slot]:
     factors = layer.factors if isinstance(layer, ScaledLayer) else {}
-    for name, parameter in layer._parameters.items():
-        if parameter is not None and (name in factors or isinstance(layer, AUTOCAST)):
+    copied = [name for name in layer._parameters if not (name == "weight" and isinstance(layer, COMBINING))]
+    for name in copied if isinstance(layer, AUTOCAST) else factors:
+        if layer._parameters.get(name) is not None:
             yield _Slot(layer, name, factors.get(name, 1.0))
 
 

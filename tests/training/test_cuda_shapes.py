@@ -21,7 +21,7 @@ KERNELS: dict[str, list[int]] = {
     "article_dense_conv": [212],
     "article_mlp128": [131],
     "article_mlp_smooth": [160],
-    "biggan": [4523],
+    "biggan": [2766],
     "cifar10": [257],
     "dcgan": [225],
     "default": [213],
@@ -30,12 +30,12 @@ KERNELS: dict[str, list[int]] = {
     "mnist": [211],
     "r3gan": [1723],
     "ring8": [163, 254],
-    "sngan": [4032],
+    "sngan": [2603],
     "stacked_mnist": [173],
     "stylegan2_ada": [1506, 1736],
     "vae": [113],
     "wgan": [1207],
-    "wgan_gp": [2455],
+    "wgan_gp": [2581],
 }
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
 
 from ganflow.errors import require
+from ganflow.methods.networks.layers.resampled_conv import DoublingConv2d, HalvingConv2d
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,6 @@ def table_of(tables: Mapping[int, Table], name: str, resolution: int) -> Table:
     return tables[resolution]
 
 
-def _double(h: Tensor) -> Tensor:
-    return interpolate(h, scale_factor=2.0)
-
-
 class UpBlock(nn.Module):
     """(N, before, R, R) → (N, after, 2R, 2R).
 
@@ -45,16 +42,15 @@ class UpBlock(nn.Module):
     def __init__(self, before: int, after: int, norm: Callable[[int], nn.Module]) -> None:
         super().__init__()
         self.norm1, self.norm2 = norm(before), norm(after)
-        self.conv1 = nn.Conv2d(before, after, 3, padding=1)
+        self.conv1 = DoublingConv2d(before, after)
         self.conv2 = nn.Conv2d(after, after, 3, padding=1)
         self.shortcut = nn.Conv2d(before, after, 1)
 
     def forward(self, h: Tensor, condition: Tensor | None) -> Tensor:
-        residual = self.conv1(_double(relu(self.norm1(h, condition))))
+        residual = self.conv1(relu(self.norm1(h, condition)))
         residual = self.conv2(relu(self.norm2(residual, condition)))
-        doubled: Tensor = residual + _double(
-            self.shortcut(h)
-        )  # doubling after a 1×1 convolution is the same, and cheaper
+        # Doubling after a 1×1 convolution is the same, and cheaper.
+        doubled: Tensor = residual + interpolate(self.shortcut(h), scale_factor=2.0)
         return doubled
 
 
@@ -73,14 +69,13 @@ class DownBlock(nn.Module):
         super().__init__()
         self.halve, self.first = halve, first
         self.conv1 = nn.Conv2d(before, hidden, 3, padding=1)
-        self.conv2 = nn.Conv2d(hidden, after, 3, padding=1)
+        self.conv2 = HalvingConv2d(hidden, after) if halve else nn.Conv2d(hidden, after, 3, padding=1)
         self.shortcut = nn.Conv2d(before, after, 1) if halve or before != after else nn.Identity()
 
     def forward(self, h: Tensor) -> Tensor:
         residual = self.conv2(relu(self.conv1(h if self.first else relu(h))))
-        if self.halve:
-            residual, h = avg_pool2d(residual, 2), avg_pool2d(h, 2)  # the mean before a 1×1 convolution is the same
-        halved: Tensor = residual + self.shortcut(h)
+        # The mean before a 1×1 convolution is the same, and cheaper.
+        halved: Tensor = residual + self.shortcut(avg_pool2d(h, 2) if self.halve else h)
         return halved
 
 

@@ -118,3 +118,52 @@ def test_two_ranks_have_the_gradient_and_the_singular_vectors_of_one() -> None:
     for of_rank, state_of_rank in on_ranks(2, gradients, real, fake):
         torch.testing.assert_close(of_rank, alone, rtol=1e-10, atol=1e-12)
         torch.testing.assert_close(state_of_rank, state, rtol=0, atol=0)
+
+
+class TwoLayers(nn.Module):
+    """A convolution whose kernels lie channels last, and a dense layer; a third layer is never asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.last, self.spare = nn.Conv2d(3, 4, 3), nn.Linear(4, 2), nn.Linear(2, 2)
+        self.double()
+        self.first.weight.data = self.first.weight.data.contiguous(memory_format=torch.channels_last)
+        normalise_spectrally(self)
+
+    def forward(self, x: Tensor, fails: bool = False) -> Tensor:
+        h = self.first(x).mean((2, 3))
+        if fails:
+            raise RuntimeError("half way")
+        out: Tensor = self.last(h)
+        return out
+
+
+def test_weights_that_are_normalised_together_are_each_what_it_is_alone() -> None:
+    together, alone = TwoLayers(), TwoLayers()
+    x = torch.randn(2, 3, 5, 5, dtype=torch.float64)
+    for _ in range(2):
+        h = nn.functional.conv2d(x, alone.first.weight, alone.first.bias).mean((2, 3))
+        expected, out = nn.functional.linear(h, alone.last.weight, alone.last.bias), together(x)
+        alone.spare.weight  # noqa: B018 - every look is a power iteration
+        torch.testing.assert_close(out, expected)
+    torch.testing.assert_close(together.state_dict(), alone.state_dict())
+    for network, result in ((together, out), (alone, expected)):
+        result.square().sum().backward()
+        assert network.spare.parametrizations.weight.original.grad is None
+    for layer in ("first", "last"):
+        one, other = (getattr(network, layer).parametrizations.weight.original.grad for network in (together, alone))
+        torch.testing.assert_close(one, other)
+
+
+def test_a_weight_that_is_looked_at_after_a_call_is_not_the_call_s() -> None:
+    network, x = TwoLayers(), torch.randn(2, 3, 5, 5, dtype=torch.float64)
+    network(x)
+    with pytest.raises(RuntimeError, match="half way"):
+        network(x, fails=True)
+    before = network.first.weight.detach()
+    network.first.parametrizations.weight.original.data *= torch.linspace(1, 2, 4).double()[:, None, None, None]
+    assert not torch.allclose(network.first.weight, before)
+    copied = copy.deepcopy(network)
+    copied.first.parametrizations.weight.original.data.zero_()
+    assert bool((network(x) != copied(x)).any())
