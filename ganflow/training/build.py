@@ -11,6 +11,7 @@ from ganflow.data.prepared.dataset import POINTS, Dataset
 from ganflow.distributed import collectives, rng
 from ganflow.distributed.batch_split import num_microbatches
 from ganflow.distributed.host_arrays import OneCopy
+from ganflow.distributed.metric_means import RunningMeans
 from ganflow.methods.base import Turn
 from ganflow.methods.build import build_method, conditioning_classes
 from ganflow.methods.generator import GeneratorSpec
@@ -21,7 +22,6 @@ from ganflow.training.checkpoints.async_writer import Writer
 from ganflow.training.checkpoints.checkpoint import CheckpointStore
 from ganflow.training.divergence import Guard
 from ganflow.training.ema import EMA
-from ganflow.training.metric_means import RunningMeans
 from ganflow.training.schedules import build_ramps
 from ganflow.training.state import TrainState
 from ganflow.training.trainer import Trainer

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ganflow.distributed import collectives
+from ganflow.distributed.metric_means import RunningMeans
 from ganflow.methods.player import Player
 from ganflow.training.ema import EMA
-from ganflow.training.metric_means import RunningMeans
 
 
 class TrainState:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ganflow.distributed import collectives
-from ganflow.training.metric_means import RunningMeans
+from ganflow.distributed.metric_means import RunningMeans
 from tests.support.ranks import on_ranks
 
 CPU = torch.device("cpu")
