@@ -88,6 +88,10 @@ class TrainingConfig:
     report_kimg: float = positive(2.0)
     snapshot_kimg: float = positive(30.0)  # sample grid and metrics on a few samples
     checkpoint_kimg: float = positive(10.0)
+    # share of the time of a long run that reports, snapshots and checkpoints may take: above it some are left out
+    overhead: float | None = limited(
+        0.02, lambda share: share is None or 0 < share <= 1, "more than 0, at most 1, or null for no bound"
+    )
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)
 

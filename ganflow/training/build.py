@@ -22,6 +22,7 @@ from ganflow.training.checkpoints.async_writer import Writer
 from ganflow.training.checkpoints.checkpoint import CheckpointStore
 from ganflow.training.divergence import Guard
 from ganflow.training.ema import EMA
+from ganflow.training.rhythm import Rhythm
 from ganflow.training.schedules import build_ramps
 from ganflow.training.state import TrainState
 from ganflow.training.trainer import Trainer
@@ -70,6 +71,7 @@ def build_trainer(
         callbacks=callbacks or Callbacks(),
         writer=writer or Writer(),
         arrays=arrays,
+        rhythm=Rhythm(t.overhead),
     )
 
 

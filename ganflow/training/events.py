@@ -16,6 +16,13 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Progressed:
+    """So many images are seen by now: between reports, a few times in a second at most."""
+
+    nimg: int
+
+
+@dataclass(frozen=True)
 class Report:
     """Means of the terms since the last report, over all workers; the method's figures; the rates where they vary."""
 
@@ -62,7 +69,7 @@ class Warned:
     message: str
 
 
-Event = Started | Report | Snapshot | Saving | Saved | Paused | Warned
+Event = Started | Progressed | Report | Snapshot | Saving | Saved | Paused | Warned
 Listener = Callable[[Event], None]
 
 

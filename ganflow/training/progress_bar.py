@@ -5,7 +5,7 @@ from typing import Self
 
 from ganflow.terminal.progress import Bar
 from ganflow.terminal.screen import SCREEN
-from ganflow.training.events import Event, Paused, Report, Snapshot, Started, Warned
+from ganflow.training.events import Event, Paused, Progressed, Report, Snapshot, Started, Warned
 
 
 class Progress:
@@ -19,6 +19,8 @@ class Progress:
     def __call__(self, event: Event) -> None:
         if isinstance(event, Started):
             self._start(event)
+        elif isinstance(event, Progressed):
+            self._show(event.nimg)
         elif isinstance(event, Report):
             terms = {name: value for name, value in event.metrics.items() if name.startswith(self._terms)}
             self._losses = " ".join(f"{name}={value:.3f}" for name, value in terms.items())

@@ -20,13 +20,14 @@ from ganflow.training.callbacks import Callbacks
 from ganflow.training.checkpoints.async_writer import Writer
 from ganflow.training.checkpoints.checkpoint import CheckpointStore, copied, load
 from ganflow.training.divergence import Guard, UnhealthyError
-from ganflow.training.events import Event, Paused, Report, Saved, Saving, Snapshot, Started, Warned
+from ganflow.training.events import Event, Paused, Progressed, Report, Saved, Saving, Snapshot, Started, Warned
+from ganflow.training.rhythm import CHECKPOINT, REPORT, SNAPSHOT, Rhythm
 from ganflow.training.schedules import Ramp, factor, left
 from ganflow.training.state import TrainState
 
 GRID, POINTS = 100, 2500  # samples in a snapshot: images, points
 PAUSE_CHECK_S = 0.5  # between two checks for a pause request
-CHECKPOINT = "checkpoint"
+PROGRESS_S = 0.5  # between two events that only move the bar
 
 
 @dataclass
@@ -47,13 +48,14 @@ class Trainer:
     callbacks: Callbacks = field(default_factory=Callbacks)
     writer: Writer = field(default_factory=Writer)
     arrays: OneCopy | None = None
+    rhythm: Rhythm = field(default_factory=Rhythm)
 
     def __post_init__(self) -> None:
         self.accumulator = GradientAccumulator(
             self.state, self.batch_source, self.training.batch, self.seed, self.device, self.bf16, self.arrays
         )
         self._images = self.training.batch * sum(turn.fresh for turn in self.method.turns)  # of a step
-        self._pause_every, self._steps, self._saved_at = 1, 0, -1
+        self._pause_every, self._steps, self._saved_at, self._shown_at = 1, 0, -1, 0.0
 
     @property
     def total(self) -> int:
@@ -82,11 +84,13 @@ class Trainer:
             GanflowError: training broke down, and going back to a checkpoint did not help; nothing could be saved for
                 longer than the storage is waited for; or a worker's part of the batch needs more memory than it has.
         """
+        self.rhythm.begin()
         self._begin()
         while self.state.nimg < self.total:
             before = self.state.nimg
             try:
                 self._step_within_memory()
+                self._show_progress()
                 self._keep_rhythm(before, self.state.nimg)
                 if self._pauses():
                     return
@@ -171,19 +175,34 @@ class Trainer:
         for ramp in self.ramps:
             ramp.move(left(nimg, warmup, s.decay, end))
 
-    def _keep_rhythm(self, before: int, now: int) -> None:
-        def due(kimg: float) -> bool:
-            return now >= self.total or int(before / (kimg * 1000)) != int(now / (kimg * 1000))
+    def _show_progress(self) -> None:
+        """Let the bar move. The host counts the images, so nothing waits for the device."""
+        if time.monotonic() - self._shown_at >= PROGRESS_S:
+            self._shown_at = time.monotonic()
+            self._tell(Progressed(self.state.nimg))
 
-        t = self.training
-        if any(map(due, (t.report_kimg, t.snapshot_kimg, t.checkpoint_kimg))):
+    def _keep_rhythm(self, before: int, now: int) -> None:
+        """Report, snapshot and save where that is due and in the rhythm; at the end of the run in any case."""
+        t, ends = self.training, now >= self.total
+        every = {REPORT: t.report_kimg, SNAPSHOT: t.snapshot_kimg, CHECKPOINT: t.checkpoint_kimg}
+        due = [kind for kind, kimg in every.items() if ends or int(before / (kimg * 1000)) != int(now / (kimg * 1000))]
+        chosen = due if ends else self.rhythm.choose(due)
+        if chosen:
             self._look_at_guard()
-        if due(t.report_kimg):
-            self._report()
-        if due(t.snapshot_kimg):
-            self._snapshot()
-        if due(t.checkpoint_kimg):
-            self._checkpoint()
+        happen = {REPORT: self._report, SNAPSHOT: self._snapshot, CHECKPOINT: self._checkpoint}
+        for kind in due:
+            if kind in chosen:
+                with self.rhythm.timed(kind):
+                    happen[kind]()
+            else:
+                self._leave_out(kind)
+
+    def _leave_out(self, kind: str) -> None:
+        if kind != REPORT:
+            self.state.reconcile()  # which the weights may depend on: they must not depend on the clock
+        line = self.rhythm.news(kind)
+        if line is not None:
+            self._warn(line)
 
     def _look_at_guard(self) -> None:
         for line in self.guard.look():

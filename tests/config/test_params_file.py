@@ -74,6 +74,8 @@ IMPOSSIBLE = [
     ("training.ema_kimg", -0.5, "0 (no average) or more"),
     ("training.ema_rampup", -0.5, "0 (no ramp-up) or more"),
     ("training.ema_start_kimg", -0.5, "0 (from the start) or more"),
+    ("training.overhead", 0.0, "more than 0, at most 1, or null for no bound"),
+    ("training.overhead", 1.5, "more than 0, at most 1, or null for no bound"),
     ("training.schedule.decay", "step", "one of constant, linear, cosine"),
     ("training.schedule.floor", 1.5, "0 to 1"),
     ("training.schedule.floor", -0.1, "0 to 1"),
@@ -235,6 +237,11 @@ def test_a_component_of_several_stands_under_its_name() -> None:
 def test_options_that_are_left_out_take_their_default() -> None:
     checked = params_file.check(changed("gan.generator", {"name": "dcgan"}))
     assert checked.gan.generator == {"name": "dcgan", "width": 64, "kernel": 4, "norm": "batch"}
+
+
+def test_a_file_from_before_the_bound_on_overhead_is_read_as_ever() -> None:
+    assert params_file.check(changed("training.overhead", ABSENT)).training.overhead == 0.02
+    assert params_file.check(changed("training.overhead", None)).training.overhead is None
 
 
 @pytest.mark.parametrize("text", ["", "CC-BY-4.0", "Apache-2.0 WITH LLVM-exception", "Ask the authors."])

@@ -1,6 +1,6 @@
 import pytest
 
-from ganflow.training.events import Paused, Report, Snapshot, Started, Warned
+from ganflow.training.events import Paused, Progressed, Report, Snapshot, Started, Warned
 from ganflow.training.progress_bar import Progress
 
 
@@ -19,3 +19,13 @@ def test_without_a_terminal_it_speaks_in_lines(capsys: pytest.CaptureFixture[str
     assert again == "train goes on after 3,500 images: 4,000 images, 1 worker on cpu"
     assert last.startswith("train: 4,000 of 4,000 images, ")
     assert last.endswith("D/adversarial=1.250 fid=12.3")
+
+
+def test_it_moves_between_reports_and_keeps_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress("train") as progress:
+        progress(Started(0, 4000, 1, "cpu", ("D",)))
+        progress(Report(1000, {"D/adversarial": 1.25}))
+        progress(Progressed(3500))
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("train: 3,500 of 4,000 images, ")
+    assert last.endswith("D/adversarial=1.250")

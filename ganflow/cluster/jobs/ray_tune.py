@@ -154,8 +154,8 @@ def _train(values: dict[str, object], base: Config, supply: RunStaging, recipes:
 
 
 def trial_config(base: Config) -> Config:
-    """A trial's length and rhythm: a snapshot every ``tune.grace_kimg``, which is when ASHA decides."""
-    short = replace(base.training, kimg=base.tune.kimg, snapshot_kimg=base.tune.grace_kimg)
+    """A trial's length and rhythm: every ``tune.grace_kimg`` a snapshot, by which ASHA decides, whatever it costs."""
+    short = replace(base.training, kimg=base.tune.kimg, snapshot_kimg=base.tune.grace_kimg, overhead=None)
     return replace(base, training=short)
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from ganflow.cluster.jobs import trial_values
-from ganflow.cluster.jobs.ray_tune import SearchResult, Trial
+from ganflow.cluster.jobs.ray_tune import SearchResult, Trial, trial_config
 from ganflow.cluster.jobs.trial_files import read_best, write_search
 from ganflow.config import composition
 from ganflow.errors import ConfigError, GanflowError
@@ -14,6 +14,13 @@ def test_what_the_user_set_is_not_searched() -> None:
     assert set(searched) == {
         "gan/loss", "optimizers.discriminator.lr", "optimizers.generator.betas", "optimizers.discriminator.betas"
     }  # fmt: skip
+
+
+def test_a_trial_has_every_snapshot_by_which_it_may_be_stopped() -> None:
+    config = composition.compose(["training.overhead=0.001", "tune.grace_kimg=5"])
+    trial = trial_config(config).training
+    assert (trial.overhead, trial.snapshot_kimg) == (None, 5.0)
+    assert config.training.overhead == 0.001
 
 
 def test_options_of_a_component_that_was_set_aside_are_not_searched() -> None:
