@@ -15,7 +15,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 from ganflow.cli.app import app
-from ganflow.config import composition, params_file
+from ganflow.config import catalogue, composition, params_file
 from ganflow.data.prepared.dataset import MANIFEST, Dataset, digest_of
 from ganflow.errors import GanflowError
 from ganflow.evaluation.extractors.classifier import ClassifierChoice, load_or_train
@@ -84,6 +84,18 @@ def test_as_kept_features_of_the_reference_they_are_made_anew(
     kept.write_bytes(write(trace))
     again = split_features(data, extractor, 100, tmp_path / "kept", int)
     assert torch.equal(again.embeddings, features.embeddings)
+
+
+@TRAPS
+def test_as_the_kept_catalogue_of_components_it_is_made_anew(
+    write: Write, trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    whole = catalogue.entries("loss")
+    kept = tmp_path / "ganflow/catalogue" / f"{catalogue._digest()}.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(write(trace))
+    assert catalogue._catalogue.__wrapped__()["loss"] == whole
 
 
 def shard_of(content: bytes, size: int) -> bytes:

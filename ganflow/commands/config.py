@@ -1,7 +1,6 @@
 """`ganflow config`: write ``params.yaml``, hold it against the schema, show what there is to choose."""
 
 import copy
-import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -12,7 +11,7 @@ import yaml
 
 from ganflow.atomic_files import write_out
 from ganflow.cluster.jobs import trial_values
-from ganflow.config import components, composition, params_file, spelling
+from ganflow.config import catalogue, components, composition, params_file, spelling
 from ganflow.config.composition import hydra_store, own_recipes
 from ganflow.config.schema import Config
 from ganflow.config.similar_names import nearest, plain
@@ -110,9 +109,9 @@ def choices(group: str | None) -> Iterator[str]:
     for slot in [group] if group else slots:
         plural = " (any number)" if components.GROUPS[slots[slot]].several else ""
         yield f"{slot}{plural}"
-        for name, cls in components.choices(slots[slot]).items():
-            yield f"  {name}: {(inspect.getdoc(cls) or '').partition(chr(10))[0]}"
-            yield from (f"      {option} = {default}" for option, default in _defaults(slots[slot], name).items())
+        for name, entry in catalogue.entries(slots[slot]).items():
+            yield f"  {name}: {entry.about}"
+            yield from (f"      {option} = {its.default}" for option, its in entry.options.items())
 
 
 def _group_meant(typed: str, slots: Mapping[str, str]) -> str:
@@ -120,13 +119,9 @@ def _group_meant(typed: str, slots: Mapping[str, str]) -> str:
     word = plain(typed.replace(".", "/").rpartition("/")[2])
     meanings = {**dict.fromkeys(("recipe", "recipes", "experiments"), RECIPES)}
     same = [slot for slot in slots if slot.rpartition("/")[2].startswith(word) or slots[slot] == word]
-    inside = [slot for slot in slots if slot.startswith(f"{word}/") or word in components.choices(slots[slot])]
+    inside = [slot for slot in slots if slot.startswith(f"{word}/") or word in catalogue.entries(slots[slot])]
     meant = [meanings[word]] if word in meanings else same or inside
     return f"; did you mean {' or '.join(meant)}?" if meant else nearest(typed, [RECIPES, *slots])
-
-
-def _defaults(group: str, name: str) -> dict[str, object]:
-    return {key: value for key, value in asdict(components.schema(group, name)()).items() if key != "name"}
 
 
 def _misfits(node: Node) -> tuple[list[ConfigError], Config | None]:

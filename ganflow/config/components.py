@@ -11,7 +11,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar, cast
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -31,11 +31,12 @@ class Group:
     slots: tuple[str, ...]  # Hydra groups that it fills, as in "gan/loss"
     several: bool = False  # the slot holds any number of them, keyed by name
     key: str = ""  # where the name of one stands alone, as text, beside or without slots
+    declares: tuple[str, ...] = ()  # attributes of its classes that configuration reads
 
 
 GROUPS: dict[str, Group] = {
     "source": Group("ganflow.data.sources", ("data",)),
-    "method": Group("ganflow.methods", (), key="method"),
+    "method": Group("ganflow.methods", (), key="method", declares=("sections", "schedulable", "optimizers")),
     "generator": Group("ganflow.methods.networks", ("gan/generator",)),
     "discriminator": Group("ganflow.methods.networks", ("gan/discriminator",)),
     "encoder": Group("ganflow.methods.networks", ("vae/encoder",)),
@@ -44,7 +45,9 @@ GROUPS: dict[str, Group] = {
     "regularizer": Group("ganflow.methods.regularizers", ("gan/regularizers",), several=True),
     "optimizer": Group("ganflow.methods.optimizers", ("optimizers/generator", "optimizers/discriminator")),
     "extractor": Group("ganflow.evaluation.extractors", ("evaluation/extractor",)),
-    "metric": Group("ganflow.evaluation.metrics", ("evaluation/metrics",), several=True),
+    "metric": Group(
+        "ganflow.evaluation.metrics", ("evaluation/metrics",), several=True, declares=("figures", "bounded")
+    ),
 }
 
 TYPES = {  # what OmegaConf says of a wrong type → what we say
@@ -80,6 +83,11 @@ def _discover(package: str) -> None:
         importlib.import_module(f"{package}.{info.name}")
 
 
+def any_registered() -> bool:
+    """True if the class of any component was imported."""
+    return bool(_registry)
+
+
 def choices(group: str) -> dict[str, type]:
     """Name → class of every component of ``group``, sorted by name."""
     _discover(GROUPS[group].package)
@@ -93,15 +101,33 @@ def facts_of(cls: type) -> list[str]:
     return [p.name for p in parameters if p.default is p.empty and p.kind not in anything]
 
 
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """An option of a component."""
+
+    kind: Any  # its type
+    default: object
+
+
+def options_of(cls: type) -> dict[str, Option]:
+    """The options of a component: its parameters with a default."""
+    parameters = inspect.signature(cls, eval_str=True).parameters.values()
+    made = {f.name: f.default_factory() for f in _fields(cls) if f.default_factory is not dataclasses.MISSING}
+    defaults = {p.name: made.get(p.name, p.default) for p in parameters if p.default is not p.empty}
+    return {p.name: Option(p.annotation, defaults[p.name]) for p in parameters if p.name in defaults}
+
+
 @functools.cache
 def schema(group: str, name: str) -> type:
     """The dataclass of a component's options; its first field ``name`` says which component it is."""
     cls = choices(group)[name]
-    parameters = inspect.signature(cls, eval_str=True).parameters.values()
-    made = {f.name: f.default_factory() for f in _fields(cls) if f.default_factory is not dataclasses.MISSING}
-    defaults = {p.name: made.get(p.name, p.default) for p in parameters if p.default is not p.empty}
-    options = [(p.name, p.annotation, _field(defaults[p.name])) for p in parameters if p.name in defaults]
-    return dataclasses.make_dataclass(f"{cls.__name__}Options", [("name", str, _field(name)), *options])
+    return structure(cls.__name__, name, options_of(cls))
+
+
+def structure(title: str, name: str, options: Mapping[str, Option]) -> type:
+    """The dataclass of such options."""
+    fields = [(option, it.kind, _field(it.default)) for option, it in options.items()]
+    return dataclasses.make_dataclass(f"{title}Options", [("name", str, _field(name)), *fields])
 
 
 def _fields(cls: type) -> tuple["dataclasses.Field[object]", ...]:
@@ -114,22 +140,21 @@ def _field(default: object) -> object:
     return dataclasses.field(default=default)
 
 
-def options(group: str, node: Mapping[str, object], key: str) -> DictConfig:
-    """Hold a configuration node against its component's schema.
+def chosen(node: Mapping[str, object], key: str, names: Collection[str]) -> str:
+    """The name of the component that a configuration node chooses.
 
     Args:
-        group: component group.
-        node: ``{"name": …, option: value, …}``; options that are left out take their default.
+        node: ``{"name": …, option: value, …}``.
         key: where the node stands in ``params.yaml``, for the error.
+        names: of the group.
 
     Raises:
-        ConfigError: unknown component, unknown option, or a value of the wrong type.
+        ConfigError: no such component.
     """
-    names = choices(group)
     name = node.get("name")
     is_known = isinstance(name, str) and name in names
     require(is_known, f"{key}.name", name, f"one of {', '.join(names)}{nearest(str(name), names)}")
-    return merge(schema(group, str(name)), node, key)
+    return str(name)
 
 
 def merge(structure: type, node: Mapping[str, object], key: str = "") -> DictConfig:
@@ -198,11 +223,14 @@ def build(group: str, node: Mapping[str, object], key: str, **facts: object) -> 
     """Make the component that ``node`` names, with its options and those ``facts`` that it asks for.
 
     Raises:
-        ConfigError: as :func:`options`, and whatever the component itself refuses, with the full key.
+        ConfigError: unknown component, unknown option, or a value of the wrong type; and whatever the component itself
+            refuses, with the full key.
     """
-    merged = options(group, node, key)
-    values = {str(k): OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in merged.items()}
-    cls = choices(group)[str(values.pop("name"))]
+    classes = choices(group)
+    name = chosen(node, key, classes)
+    merged = merge(schema(group, name), node, key)
+    values = {str(k): OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in merged.items() if k != "name"}
+    cls = classes[name]
     try:
         return cls(**values, **{fact: facts[fact] for fact in facts_of(cls)})
     except ConfigError as error:

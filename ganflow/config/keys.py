@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from ganflow.config import components
+from ganflow.config import catalogue, components
 from ganflow.config.schema import Config
 
 OPEN = ("tune.space", "training.schedule.to", "promotion.limits", "promotion.first")  # mappings that take new keys
@@ -32,7 +32,7 @@ def known() -> dict[str, object]:
 @functools.cache
 def options(group: str, name: str) -> dict[str, object]:
     """The options of a component and their types."""
-    return {option.name: option.type for option in fields(components.schema(group, name)) if option.name != "name"}
+    return {option: its.kind for option, its in catalogue.entries(group)[name].options.items()}
 
 
 @functools.cache
@@ -44,8 +44,8 @@ def sections() -> list[str]:
 
 def trained_sections() -> list[str]:
     """The parts of ``params.yaml`` that say what is trained: those that every method shares, and each method's own."""
-    methods: dict[str, Any] = components.choices("method")
-    of_methods = dict.fromkeys(section for method in methods.values() for section in method.sections)
+    methods = catalogue.entries("method").values()
+    of_methods = dict.fromkeys(section for method in methods for section in method.declares["sections"])
     return ["seed", "method", *of_methods, "optimizers", "training"]
 
 
@@ -62,7 +62,7 @@ def group_of(slot: str) -> str:
 
 def choices(slot: str) -> list[str]:
     """Names of the components that may fill a slot."""
-    return list(components.choices(group_of(slot)))
+    return list(catalogue.entries(group_of(slot)))
 
 
 def is_open(key: str) -> bool:
@@ -78,7 +78,7 @@ def several(slot: str) -> bool:
 def _every_choice() -> Iterator[tuple[str, str, str]]:
     for group, spec in components.GROUPS.items():
         for slot in spec.slots:
-            for name in components.choices(group):
+            for name in catalogue.entries(group):
                 yield slot, group, name
 
 

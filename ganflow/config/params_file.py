@@ -10,7 +10,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from ganflow.config import components, search_space, spelling
+from ganflow.config import catalogue, components, search_space, spelling
 from ganflow.config.scheduled_options import below, moving
 from ganflow.config.schema import Config
 from ganflow.config.validation import check_values
@@ -105,7 +105,7 @@ def _check_slot(config: DictConfig, group: str, key: str, plural: bool) -> None:
     for name, child in node.items() if plural else [("", node)]:
         path = f"{key}.{name}".rstrip(".")
         require(OmegaConf.is_dict(child), path, child, "must be a component: {name: …, option: value}")
-        merged = components.options(group, child, path)
+        merged = catalogue.options(group, child, path)
         require(not plural or merged.name == name, f"{path}.name", merged.name, f"must be {name}, its key")
         plain = OmegaConf.to_container(merged)
         OmegaConf.update(config, path, plain, merge=False)

@@ -3,14 +3,14 @@
 from dataclasses import asdict
 from typing import Any
 
-from ganflow.config import components
+from ganflow.config import catalogue
 from ganflow.config.schema import Config
 
 
 def schedulable(config: Config) -> list[str]:
     """The options that may change in a run, keys of ``params.yaml``, or above them, as the method declares."""
-    method: Any = components.choices("method")[config.method]
-    return [*method.schedulable, *method.optimizers.values(), "training.ema_kimg"]
+    method = catalogue.entries("method")[config.method].declares
+    return [*method["schedulable"], *method["optimizers"].values(), "training.ema_kimg"]
 
 
 def moving(config: Config) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-from ganflow.config import components, keys
+from ganflow.config import catalogue, components, keys
 from ganflow.config.similar_names import plain
 
 ALIKE, SIMILAR = 0.85, 0.75  # two dotted keys, in difflib's measure
@@ -66,9 +66,9 @@ def belongs(key: str) -> str:
             continue
         at, (name, *option) = slot.replace(".", "/"), key.removeprefix(f"{slot}.").split(".")
         if components.GROUPS[group].several:
-            fits = name in components.choices(group) and set(option) <= set(keys.options(group, name))
+            fits = name in catalogue.entries(group) and set(option) <= set(keys.options(group, name))
             return f"{at}=[…,{name}] takes {name}" if fits else ""
-        owners = [choice for choice in components.choices(group) if name in keys.options(group, choice)]
+        owners = [choice for choice in catalogue.entries(group) if name in keys.options(group, choice)]
         return f"{' and '.join(owners)} have it: {at}={owners[0]}" if owners else ""
     return ""
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ganflow.config import components, constraints
+from ganflow.config import catalogue, constraints
 from ganflow.config.scheduled_options import moving, schedulable, value_at
 from ganflow.config.schema import Config
 from ganflow.config.similar_names import nearest
@@ -19,7 +19,7 @@ def check_values(config: Config) -> None:
     Raises:
         ConfigError: the first one.
     """
-    methods = components.choices("method")
+    methods = catalogue.entries("method")
     hint = f"one of {', '.join(methods)}{nearest(config.method, methods)}"
     require(config.method in methods, "method", config.method, hint)
     constraints.check(config)
@@ -31,8 +31,8 @@ def check_values(config: Config) -> None:
 
 def figures_of(metrics: Sequence[str]) -> dict[str, str]:
     """Figure → the one of these metrics that gives it."""
-    classes: dict[str, Any] = components.choices("metric")
-    return {figure: name for name in metrics for figure in classes[name].figures}
+    entries = catalogue.entries("metric")
+    return {figure: name for name in metrics for figure in entries[name].declares["figures"]}
 
 
 def _check_figures(config: Config) -> None:
@@ -78,10 +78,10 @@ def _check_move(config: Config, name: str, end: Any) -> None:
 
 def _check_promotion(config: Config) -> None:
     p, key = config.promotion, "promotion."
-    metrics: dict[str, Any] = components.choices("metric")
-    bounded = sorted(metric.bounded for metric in metrics.values() if metric.bounded)
+    metrics = [entry.declares for entry in catalogue.entries("metric").values()]
+    bounded = sorted(metric["bounded"] for metric in metrics if metric["bounded"])
     require(p.metric in bounded, key + "metric", p.metric, f"one that has an interval: {', '.join(bounded)}")
-    directed = [name for m in metrics.values() for name, figure in m.figures.items() if figure.better]
+    directed = [name for metric in metrics for name, figure in metric["figures"].items() if figure["better"]]
     figures = [*directed, LATENCY]
     for part, worst in (("limits", p.limits), ("first", p.first)):
         for figure, value in worst.items():

@@ -132,7 +132,11 @@ print(",".join(components.choices("loss")))
 
 def test_a_component_in_one_new_file_is_there_without_an_edit_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "brand_new.py").write_text(NEW_FILE, encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+    }
     command = [sys.executable, "-c", SEE_IT, str(tmp_path)]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=patience(60))
     assert run.returncode == 0, run.stderr

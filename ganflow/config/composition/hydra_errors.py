@@ -8,7 +8,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from ganflow.config import components, keys, spelling
+from ganflow.config import catalogue, components, keys, spelling
 from ganflow.config.similar_names import nearest, plain
 from ganflow.errors import GanflowError
 
@@ -49,7 +49,7 @@ def _meant(slot: str, name: str, names: Sequence[str], recipes: dict[str, dict[s
         its = "[" + ",".join(map(str, chosen)) + "]" if isinstance(chosen, list) else chosen
         return f"; {recipe} is a recipe, experiment={recipe}, and has {slot}={its}"
     near = nearest(name, names)
-    places = [other for other in keys.slots().values() if plain(name) in components.choices(keys.group_of(other))]
+    places = [other for other in keys.slots().values() if plain(name) in catalogue.entries(keys.group_of(other))]
     suggestions = [f"{path}=[{plain(name)}]" if keys.several(path) else f"{path}={plain(name)}" for path in places]
     meant = f"; did you mean {' or '.join(suggestions)}?" if suggestions else ""
     return near or meant or (OWN if slot == "experiment" else "")

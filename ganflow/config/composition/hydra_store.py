@@ -18,7 +18,7 @@ import yaml
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from ganflow.config import components, keys, search_space
+from ganflow.config import catalogue, components, keys, search_space
 from ganflow.config.composition.data_name import data_name
 from ganflow.config.schema import Config
 from ganflow.config.yaml_file import Node
@@ -137,9 +137,9 @@ def comment(text: str) -> str:
 def _components() -> list[tuple[str, str, str, type]]:
     """Slot, name, where its options stand, their schema."""
     return [
-        (slot, name, slot.replace("/", ".") + (f".{name}" if spec.several else ""), components.schema(group, name))
+        (slot, name, slot.replace("/", ".") + (f".{name}" if spec.several else ""), catalogue.schema(group, name))
         for group, spec in components.GROUPS.items()
-        for name in components.choices(group)
+        for name in catalogue.entries(group)
         for slot in spec.slots
     ]
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ganflow.config import components, keys, project_folder, spelling
+from ganflow.config import catalogue, keys, project_folder, spelling
 from ganflow.config.composition import hydra_store
 from ganflow.config.similar_names import nearest
 from ganflow.config.yaml_file import Node, read_mapping, read_text
@@ -108,7 +108,7 @@ def _choice(path: Path, item: object) -> Node:
         meant = keys.slots().get(path_of_slot)
         hint = f"; did you mean {meant}?" if meant else spelling.hint(slot)
         raise GanflowError(f"{path}: defaults: {slot}: is not a group of components{hint}")
-    plural, names = keys.several(slot), list(components.choices(keys.group_of(slot)))
+    plural, names = keys.several(slot), list(catalogue.entries(keys.group_of(slot)))
     if isinstance(value, list) != plural:
         raise GanflowError(f"{path}: defaults: {slot}={value}: must be {'a list of names' if plural else 'a name'}")
     for name in value if plural else [value]:
