@@ -152,9 +152,9 @@ def chosen(node: Mapping[str, object], key: str, names: Collection[str]) -> str:
         ConfigError: no such component.
     """
     name = node.get("name")
-    is_known = isinstance(name, str) and name in names
-    require(is_known, f"{key}.name", name, f"one of {', '.join(names)}{nearest(str(name), names)}")
-    return str(name)
+    if isinstance(name, str) and name in names:
+        return name
+    raise ConfigError(f"{key}.name", name, f"one of {', '.join(names)}{nearest(str(name), names)}")
 
 
 def merge(structure: type, node: Mapping[str, object], key: str = "") -> DictConfig:

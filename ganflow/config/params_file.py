@@ -4,11 +4,16 @@
 stage loads it through :func:`load`, so a stage never sees an unknown key, a wrong type or an impossible value.
 """
 
+import copy
+import functools
+import json
 import math
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from ganflow.config import catalogue, components, search_space, spelling
 from ganflow.config.scheduled_options import below, moving
@@ -47,11 +52,9 @@ def check(node: Node) -> Config:
     """
     _check_plain("", node)
     try:
-        config = _merged(node)
+        typed = _typed(node)
     except UnknownKeyError as error:
         raise ConfigError(error.key, error.value, error.allowed + spelling.hint(error.key)) from None
-    typed = OmegaConf.to_object(config)
-    assert isinstance(typed, Config)
     _check_plain("", asdict(typed))  # once more, for text such as "inf" is a number by now
     check_values(typed)
     search_space.check(typed.tune.space)
@@ -80,16 +83,37 @@ def _check_plain(key: str, value: object) -> None:
         require(not isinstance(value, str) or "${" not in value, key, value, "must be a value, not a reference")
 
 
-def _merged(node: Node) -> DictConfig:
+def _typed(node: Node) -> Config:
     """The mapping on the schema, and every component in it on its own."""
-    config = components.merge(Config, node | _space_of(node))
+    config = components.merge(Config, _without_options(node | _space_of(node)))
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise ConfigError(missing[0], "???", "must be set")
+    chosen = {key: _chosen(below(node, key), group, key, plural) for group, key, plural in _slots()}
+    typed = OmegaConf.to_object(config)
+    assert isinstance(typed, Config)
+    for key, component in chosen.items():
+        *parents, last = key.split(".")
+        setattr(functools.reduce(getattr, parents, typed), last, component)
+    return typed
+
+
+def _slots() -> Iterator[tuple[str, str, bool]]:
+    """Group, dotted key, and whether it holds any number of components."""
     for group, spec in components.GROUPS.items():
-        for slot in spec.slots:
-            _check_slot(config, group, slot.replace("/", "."), spec.several)
-    return config
+        yield from ((group, slot.replace("/", "."), spec.several) for slot in spec.slots)
+
+
+def _without_options(node: Node) -> Node:
+    """The mapping with empty components: OmegaConf takes its time, and their options have schemas of their own."""
+    node = copy.deepcopy(node)
+    for _, key, plural in _slots():
+        parent, _, last = key.rpartition(".")
+        around = below(node, parent) if parent else node
+        slot = around.get(last) if isinstance(around, dict) else None
+        if isinstance(slot, dict):
+            around[last] = {name: {} if isinstance(child, dict) else child for name, child in slot.items() if plural}
+    return node
 
 
 def _space_of(node: Node) -> Node:
@@ -100,15 +124,29 @@ def _space_of(node: Node) -> Node:
     return {"tune": {**tune, "space": search_space.nested(tune.get("space") or {})}} if "space" in tune else {}
 
 
-def _check_slot(config: DictConfig, group: str, key: str, plural: bool) -> None:
-    node = OmegaConf.select(config, key)
-    for name, child in node.items() if plural else [("", node)]:
-        path = f"{key}.{name}".rstrip(".")
-        require(OmegaConf.is_dict(child), path, child, "must be a component: {name: …, option: value}")
-        merged = catalogue.options(group, child, path)
-        require(not plural or merged.name == name, f"{path}.name", merged.name, f"must be {name}, its key")
-        plain = OmegaConf.to_container(merged)
-        OmegaConf.update(config, path, plain, merge=False)
+def _chosen(node: Any, group: str, key: str, plural: bool) -> Node:
+    """The component in a slot, or all of them by name, with all of their options."""
+    if not plural:
+        return _component(node, group, key)
+    chosen: Node = {}
+    for name, child in (node or {}).items():
+        chosen[name] = _component(child, group, f"{key}.{name}")
+        its = chosen[name]["name"]
+        require(its == name, f"{key}.{name}.name", its, f"must be {name}, its key")
+    return chosen
+
+
+def _component(node: object, group: str, key: str) -> Node:
+    require(isinstance(node, dict), key, node, "must be a component: {name: …, option: value}")
+    return copy.deepcopy(_options(group, key, json.dumps(node)))
+
+
+@functools.lru_cache(maxsize=1024)
+def _options(group: str, key: str, node: str) -> Node:
+    """A component from JSON, with all of its options; only to be read. A search checks the same ones over and over."""
+    held = OmegaConf.to_container(catalogue.options(group, json.loads(node), key))
+    assert isinstance(held, dict)
+    return {str(option): value for option, value in held.items()}
 
 
 def at_the_end(config: Config) -> Config:

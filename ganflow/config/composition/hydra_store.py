@@ -10,12 +10,14 @@ a run, below ``training.schedule.to``, goes with c, too: ``moves/<slot>/<c>/r``.
 import copy
 import dataclasses
 import functools
+from collections.abc import Callable
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra.core.config_store import ConfigStore
+from hydra.core.config_store import ConfigNode, ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from ganflow.config import catalogue, components, keys, search_space
@@ -46,6 +48,25 @@ def register() -> None:
     _store_components()
 
 
+class _LateNode(ConfigNode):
+    """A node that is made when Hydra copies it out of its store: a composition takes few of all that there are."""
+
+    def __init__(self, name: str, group: str, package: str | None, make: Callable[[], DictConfig]) -> None:
+        self.name, self.group, self.package, self.provider = name, group, package, None
+        self.make = functools.cache(make)
+
+    def __copy__(self) -> ConfigNode:
+        return ConfigNode(self.name, self.make(), self.group, self.package, self.provider)
+
+
+def _put(group: str, name: str, make: Callable[[], DictConfig], package: str | None = None) -> None:
+    """Put a node into Hydra's store, as :meth:`ConfigStore.store` does."""
+    folder = functools.reduce(
+        lambda parent, step: parent.setdefault(step, {}), group.split("/"), ConfigStore.instance().repo
+    )
+    folder[f"{name}.yaml"] = _LateNode(f"{name}.yaml", group, package, make)
+
+
 def _data_name(*, _root_: DictConfig) -> str:
     source, path = (OmegaConf.select(_root_, f"data.{key}", default="") for key in ("name", "path"))
     return data_name(str(source or ""), str(path or ""))
@@ -67,42 +88,54 @@ def add_recipe(recipe: str, body: Node) -> None:
 
 def _store_recipe(recipe: str, body: Node) -> None:
     """Put a recipe into Hydra's store, its options for components apart."""
-    store = ConfigStore.instance()
-    places = {(slot, name): package for slot, name, package, _ in _components()}
+    places = {(slot, name): package for slot, _, name, package in _components()}
     body = copy.deepcopy(body)
     its = _choices(_read(FOLDER / "config.yaml")) | _choices(body)
     ends = _take_options(_mapping_at(body, "training", "schedule", "to"), its)
     for (slot, name), node in ends.items():
-        whole = OmegaConf.create()
-        OmegaConf.update(whole, f"training.schedule.to.{places[slot, name]}", node)
-        store.store(group=f"moves/{slot}/{name}", name=recipe, node=whole)
+        _put(f"moves/{slot}/{name}", recipe, partial(_below, f"training.schedule.to.{places[slot, name]}", node))
     _moved.update(ends)
     options = _take_options(body, its)
     if space := _mapping_at(body, "tune", "space"):
         body["tune"]["space"] = search_space.unfolded(space)
-    store.store(group="experiment", name=recipe, node=body | {"recipe": recipe}, package="_global_")
+    _put("experiment", recipe, partial(_config, body | {"recipe": recipe}), "_global_")
     if recipe == BASE:  # what the default recipe says is every recipe's
         _of_every_recipe.update(options)
         return
     for (slot, name), node in options.items():
-        store.store(group=f"options/{slot}/{name}", name=recipe, node=node)
+        _put(f"options/{slot}/{name}", recipe, partial(_config, node))
     _of_a_recipe.update(options)
 
 
 def _store_components() -> None:
-    """Put every component into Hydra's store; it asks the chosen recipe only for what some recipe says of it.
+    """Put every component into Hydra's store."""
+    for slot, group, name, package in _components():
+        _put(slot, name, partial(_entry, slot, group, name), package)
+
+
+def _entry(slot: str, group: str, name: str) -> DictConfig:
+    """A component's options; it asks the chosen recipe only for what some recipe says of it.
 
     Hydra's time grows with the number of such questions.
     """
-    for slot, name, package, schema in _components():
-        questions = {
-            f"optional /options/{slot}/{name}@_here_": (slot, name) in _of_a_recipe,
-            f"optional /moves/{slot}/{name}@_global_": (slot, name) in _moved,
-        }
-        asked = [{question: "${experiment}"} for question, has_answers in questions.items() if has_answers]
-        entry = OmegaConf.structured(_with_defaults(schema, ["_self_", *asked]))
-        entry.merge_with(_of_every_recipe.get((slot, name), {}))
-        ConfigStore.instance().store(group=slot, name=name, node=entry, package=package)
+    questions = {
+        f"optional /options/{slot}/{name}@_here_": (slot, name) in _of_a_recipe,
+        f"optional /moves/{slot}/{name}@_global_": (slot, name) in _moved,
+    }
+    asked = [{question: "${experiment}"} for question, has_answers in questions.items() if has_answers]
+    entry: DictConfig = OmegaConf.structured(_with_defaults(catalogue.schema(group, name), ["_self_", *asked]))
+    entry.merge_with(_of_every_recipe.get((slot, name), {}))
+    return entry
+
+
+def _below(path: str, node: Node) -> DictConfig:
+    whole = _config({})
+    OmegaConf.update(whole, path, node)
+    return whole
+
+
+def _config(node: Node) -> DictConfig:
+    return OmegaConf.create(node)
 
 
 def _with_defaults(schema: type, defaults: list[Any]) -> type:
@@ -134,10 +167,10 @@ def comment(text: str) -> str:
     return " ".join(line.removeprefix("# ") for line in takewhile(lambda line: line.startswith("#"), lines))
 
 
-def _components() -> list[tuple[str, str, str, type]]:
-    """Slot, name, where its options stand, their schema."""
+def _components() -> list[tuple[str, str, str, str]]:
+    """Slot, group, name, where its options stand."""
     return [
-        (slot, name, slot.replace("/", ".") + (f".{name}" if spec.several else ""), catalogue.schema(group, name))
+        (slot, group, name, slot.replace("/", ".") + (f".{name}" if spec.several else ""))
         for group, spec in components.GROUPS.items()
         for name in catalogue.entries(group)
         for slot in spec.slots
