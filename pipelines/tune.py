@@ -5,9 +5,13 @@ It takes no arguments: `params.yaml` says what it does, and `ganflow config comp
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ganflow.terminal.console import entry_point
 from ganflow.terminal.progress import doing
+
+if TYPE_CHECKING:
+    from ganflow.config.schema import Config
 
 DATA, OUT = Path("data"), Path("reports/tune")
 
@@ -16,27 +20,35 @@ DATA, OUT = Path("data"), Path("reports/tune")
 @doing("tune: working")
 def main() -> None:
     """Search, unless ``tune.trials`` is 0; ``best.yaml`` holds what was found, as overrides of ``params.yaml``."""
-    from ganflow.cluster.jobs.ray_tune import search
+    from ganflow.cluster.jobs.trial_files import write_search
+    from ganflow.config import params_file
+
+    params = params_file.load()
+    if params.tune.trials:
+        search(params)
+    else:  # whether the networks fit the data is asked by the next stage
+        write_search(OUT, None)
+
+
+def search(params: "Config") -> None:
+    """Search ``tune.space``, unless the networks cannot make images of this kind."""
+    from ganflow.cluster.jobs import ray_tune
     from ganflow.cluster.jobs.trial_files import write_search
     from ganflow.cluster.workers.staging import supply
-    from ganflow.config import params_file, project_folder
+    from ganflow.config import project_folder
     from ganflow.data.prepared.dataset import Dataset
     from ganflow.methods.build import check_fits
     from ganflow.terminal.interrupts import held
     from ganflow.tracking.runs.tune_run import log_search, search_name, tracked_search
 
-    params = params_file.load()
     dataset = Dataset.open(DATA)
     check_fits(params, dataset.facts)
-    if not params.tune.trials:
-        write_search(OUT, None)
-        return
     name = search_name(params, dataset.digest)
     with (
         project_folder.alone(name),
         tracked_search(params, name, dataset.digest, project_folder.unfinished_runs()) as tracked,
     ):
-        result = search(params, name, supply(params.cluster, DATA))
+        result = ray_tune.search(params, name, supply(params.cluster, DATA))
         with held():
             write_search(OUT, result)
         log_search(tracked, params.tune.metric, OUT)

@@ -1,5 +1,6 @@
 """`ganflow config …`: the configuration that `dvc repro` runs."""
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,11 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def short() -> None:
+    gc.set_threshold(50_000)  # what is imported and composed lives to the end: to look for garbage took a tenth
 
 
 @app.command("compose")

@@ -1,4 +1,7 @@
-"""`ganflow config`: write ``params.yaml``, hold it against the schema, show what there is to choose."""
+"""`ganflow config`: write ``params.yaml``, hold it against the schema, show what there is to choose.
+
+Only what composes a configuration imports Hydra.
+"""
 
 import copy
 import re
@@ -10,9 +13,8 @@ from typing import Any, TypeVar
 import yaml
 
 from ganflow.atomic_files import write_out
-from ganflow.cluster.jobs import trial_values
-from ganflow.config import catalogue, components, composition, params_file, spelling
-from ganflow.config.composition import hydra_store, own_recipes
+from ganflow.config import catalogue, components, params_file, spelling
+from ganflow.config.recipes import built_in, own_recipes
 from ganflow.config.schema import Config
 from ganflow.config.similar_names import nearest, plain
 from ganflow.config.yaml_file import Node, key_lines
@@ -27,6 +29,8 @@ RECIPES = "experiment"
 
 def compose(overrides: Sequence[str], out: Path) -> list[str]:
     """Compose a configuration and write it; one line per value that changed."""
+    from ganflow.config import composition
+
     composed = composition.compose(overrides)
     before = flatten(params_file.read(out)) if out.is_file() else None
     write_out(out, params_file.dump(composed))
@@ -71,6 +75,8 @@ def check(path: Path) -> tuple[list[str], list[str]]:
 
 def _own_misfits() -> list[str]:
     """A line for each of the project's own recipes that cannot be composed."""
+    from ganflow.config import composition
+
     return [line for name in own_recipes.names() if (line := _misfit(composition.compose, [f"{RECIPES}={name}"]))]
 
 
@@ -84,6 +90,8 @@ def _misfit(action: Callable[[T], object], argument: T) -> str:
 
 def _search_misfits(typed: Config) -> list[ConfigError]:
     """The first value of ``tune.space`` that does not go with the rest."""
+    from ganflow.cluster.jobs import trial_values
+
     try:
         trial_values.check_values(typed)
     except ConfigError as error:
@@ -100,7 +108,7 @@ def choices(group: str | None) -> Iterator[str]:
         raise ConfigError("group", group, f"one of {', '.join([RECIPES, *slots])}{_group_meant(str(group), slots)}")
     if group in (None, RECIPES):
         yield RECIPES
-        yield from (f"  {name}: {hydra_store.about(name)}" for name in hydra_store.recipes())
+        yield from (f"  {name}: {built_in.about(name)}" for name in built_in.names())
         yield from (
             f"  {name}: {_misfit(own_recipes.body, name) or own_recipes.about(name)}" for name in own_recipes.names()
         )
@@ -150,6 +158,8 @@ def _below(key: str, parents: set[str]) -> bool:
 
 def _against_recipe(typed: Config) -> list[str]:
     """Values that are not those of the configuration's recipe."""
+    from ganflow.config import composition
+
     try:
         recipe = flatten(asdict(composition.recipe_of(typed)))
     except GanflowError as error:

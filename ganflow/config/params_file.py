@@ -168,4 +168,4 @@ def at_the_end(config: Config) -> Config:
 
 def dump(config: Config) -> str:
     """The configuration as the YAML of ``params.yaml``."""
-    return OmegaConf.to_yaml(OmegaConf.structured(config))
+    return OmegaConf.to_yaml(OmegaConf.create(asdict(config)))

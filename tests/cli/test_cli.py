@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from ganflow.cli.app import app
 from ganflow.config.components import GROUPS
-from ganflow.config.composition import hydra_store
+from ganflow.config.recipes import built_in
 from ganflow.generation import image_grid
 from ganflow.methods import generator
 from tests.support import preloaded
@@ -111,7 +111,7 @@ def test_choices_lists_every_group_with_options() -> None:
             assert slot in everything.split("\n") or f"{slot} (any number)" in everything
     assert "      width = " in ganflow("config", "choices", "gan/generator").output
     recipes = ganflow("config", "choices", "experiment").output.splitlines()
-    assert (recipes[0], len(recipes)) == ("experiment", 1 + len(hydra_store.recipes()))
+    assert (recipes[0], len(recipes)) == ("experiment", 1 + len(built_in.names()))
     assert any(line.startswith("  lsgan: LSGAN (Mao et al., 2017) on DCGAN's networks") for line in recipes)
     assert "one of experiment, data, method, gan/generator" in str(ganflow("config", "choices", "gan").exception)
 

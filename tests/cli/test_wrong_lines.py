@@ -10,7 +10,7 @@ import pytest
 from ganflow import cli
 from ganflow.cluster.workers.scaling import NO_GPU, ScalingPolicy
 from ganflow.config import components, composition
-from ganflow.config.composition import hydra_store
+from ganflow.config.recipes import built_in
 from ganflow.config.schema import ClusterConfig, Config, TrainingConfig
 from ganflow.errors import GanflowError
 from ganflow.storage import localize, open_storage
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 TOP = ", ".join(field.name for field in fields(Config))
 TRAINING = ", ".join(field.name for field in fields(TrainingConfig))
-RECIPES = ", ".join(hydra_store.recipes())
+RECIPES = ", ".join(built_in.names())
 PLACES = [place for spec in components.GROUPS.values() for place in (*spec.slots, spec.key) if place]
 SLOTS = ", ".join(["experiment", *PLACES])
 LOSSES, SOURCES, EXTRACTORS, REGULARIZERS, OPTIMIZERS, GENERATORS = (

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ganflow.config.composition import hydra_store
+from ganflow.config.recipes import built_in
 from tests.support.patience import patience
 from tests.support.project import ROOT
 
@@ -50,10 +50,10 @@ def run(program: str, *arguments: str) -> list[Any]:
 @pytest.fixture(scope="module")
 def steps() -> dict[str, dict[str, Any]]:
     """What the program says of each recipe."""
-    return {line["recipe"]: line for line in run("steps", *hydra_store.recipes())}
+    return {line["recipe"]: line for line in run("steps", *built_in.names())}
 
 
-@pytest.mark.parametrize("recipe", hydra_store.recipes())
+@pytest.mark.parametrize("recipe", built_in.names())
 def test_a_recipe_s_step_fits_the_device_and_costs_no_more(steps: dict[str, dict[str, Any]], recipe: str) -> None:
     told = steps[recipe]
     assert "error" not in told, told["error"]

@@ -14,7 +14,8 @@ from ganflow.cluster.session.session import RAY_FILES, session
 from ganflow.cluster.workers.scaling import ScalingPolicy
 from ganflow.cluster.workers.staging import RunStaging
 from ganflow.config import search_space
-from ganflow.config.composition import override, own_recipes
+from ganflow.config.composition import override
+from ganflow.config.recipes import own_recipes
 from ganflow.config.schema import Config
 from ganflow.config.search_space import Dimension
 from ganflow.config.validation import figures_of

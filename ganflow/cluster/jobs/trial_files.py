@@ -3,17 +3,20 @@
 import csv
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from ganflow.atomic_files import write_whole
-from ganflow.cluster.jobs.ray_tune import SearchResult
 from ganflow.errors import GanflowError
+
+if TYPE_CHECKING:
+    from ganflow.cluster.jobs.ray_tune import SearchResult
 
 BEST = "best.yaml"
 
 
-def write_search(out: Path, result: SearchResult | None) -> None:
+def write_search(out: Path, result: "SearchResult | None") -> None:
     """Write ``best.yaml``, ``trials.csv`` and ``curves.csv``; None is a search that was not asked for."""
     trials = result.trials if result else []
     write_whole(out / "trials.csv", _table(["trial", "value", "kimg", "seconds", "overrides"], [

@@ -3,6 +3,8 @@
 DVC imports this package by ``hydra.config_module`` under ``dvc exp run -S``, which registers the choices.
 """
 
+import copy
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -14,9 +16,10 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from ganflow.config import components, keys, params_file, spelling
-from ganflow.config.composition import hydra_store, own_recipes
+from ganflow.config.composition import hydra_store
 from ganflow.config.composition.hydra_errors import not_a_choice, one_line_errors
 from ganflow.config.composition.overrides import EXPERIMENT, prepared
+from ganflow.config.recipes import built_in, own_recipes
 from ganflow.config.schema import Config
 from ganflow.config.yaml_file import Node
 from ganflow.errors import GanflowError, require
@@ -52,7 +55,7 @@ def ready_for_hydra(overrides: Sequence[str]) -> list[str]:
     parsed = prepared(overrides, _check_choice)
     own_one = _own_recipe(parsed)
     if own_one is not None:
-        own_recipes.register(own_one)
+        hydra_store.add_recipe(own_one, own_recipes.body(own_one))
     return [str(change.input_line) for change in parsed]
 
 
@@ -83,7 +86,7 @@ def _own_recipe(parsed: Sequence[Override]) -> str | None:
 
 def _check_choice(slot: str, name: str) -> None:
     is_recipe = slot == EXPERIMENT
-    names = list(dict.fromkeys([*hydra_store.recipes(), *own_recipes.names()])) if is_recipe else keys.choices(slot)
+    names = list(dict.fromkeys([*built_in.names(), *own_recipes.names()])) if is_recipe else keys.choices(slot)
     if name not in names:
         raise not_a_choice(slot, name, names, hydra_store.chosen_by_recipes())
 
@@ -112,7 +115,13 @@ def _mapping(node: DictConfig) -> Node:
 
 def recipe_of(params: Config) -> Config:
     """The configuration as its recipe gives it, before anyone changed a value."""
-    return compose([f"experiment={params.recipe}"])
+    changeable = params.recipe in own_recipes.names()  # while this process runs
+    return compose([f"experiment={params.recipe}"]) if changeable else copy.deepcopy(_built_in(params.recipe))
+
+
+@functools.cache
+def _built_in(recipe: str) -> Config:
+    return compose([f"experiment={recipe}"])
 
 
 def override(params: Config, overrides: Sequence[str]) -> Config:

@@ -12,25 +12,22 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from functools import partial
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.config_store import ConfigNode, ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from ganflow.config import catalogue, components, keys, search_space
 from ganflow.config.composition.data_name import data_name
+from ganflow.config.recipes import built_in
 from ganflow.config.schema import Config
 from ganflow.config.yaml_file import Node
 
-FOLDER = Path(__file__).parent
+PRIMARY = Path(__file__).with_name("config.yaml")  # what Hydra begins with
 BASE = "default"  # the recipe that the others are differences from
 
 Options = dict[tuple[str, str], Node]  # by slot and component
-
-_SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in Python takes ten times as long
 
 _of_every_recipe: Options = {}
 _of_a_recipe: set[tuple[str, str]] = set()  # what some recipe has options for
@@ -43,8 +40,8 @@ def register() -> None:
     # Hydra copies the one store with every composition, which takes two fifths of it, and what it loads from it anyway.
     setattr(ConfigStore, "__deepcopy__", lambda store, memo: store)  # noqa: B010
     ConfigStore.instance().store(name="schema", node=_schema())
-    for recipe in recipes():
-        _store_recipe(recipe, _read(FOLDER / "recipes" / f"{recipe}.yaml"))
+    for recipe in built_in.names():
+        _store_recipe(recipe, built_in.body(recipe))
     _store_components()
 
 
@@ -90,7 +87,7 @@ def _store_recipe(recipe: str, body: Node) -> None:
     """Put a recipe into Hydra's store, its options for components apart."""
     places = {(slot, name): package for slot, _, name, package in _components()}
     body = copy.deepcopy(body)
-    its = _choices(_read(FOLDER / "config.yaml")) | _choices(body)
+    its = _choices(built_in.read(PRIMARY)) | _choices(body)
     ends = _take_options(_mapping_at(body, "training", "schedule", "to"), its)
     for (slot, name), node in ends.items():
         _put(f"moves/{slot}/{name}", recipe, partial(_below, f"training.schedule.to.{places[slot, name]}", node))
@@ -144,27 +141,11 @@ def _with_defaults(schema: type, defaults: list[Any]) -> type:
     return dataclasses.make_dataclass(schema.__name__, [field], bases=(schema,))
 
 
-def recipes() -> list[str]:
-    """The names that ``experiment=`` takes."""
-    return sorted(file.stem for file in (FOLDER / "recipes").glob("*.yaml"))
-
-
 @functools.cache
 def chosen_by_recipes() -> dict[str, Node]:
     """Recipe → what it chooses, by slot."""
-    base = _choices(_read(FOLDER / "config.yaml"))
-    return {recipe: base | _choices(_read(FOLDER / "recipes" / f"{recipe}.yaml")) for recipe in recipes()}
-
-
-def about(recipe: str) -> str:
-    """A recipe's comment, which names its paper."""
-    return comment((FOLDER / "recipes" / f"{recipe}.yaml").read_text(encoding="utf-8"))
-
-
-def comment(text: str) -> str:
-    """The comment at a file's beginning, as one line."""
-    lines = text.splitlines()
-    return " ".join(line.removeprefix("# ") for line in takewhile(lambda line: line.startswith("#"), lines))
+    base = _choices(built_in.read(PRIMARY))
+    return {recipe: base | _choices(built_in.body(recipe)) for recipe in built_in.names()}
 
 
 def _components() -> list[tuple[str, str, str, str]]:
@@ -175,12 +156,6 @@ def _components() -> list[tuple[str, str, str, str]]:
         for name in catalogue.entries(group)
         for slot in spec.slots
     ]
-
-
-@functools.cache
-def _read(file: Path) -> Node:
-    """A file of this package; only to be read."""
-    return dict(_SafeLoader(file.read_text(encoding="utf-8")).get_single_data())
 
 
 def _choices(node: Node) -> Node:

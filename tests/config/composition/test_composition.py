@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from ganflow.config import components, composition, params_file, validation
-from ganflow.config.composition import hydra_store
+from ganflow.config.recipes import built_in
 from ganflow.config.scheduled_options import moving
 from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import Facts
@@ -90,7 +90,7 @@ def test_a_recipe_s_options_are_for_its_own_choices_only(default: Config) -> Non
     assert composition.compose(["gan/discriminator=dcgan"]).gan.discriminator["width"] == 64
 
 
-@pytest.mark.parametrize("recipe", hydra_store.recipes())
+@pytest.mark.parametrize("recipe", built_in.names())
 def test_any_recipe_takes_any_other_component(recipe: str) -> None:
     base = [f"experiment={recipe}"] + ["data.path=somewhere"] * (recipe in ("mnist", "cifar10", "stacked_mnist"))
     itself = composition.dotted(composition.compose(base))

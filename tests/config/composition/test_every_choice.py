@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ganflow.config import components, composition
-from ganflow.config.composition import hydra_store
+from ganflow.config.recipes import built_in
 from ganflow.config.schema import Config
 from ganflow.config.validation import figures_of
 from ganflow.data.prepare import prepare
@@ -96,7 +96,7 @@ def test_a_metric_is_built(name: str) -> None:
     assert type(built) is components.choices("metric")[name]
 
 
-@pytest.mark.parametrize("recipe", hydra_store.recipes())
+@pytest.mark.parametrize("recipe", built_in.names())
 def test_a_recipe_trains(recipe: str, data: dict[int, Path]) -> None:
     whole = composition.compose([f"experiment={recipe}", *path_of(recipe)])
     assert whole.recipe == recipe

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ganflow.config import components, composition
-from ganflow.config.composition import hydra_store
+from ganflow.config.recipes import built_in
 from ganflow.data.prepare import prepare
 from ganflow.data.prepared.dataset import Dataset, Facts
 from ganflow.training.build import build_trainer
@@ -87,17 +87,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_recipe_has_its_place_on_the_page() -> None:
-    assert sorted([*(name for name in sections() if name != OWN), *own()]) == hydra_store.recipes()
+    assert sorted([*(name for name in sections() if name != OWN), *own()]) == built_in.names()
 
 
-@pytest.mark.parametrize("recipe", hydra_store.recipes())
+@pytest.mark.parametrize("recipe", built_in.names())
 def test_a_recipe_is_what_the_page_says(recipe: str, root: Path) -> None:
     is_built, missing = built(recipe, root), "—"
     assert {row: is_built.get(row, missing) for row in told(recipe)} == told(recipe)
     assert set(is_built) <= set(told(recipe))
 
 
-@pytest.mark.parametrize("recipe", [name for name in hydra_store.recipes() if name not in own()])
+@pytest.mark.parametrize("recipe", [name for name in built_in.names() if name not in own()])
 def test_the_page_says_where_a_recipe_departs_and_why(recipe: str) -> None:
     for row, here, verdict, *source in table(recipe):
         assert verdict in VERDICTS, row

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ganflow.config import catalogue, keys, project_folder, spelling
-from ganflow.config.composition import hydra_store
+from ganflow.config.recipes import built_in
 from ganflow.config.similar_names import nearest
 from ganflow.config.yaml_file import Node, read_mapping, read_text
 from ganflow.errors import GanflowError
@@ -36,15 +36,6 @@ def _files(name: str) -> Iterator[Path]:
         yield from sorted(folder.glob(f"{name}.y*ml"))
 
 
-def register(name: str) -> None:
-    """Put a recipe of the project's own into Hydra's store.
-
-    Raises:
-        GanflowError: the file cannot be used.
-    """
-    hydra_store.add_recipe(name, body(name))
-
-
 def body(name: str) -> Node:
     """A recipe as it stands in its file.
 
@@ -66,7 +57,7 @@ def body(name: str) -> Node:
 
 def hand_over(name: str) -> dict[str, Node]:
     """A recipe as another process needs it; empty for a built-in one."""
-    return {name: body(name)} if name in names() and name not in hydra_store.recipes() else {}
+    return {name: body(name)} if name in names() and name not in built_in.names() else {}
 
 
 def take(recipes: dict[str, Node]) -> None:
@@ -77,12 +68,12 @@ def take(recipes: dict[str, Node]) -> None:
 def about(name: str) -> str:
     """A recipe's comment with its file."""
     path = path_of(name)
-    comment = hydra_store.comment(read_text(path, "it is named by experiment="))
+    comment = built_in.comment(read_text(path, "it is named by experiment="))
     return f"{comment} ({path})" if comment else str(path)
 
 
 def _check_name(name: str, path: Path) -> None:
-    if name in hydra_store.recipes():
+    if name in built_in.names():
         raise GanflowError(f"{path}: {name} is a built-in recipe; rename the file, and take it by its new name")
     if NAME.fullmatch(name) is None:
         raise GanflowError(f"{path}: a recipe's name has letters, digits, _ and - only; rename the file")

@@ -7,7 +7,7 @@ import yaml
 
 from ganflow.commands import config as command
 from ganflow.config import composition, params_file
-from ganflow.config.composition import hydra_store, own_recipes
+from ganflow.config.recipes import built_in, own_recipes
 from ganflow.errors import GanflowError
 
 pytestmark = pytest.mark.slow
@@ -128,7 +128,7 @@ def test_a_name_is_the_project_s_alone() -> None:
 
 
 def test_one_that_is_not_there_says_where_it_would_be() -> None:
-    known = ", ".join([*hydra_store.recipes(), "mine"])
+    known = ", ".join([*built_in.names(), "mine"])
     assert line_of("experiment=mien") == f"experiment=mien: one of {known}; did you mean mine?"
     Path("recipes/mine.yaml").unlink()
     assert line_of("experiment=mien").endswith("own recipes are files recipes/NAME.yaml that git tracks")
