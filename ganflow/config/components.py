@@ -159,7 +159,7 @@ def chosen(node: Mapping[str, object], key: str, names: Collection[str]) -> str:
 
 def merge(structure: type, node: Mapping[str, object], key: str = "") -> DictConfig:
     """Merge a plain mapping onto a dataclass; a misfit is a :class:`ConfigError` with its full key."""
-    config = _defaults(structure)
+    config = defaults(structure)
     _check_mappings(config, node, key)
     try:
         merged = OmegaConf.merge(config, OmegaConf.create(dict(node)))
@@ -171,7 +171,7 @@ def merge(structure: type, node: Mapping[str, object], key: str = "") -> DictCon
 
 
 @functools.cache
-def _defaults(structure: type) -> DictConfig:
+def defaults(structure: type) -> DictConfig:
     """A dataclass's default values; only to be read."""
     return cast(DictConfig, OmegaConf.structured(structure))
 

@@ -39,7 +39,7 @@ def register() -> None:
     OmegaConf.register_new_resolver("data_name", _data_name, replace=True)
     # Hydra copies the one store with every composition, which takes two fifths of it, and what it loads from it anyway.
     setattr(ConfigStore, "__deepcopy__", lambda store, memo: store)  # noqa: B010
-    ConfigStore.instance().store(name="schema", node=_schema())
+    _put("", "schema", _schema)
     for recipe in built_in.names():
         _store_recipe(recipe, built_in.body(recipe))
     _store_components()
@@ -58,9 +58,9 @@ class _LateNode(ConfigNode):
 
 def _put(group: str, name: str, make: Callable[[], DictConfig], package: str | None = None) -> None:
     """Put a node into Hydra's store, as :meth:`ConfigStore.store` does."""
-    folder = functools.reduce(
-        lambda parent, step: parent.setdefault(step, {}), group.split("/"), ConfigStore.instance().repo
-    )
+    folder = ConfigStore.instance().repo
+    for step in filter(None, group.split("/")):
+        folder = folder.setdefault(step, {})
     folder[f"{name}.yaml"] = _LateNode(f"{name}.yaml", group, package, make)
 
 
@@ -71,7 +71,7 @@ def _data_name(*, _root_: DictConfig) -> str:
 
 def _schema() -> DictConfig:
     """The schema; mappings that take new keys take them without ``+``."""
-    schema: DictConfig = OmegaConf.structured(Config)
+    schema = copy.deepcopy(components.defaults(Config))
     for key in keys.OPEN:
         OmegaConf.set_struct(OmegaConf.select(schema, key), False)
     return schema
@@ -120,7 +120,8 @@ def _entry(slot: str, group: str, name: str) -> DictConfig:
         f"optional /moves/{slot}/{name}@_global_": (slot, name) in _moved,
     }
     asked = [{question: "${experiment}"} for question, has_answers in questions.items() if has_answers]
-    entry: DictConfig = OmegaConf.structured(_with_defaults(catalogue.schema(group, name), ["_self_", *asked]))
+    schema = catalogue.schema(group, name)
+    entry: DictConfig = OmegaConf.structured(_with_defaults(schema, ["_self_", *asked]) if asked else schema)
     entry.merge_with(_of_every_recipe.get((slot, name), {}))
     return entry
 
