@@ -85,16 +85,23 @@ def _check_plain(key: str, value: object) -> None:
 
 def _typed(node: Node) -> Config:
     """The mapping on the schema, and every component in it on its own."""
-    config = components.merge(Config, _without_options(node | _space_of(node)))
-    missing = sorted(OmegaConf.missing_keys(config))
-    if missing:
-        raise ConfigError(missing[0], "???", "must be set")
+    typed = copy.deepcopy(_frame(json.dumps(_without_options(node | _space_of(node)))))
     chosen = {key: _chosen(below(node, key), group, key, plural) for group, key, plural in _slots()}
-    typed = OmegaConf.to_object(config)
-    assert isinstance(typed, Config)
     for key, component in chosen.items():
         *parents, last = key.split(".")
         setattr(functools.reduce(getattr, parents, typed), last, component)
+    return typed
+
+
+@functools.lru_cache(maxsize=64)
+def _frame(node: str) -> Config:
+    """A configuration from JSON, without options of components; only to be read. A search checks one over and over."""
+    config = components.merge(Config, json.loads(node))
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise ConfigError(missing[0], "???", "must be set")
+    typed = OmegaConf.to_object(config)
+    assert isinstance(typed, Config)
     return typed
 
 
@@ -143,7 +150,7 @@ def _component(node: object, group: str, key: str) -> Node:
 
 @functools.lru_cache(maxsize=1024)
 def _options(group: str, key: str, node: str) -> Node:
-    """A component from JSON, with all of its options; only to be read. A search checks the same ones over and over."""
+    """A component from JSON, with all of its options; only to be read, as :func:`_frame`."""
     held = OmegaConf.to_container(catalogue.options(group, json.loads(node), key))
     assert isinstance(held, dict)
     return {str(option): value for option, value in held.items()}
