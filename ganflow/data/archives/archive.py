@@ -12,9 +12,9 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ganflow.data.archives.filenames import decode_names, decode_paths
 from ganflow.data.archives.links import Tree, from_root
@@ -23,8 +23,7 @@ from ganflow.errors import GanflowError
 _UTF8_NAME = 0x800  # the flag of a zip's member whose name is UTF-8
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     """One file of an archive."""
 
     name: str  # normal: no ".", no "..", but for a name that leads out of the archive
@@ -66,7 +65,7 @@ class FolderArchive:
         files = sorted(self.walk(), key=lambda file: file.name)
         names, warnings = decode_paths([file.name for file in files], self.encoding)
         named = zip(files, names, strict=True)
-        return Listing([replace(file, name=name) for file, name in named], warnings)
+        return Listing([file._replace(name=name) for file, name in named], warnings)
 
     def walk(self) -> Iterator[File]:
         """Every file in any order; a link to a folder that leads to itself adds nothing."""
@@ -84,7 +83,8 @@ class FolderArchive:
 
     def read(self, where: Any) -> bytes:
         """The bytes of one file."""
-        return Path(self.root, where).read_bytes()
+        with open(os.path.join(self.root, where), "rb", buffering=0) as file:
+            return file.read()
 
 
 @dataclass(frozen=True)
@@ -155,9 +155,8 @@ class Tar:
     def read(self, where: Any) -> bytes:
         """The bytes of one member."""
         offset, size = where
-        with self.root.open("rb") as file:
-            file.seek(offset)
-            return file.read(size)
+        with open(self.root, "rb", buffering=0) as file:
+            return os.pread(file.fileno(), size, offset)
 
 
 def list_files(archive: Archive, path: Path) -> Listing:

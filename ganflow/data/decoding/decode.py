@@ -23,6 +23,7 @@ FILTERS = {
 GREY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 FORMS = {"1": "1-bit", "P": "palette", "PA": "palette", "L": "8-bit grey", "LA": "8-bit grey", "La": "8-bit grey"}
 FORMS |= {"RGB": "8-bit RGB", "RGBA": "8-bit RGB", "RGBa": "8-bit RGB"}
+MODES = {1: "L", 3: "RGB"}  # by channels
 BACKGROUNDS = {"white": 255, "black": 0}
 REFUSE = "refuse"
 TRANSPARENT, FIRST, TURNED = "transparent", "first of several frames", "turned upright as EXIF says"
@@ -101,10 +102,15 @@ AS_USUAL = Conversion()
 class DecodedPicture:
     """A decoded image, and what it was before."""
 
-    pixels: Images  # uint8 (C, H, W)
+    image: Image.Image  # grey or RGB
     form: str  # such as "8-bit RGB"
     notes: list[str]  # of TRANSPARENT, FIRST and TURNED
     seen: dict[Scale, Seen]  # its values, if they had more than 8 bits
+
+    @property
+    def pixels(self) -> Images:
+        """uint8 (C, H, W)."""
+        return to_chw(self.image)
 
 
 def header(raw: bytes, max_pixels: int = MAX_PIXELS) -> Header:
@@ -145,10 +151,10 @@ def decode(raw: bytes, channels: int, frame: Frame, conversion: Conversion = AS_
             raise UnreadableImageError("transparent; data.background=white or black is what then lies under it")
         turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
         flat = flat if turn is None else flat.transpose(turn)
-        mode = "L" if channels == 1 else "RGB"
+        mode = MODES[channels]
         flat = frame.square(flat if flat.mode == mode else flat.convert(mode))
     notes = {TRANSPARENT: transparent, FIRST: is_animated, TURNED: turn is not None}
-    return DecodedPicture(to_chw(flat), form, [note for note, holds in notes.items() if holds], by_scale)
+    return DecodedPicture(flat, form, [note for note, holds in notes.items() if holds], by_scale)
 
 
 def to_chw(image: Image.Image) -> Images:

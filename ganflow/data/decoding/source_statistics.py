@@ -1,6 +1,7 @@
 """Statistics of a set's images before they became 8 bits."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ganflow.data.decoding.decode import DecodedPicture
@@ -17,14 +18,19 @@ class Tally:
 
     def add(self, picture: DecodedPicture) -> None:
         """Count one image."""
-        self += Tally(Counter([picture.form]), Counter(picture.notes), picture.seen)
+        self.forms[picture.form] += 1
+        self.notes.update(picture.notes)
+        self._see(picture.seen)
 
     def __iadd__(self, other: "Tally") -> "Tally":
         self.forms += other.forms
         self.notes += other.notes
-        for scale, extent in other.seen.items():
-            self.seen[scale] = self.seen[scale] + extent if scale in self.seen else extent
+        self._see(other.seen)
         return self
+
+    def _see(self, extents: Mapping[Scale, Seen]) -> None:
+        for scale, extent in extents.items():
+            self.seen[scale] = self.seen[scale] + extent if scale in self.seen else extent
 
     def report(self, ranges: Ranges) -> dict[str, object]:
         """The tally for a file: ``forms``, ``notes``, and per scale the values seen and the range taken."""

@@ -2,25 +2,22 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ganflow.config.components import component
-from ganflow.data.archives.archive import Archive, File, check_here, list_files, read_file
+from ganflow.data.archives.archive import Archive, File, list_files
 from ganflow.data.archives.filenames import check_encoding
 from ganflow.data.archives.open_archive import open_source
-from ganflow.data.decoding.decode import BACKGROUNDS, REFUSE, Conversion, Frame, Header, decode, header
-from ganflow.data.decoding.formats import MAX_PIXELS, UnreadableImageError
+from ganflow.data.decoding.decode import BACKGROUNDS, REFUSE, Conversion, Frame
+from ganflow.data.decoding.formats import MAX_PIXELS
 from ganflow.data.decoding.ranges import Ranges, check_range
-from ganflow.data.decoding.source_statistics import Tally
+from ganflow.data.image_files import ImageFiles, headers
 from ganflow.data.layout import labels, splits
 from ganflow.data.layout.layout import AUTO, LABELS, Layout, Reading, arrange, check_share, usable
 from ganflow.data.prepared.dataset import Facts
-from ganflow.data.source import Bad, Content, Decoded, Items, Split, check_watch, recipe_of, watch_path
+from ganflow.data.source import Content, Split, check_watch, recipe_of, watch_path
 from ganflow.errors import ConfigError, GanflowError, require
 
 OUTCOMES = ("error", "skip")
@@ -101,9 +98,9 @@ class ImageFolder(Frame):
 
         return replace(content, with_ranges=with_ranges)
 
-    def _job(self, archive: Archive, facts: Facts, ranges: Ranges) -> "Files":
+    def _job(self, archive: Archive, facts: Facts, ranges: Ranges) -> ImageFiles:
         frame = Frame(self.resize, self.crop, self.filter)
-        return Files(archive, frame, facts, Conversion(self.background, self.max_pixels, ranges))
+        return ImageFiles(archive, frame, facts, Conversion(self.background, self.max_pixels, ranges))
 
     def _arrange(self, archive: Archive, files: list[File], images: list[File], ignored: Counter[str]) -> Layout:
         try:
@@ -129,61 +126,9 @@ class ImageFolder(Frame):
 
     def _facts(self, archive: Archive, images: list[File], num_classes: int) -> Facts:
         unreadable: list[str] = []
-        headers = _headers(archive, images, self.max_pixels, unreadable)
-        name, first = next(headers, ("", None))
+        readable = headers(archive, images, self.max_pixels, unreadable)
+        name, first = next(readable, ("", None))
         if first is None:
             raise ConfigError("data.path", self.path, f"none of its {len(images)} images can be read: {unreadable[0]}")
-        colour = not first.grey or (not self.channels and any(not h.grey for _, h in headers))
+        colour = not first.grey or (not self.channels and any(not h.grey for _, h in readable))
         return Facts(self.side(first.width, first.height, name), self.channels or (3 if colour else 1), num_classes)
-
-
-def _headers(
-    archive: Archive, images: list[File], max_pixels: int, unreadable: list[str]
-) -> Iterator[tuple[str, Header]]:
-    """Name and header of every image whose header can be read; of the others, which and why."""
-    for file in images:
-        try:
-            yield file.name, header(_read(archive, file), max_pixels)
-        except UnreadableImageError as error:
-            unreadable.append(f"{file.name} ({error})")
-
-
-def _read(archive: Archive, file: File) -> bytes:
-    try:
-        return read_file(archive, file)
-    except OSError as error:
-        raise UnreadableImageError(str(error)) from None
-
-
-@dataclass(frozen=True)
-class Files:
-    """Decodes a batch of files of one archive."""
-
-    archive: Archive
-    frame: Frame
-    facts: Facts
-    conversion: Conversion
-
-    def __call__(self, items: Items) -> Decoded:
-        check_here(self.archive)
-        images, bad, tally = [], [], Tally()
-        decoded = np.zeros(len(items), dtype=bool)
-        for i, file in enumerate(items):
-            try:
-                picture = decode(_read(self.archive, file), self.facts.channels, self.frame, self.conversion)
-            except UnreadableImageError as error:
-                bad.append(Bad(file.name, str(error)))
-                continue
-            self._check_size(file.name, picture.pixels.shape[2], picture.pixels.shape[1])
-            images.append(picture.pixels)
-            tally.add(picture)
-            decoded[i] = True
-        side = self.facts.resolution
-        stacked = np.stack(images) if images else np.empty((0, self.facts.channels, side, side), dtype=np.uint8)
-        return Decoded(stacked, decoded, bad, tally)
-
-    def _check_size(self, name: str, width: int, height: int) -> None:
-        side = self.facts.resolution
-        if (width, height) != (side, side):
-            hint = f"{name} is {width}x{height}, the first image {side}x{side}; set data.resize (and data.crop)"
-            raise ConfigError("data.resize", 0, f"leaves images of mixed sizes: {hint}")

@@ -1,0 +1,77 @@
+"""Images that are files of an archive, decoded in batches.
+
+Shapes: B images, C channels, H = W pixels.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from ganflow.data.archives.archive import Archive, File, check_here, read_file
+from ganflow.data.decoding.decode import MODES, Conversion, Frame, Header, decode, header
+from ganflow.data.decoding.formats import UnreadableImageError
+from ganflow.data.decoding.source_statistics import Tally
+from ganflow.data.prepared.dataset import Facts, Images
+from ganflow.data.source import Bad, Decoded, Items
+from ganflow.errors import ConfigError
+
+
+def headers(
+    archive: Archive, images: Sequence[File], max_pixels: int, unreadable: list[str]
+) -> Iterator[tuple[str, Header]]:
+    """Name and header of every image whose header can be read; of the others, which and why."""
+    for file in images:
+        try:
+            yield file.name, header(_read(archive, file), max_pixels)
+        except UnreadableImageError as error:
+            unreadable.append(f"{file.name} ({error})")
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Decodes a batch of files of one archive."""
+
+    archive: Archive
+    frame: Frame
+    facts: Facts
+    conversion: Conversion
+
+    def __call__(self, items: Items) -> Decoded:
+        check_here(self.archive)
+        images, bad, tally = list[Image.Image](), list[Bad](), Tally()
+        decoded = np.zeros(len(items), dtype=bool)
+        for i, file in enumerate(items):
+            try:
+                picture = decode(_read(self.archive, file), self.facts.channels, self.frame, self.conversion)
+            except UnreadableImageError as error:
+                bad.append(Bad(file.name, str(error)))
+                continue
+            self._check_size(file.name, *picture.image.size)
+            images.append(picture.image)
+            tally.add(picture)
+            decoded[i] = True
+        return Decoded(self._stacked(images), decoded, bad, tally)
+
+    def _check_size(self, name: str, width: int, height: int) -> None:
+        side = self.facts.resolution
+        if (width, height) != (side, side):
+            hint = f"{name} is {width}x{height}, the first image {side}x{side}; set data.resize (and data.crop)"
+            raise ConfigError("data.resize", 0, f"leaves images of mixed sizes: {hint}")
+
+    def _stacked(self, images: list[Image.Image]) -> Images:
+        """uint8 (B, C, H, W). NumPy takes one tall picture in less time than many small ones."""
+        side, channels = self.facts.resolution, self.facts.channels
+        tall = Image.new(MODES[channels], (side, side * len(images)))
+        for i, image in enumerate(images):
+            tall.paste(image, (0, side * i))
+        pixels = np.asarray(tall, dtype=np.uint8).reshape(len(images), side, side, channels)
+        return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+
+
+def _read(archive: Archive, file: File) -> bytes:
+    try:
+        return read_file(archive, file)
+    except OSError as error:
+        raise UnreadableImageError(str(error)) from None
