@@ -4,7 +4,9 @@ Nothing is ever unpacked under the names that an archive gives: members are read
 escape from the folder it belongs to.
 """
 
+import contextlib
 import functools
+import gc
 import os
 import posixpath
 import socket
@@ -18,9 +20,9 @@ from typing import Any, NamedTuple, Protocol
 
 from ganflow.data.archives.filenames import decode_names, decode_paths
 from ganflow.data.archives.links import Tree, from_root
+from ganflow.data.archives.tar_headers import QuickTarInfo
+from ganflow.data.archives.zip_members import UTF8_NAME, ZipMember
 from ganflow.errors import GanflowError
-
-_UTF8_NAME = 0x800  # the flag of a zip's member whose name is UTF-8
 
 
 class File(NamedTuple):
@@ -101,14 +103,14 @@ class Zip:
         regular, links = dict[str, object](), dict[str, str]()
         for info, name in zip(infos, map(_clean, names), strict=True):
             if stat.S_ISLNK(info.external_attr >> 16):
-                links[name] = self.read(info.filename).decode("utf-8", "replace")
+                links[name] = _open_zip(self.root).read(info.filename).decode("utf-8", "replace")
             else:
-                regular[name] = info.filename
+                regular[name] = ZipMember.of(info)
         return _listed(regular, links, {}, warnings)
 
     def _names(self, infos: Sequence[zipfile.ZipInfo]) -> tuple[Sequence[str], Sequence[str]]:
         names = [info.filename for info in infos]
-        odd = [i for i, info in enumerate(infos) if not (info.flag_bits & _UTF8_NAME or names[i].isascii())]
+        odd = [i for i, info in enumerate(infos) if not (info.flag_bits & UTF8_NAME or names[i].isascii())]
         raw = [names[i].encode("cp437") for i in odd]  # as zipfile decoded them
         decoded, warnings = decode_names(raw, self.encoding if odd else "", "cp437")
         for i, name in zip(odd, decoded, strict=True):
@@ -117,7 +119,8 @@ class Zip:
 
     def read(self, where: Any) -> bytes:
         """The bytes of one member."""
-        return _open_zip(self.root).read(where)
+        content: bytes | None = where.sound(self.root)
+        return _open_zip(self.root).read(where.name) if content is None else content
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ class Tar:
     def listing(self) -> Listing:
         """Every member by name; where a name comes twice, the later one."""
         members: dict[str, tarfile.TarInfo] = {}
-        with tarfile.open(self.root, "r:") as tar:
+        with tarfile.open(self.root, "r:", tarinfo=QuickTarInfo) as tar:
             for member in tar:
                 if not member.isdir():
                     members[member.name] = member
@@ -166,11 +169,24 @@ def list_files(archive: Archive, path: Path) -> Listing:
         GanflowError: the archive is damaged or truncated, or a folder of it cannot be read.
     """
     try:
-        return archive.listing()
+        with _uncollected():
+            return archive.listing()
     except PermissionError as error:
         raise GanflowError(f"{error.filename}: {error.strerror}") from None
     except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
         raise GanflowError(f"{path} is damaged: {error}") from None
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage: among so many objects that stay, it takes as long as all else."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def read_file(archive: Archive, file: File) -> bytes:
@@ -204,7 +220,7 @@ def check_here(archive: Archive) -> None:
 def _listed(
     regular: Mapping[str, object], links: Mapping[str, str], odd: Mapping[str, str], warnings: Sequence[str]
 ) -> Listing:
-    reached, broken = Tree(regular, links).follow()
+    reached, broken = Tree(regular, links).follow() if links else (regular, {})
     files = [File(name, where) for name, where in reached.items()]
     files += [File(name, None, why) for name, why in {**broken, **odd}.items()]
     return Listing(sorted(files, key=lambda file: file.name), list(warnings))
