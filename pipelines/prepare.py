@@ -23,7 +23,7 @@ def main() -> None:
     from ganflow import records, storage
     from ganflow.config import components, params_file
     from ganflow.data import summary
-    from ganflow.data.decode_pool import pool_map
+    from ganflow.data.decode_pool import pool_map, warm_up
     from ganflow.data.prepare import prepare
     from ganflow.methods.build import check_fits
 
@@ -31,7 +31,9 @@ def main() -> None:
     source = components.build("source", params.data, "data")
     if not params.data.get("watch"):  # a stamp of other data must not count among what these were made from
         storage.STAMP.unlink(missing_ok=True)
-    report = prepare(source, DATA, locate=storage.localize, check=partial(check_fits, params), mapper=pool_map)
+    report = prepare(
+        source, DATA, locate=storage.localize, check=partial(check_fits, params), mapper=pool_map, warm_up=warm_up
+    )
     records.write(REPORT, report)
     for line in summary.lines(report):
         logger.info(line)

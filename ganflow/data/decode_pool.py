@@ -9,12 +9,27 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from multiprocessing import forkserver
 
+from ganflow.data.image_files import ImageFiles
 from ganflow.data.prepare import DecodeJob
 from ganflow.data.source import Decoded
 from ganflow.errors import GanflowError
 
 AHEAD = 4  # jobs of each process that are begun or done before they are asked for; each has some megabytes
+
+
+def warm_up() -> None:
+    """Begin to import, in a process beside this one, what those need that decode; they are forked from it.
+
+    It is spared the terminal's Ctrl-C from its first moment, as they are.
+    """
+    forkserver.set_forkserver_preload([__name__, ImageFiles.__module__])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def pool_map(jobs: Sequence[DecodeJob]) -> Iterator[Decoded]:
@@ -24,8 +39,8 @@ def pool_map(jobs: Sequence[DecodeJob]) -> Iterator[Decoded]:
         GanflowError: what a job refuses, or a process that was killed.
     """
     cores = len(os.sched_getaffinity(0))
+    warm_up()
     context = multiprocessing.get_context("forkserver")  # a fork of this process would inherit the locks of its threads
-    context.set_forkserver_preload([__name__])
     with ProcessPoolExecutor(cores, context, _begin) as pool:
         waiting = (pool.submit(job.run) for job in jobs)
         begun = deque[Future[Decoded]](islice(waiting, cores * AHEAD))

@@ -54,6 +54,10 @@ def accept(facts: Facts) -> None:
     """Take any data."""
 
 
+def cold() -> None:
+    """Warm nothing up."""
+
+
 def prepare(
     source: Source,
     out: Path,
@@ -61,6 +65,7 @@ def prepare(
     locate: Callable[[str, Path], Path] = local,
     check: Callable[[Facts], None] = accept,
     mapper: Mapper = serial_map,
+    warm_up: Callable[[], None] = cold,
     show: Progress = progress,
     shard_bytes: int = SHARD_BYTES,
 ) -> dict[str, Any]:
@@ -72,6 +77,7 @@ def prepare(
         locate: brings the source's path to this machine, given a scratch folder.
         check: refuses facts that will not do, before any work starts.
         mapper: runs the jobs when more than ``PARALLEL_ABOVE`` images need decoding.
+        warm_up: called before a costly source is read, so that the mapper then starts at once.
         show: the progress bar.
         shard_bytes: the size of a full shard; memory is bounded by one.
 
@@ -84,9 +90,12 @@ def prepare(
     """
     start = time.monotonic()
     with workplace(out) as work:
-        content = source.read(locate(source.path, work.scratch), work.scratch)
+        path = locate(source.path, work.scratch)
+        if source.costly:
+            warm_up()
+        content = source.read(path, work.scratch)
         _check(content, check)
-        many = content.costly and _count(content) > PARALLEL_ABOVE
+        many = source.costly and _count(content) > PARALLEL_ABOVE
         how = mapper if many else serial_map
         written = _write(content, work, how, show, shard_bytes)
         if again := _by_other_ranges(content, written.tally):

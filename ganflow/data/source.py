@@ -71,7 +71,6 @@ class Content:
     classes: list[str]  # empty when unlabelled
     splits: dict[str, Split]  # "train", and "test" where there is one
     recipe: dict[str, object]  # the source's name and its options except the path
-    costly: bool = False  # decoding takes long enough that many images are decoded in parallel
     skip_bad: bool = False  # leave unreadable images out instead of failing
     ignored: dict[str, int] = field(default_factory=dict)  # files that are not images of this data set, by kind
     understood: Understood = field(default_factory=Understood)
@@ -85,6 +84,10 @@ class Source(Protocol):
     @property
     def path(self) -> str:
         """The place of the images: a local path or ``s3://…``; empty for a source that needs none."""
+
+    @property
+    def costly(self) -> bool:
+        """Decoding takes long enough that many images are decoded in parallel."""
 
     def read(self, root: Path, scratch: Path) -> Content:
         """Look at the source.

@@ -218,6 +218,20 @@ def test_a_refusal_in_a_process_is_the_line_that_it_is_here(tmp_path: Path) -> N
     assert lines[0] == lines[1]
 
 
+def test_only_a_costly_source_warms_the_mapper_up_and_does_so_before_it_is_read(tmp_path: Path) -> None:
+    warmed = list[str]()
+
+    def warm_up() -> None:
+        warmed.append("costly")
+
+    prepare(source("digits"), tmp_path / "digits", warm_up=warm_up)
+    assert not warmed
+    (tmp_path / "in").mkdir()
+    with pytest.raises(GanflowError, match="holds no images"):
+        prepare(source("image_folder", tmp_path / "in"), tmp_path / "data", warm_up=warm_up)
+    assert warmed == ["costly"]
+
+
 def test_few_images_start_no_process(tmp_path: Path) -> None:
     def never(jobs: Sequence[DecodeJob]) -> Iterator[Decoded]:
         raise AssertionError("the mapper was used")

@@ -21,6 +21,7 @@ class Digits:
     filter: str = "lanczos"  # lanczos | box | bilinear | bicubic, all antialiased
     watch: list[str] = field(default_factory=watch_nothing)
     path: ClassVar[str] = ""
+    costly: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_watch(self.watch, watch_nothing)

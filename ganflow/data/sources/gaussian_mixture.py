@@ -24,6 +24,7 @@ class PointSet:
     seed: int = 0  # of the draws
     watch: list[str] = field(default_factory=watch_nothing)
     path: ClassVar[str] = ""
+    costly: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_watch(self.watch, watch_nothing)

@@ -8,6 +8,7 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ class Idx(Frame):
 
     path: str = ""  # the folder, local or s3://
     watch: list[str] = field(default_factory=watch_path)  # [path]: `dvc repro` sees that it changed; []: it does not
+    costly: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ganflow.config.components import component
 from ganflow.data.archives.archive import Archive, File, list_files
@@ -40,6 +40,7 @@ class ImageFolder(Frame):
     test: str = ""  # the folder of the test split where there are several, such as val; none: hold test_share out
     watch: list[str] = field(default_factory=watch_path)  # [path]: `dvc repro` sees that it changed; []: it does not
     encoding: str = ""  # of file names that are not UTF-8, such as cp932; empty: cp437 in a zip, else latin-1
+    costly: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,7 +85,6 @@ class ImageFolder(Frame):
                 for name, (at, numbers) in layout.splits.items()
             },
             recipe=recipe_of("image_folder", self),
-            costly=True,
             skip_bad=self.on_bad_image == "skip",
             ignored=dict(sorted(ignored.items())),
             understood=replace(layout.understood, warnings=warnings),
