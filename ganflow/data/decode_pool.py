@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 
 from ganflow.data.image_files import ImageFiles
 from ganflow.data.prepare import DecodeJob
@@ -25,6 +25,7 @@ def warm_up() -> None:
     It is spared the terminal's Ctrl-C from its first moment, as they are.
     """
     forkserver.set_forkserver_preload([__name__, ImageFiles.__module__])
+    resource_tracker.ensure_running()  # or the server would start it, which lets Ctrl-C through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         forkserver.ensure_running()
