@@ -13,7 +13,7 @@ from ganflow.data.archives.archive import Archive, File, check_here, read_file
 from ganflow.data.decoding.decode import MODES, Conversion, Frame, Header, decode, header
 from ganflow.data.decoding.formats import UnreadableImageError
 from ganflow.data.decoding.source_statistics import Tally
-from ganflow.data.prepared.dataset import Facts, Images
+from ganflow.data.prepared.dataset import Facts
 from ganflow.data.source import Bad, Decoded, Items
 from ganflow.errors import ConfigError
 
@@ -40,34 +40,27 @@ class ImageFiles:
 
     def __call__(self, items: Items) -> Decoded:
         check_here(self.archive)
-        images, bad, tally = list[Image.Image](), list[Bad](), Tally()
-        decoded = np.zeros(len(items), dtype=bool)
+        bad, tally, decoded = list[Bad](), Tally(), np.zeros(len(items), dtype=bool)
+        side, channels = self.facts.resolution, self.facts.channels
+        tall = Image.new(MODES[channels], (side, side * len(items)))  # NumPy takes one picture faster than many
         for i, file in enumerate(items):
             try:
-                picture = decode(_read(self.archive, file), self.facts.channels, self.frame, self.conversion)
+                picture = decode(_read(self.archive, file), channels, self.frame, self.conversion)
             except UnreadableImageError as error:
                 bad.append(Bad(file.name, str(error)))
                 continue
             self._check_size(file.name, *picture.image.size)
-            images.append(picture.image)
+            tall.paste(picture.image, (0, side * i))
             tally.add(picture)
             decoded[i] = True
-        return Decoded(self._stacked(images), decoded, bad, tally)
+        pixels = np.asarray(tall, dtype=np.uint8).reshape(len(items), side, side, channels)
+        return Decoded(np.ascontiguousarray(pixels[decoded].transpose(0, 3, 1, 2)), decoded, bad, tally)
 
     def _check_size(self, name: str, width: int, height: int) -> None:
         side = self.facts.resolution
         if (width, height) != (side, side):
             hint = f"{name} is {width}x{height}, the first image {side}x{side}; set data.resize (and data.crop)"
             raise ConfigError("data.resize", 0, f"leaves images of mixed sizes: {hint}")
-
-    def _stacked(self, images: list[Image.Image]) -> Images:
-        """uint8 (B, C, H, W). NumPy takes one tall picture in less time than many small ones."""
-        side, channels = self.facts.resolution, self.facts.channels
-        tall = Image.new(MODES[channels], (side, side * len(images)))
-        for i, image in enumerate(images):
-            tall.paste(image, (0, side * i))
-        pixels = np.asarray(tall, dtype=np.uint8).reshape(len(images), side, side, channels)
-        return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
 
 
 def _read(archive: Archive, file: File) -> bytes:
