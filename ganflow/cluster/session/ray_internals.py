@@ -79,8 +79,9 @@ def address_of_this_machine() -> str:
     Raises:
         ConnectionError: there is none, or there are several and none of them is the newest.
     """
-    from ray._private.services import canonicalize_bootstrap_address_or_die
+    from ray._private.services import canonicalize_bootstrap_address_or_die, find_gcs_addresses
 
+    find_gcs_addresses.cache_clear()  # type: ignore[attr-defined]  # those that ran when this process first asked
     return str(canonicalize_bootstrap_address_or_die("auto"))
 
 
