@@ -52,7 +52,7 @@ def _running(address: Address) -> str:
     try:
         return ray_internals.address_of_this_machine()
     except ConnectionError:
-        raise address.refused("no Ray cluster runs on this machine, or several do; name the head's host:port") from None
+        raise address.refused("no Ray cluster runs on this machine; name the head's host:port") from None
 
 
 def alive_nodes(address: Address) -> dict[str, Any]:

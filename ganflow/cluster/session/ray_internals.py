@@ -77,11 +77,10 @@ def address_of_this_machine() -> str:
     """``host:port`` of the cluster that runs on this machine.
 
     Raises:
-        ConnectionError: there is none, or there are several and none of them is the newest.
+        ConnectionError: there is none.
     """
-    from ray._private.services import canonicalize_bootstrap_address_or_die, find_gcs_addresses
+    from ray._private.services import canonicalize_bootstrap_address_or_die
 
-    find_gcs_addresses.cache_clear()  # type: ignore[attr-defined]  # those that ran when this process first asked
     return str(canonicalize_bootstrap_address_or_die("auto"))
 
 
