@@ -7,14 +7,9 @@ import logging
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ganflow.terminal.console import entry_point
 from ganflow.terminal.progress import doing
-
-if TYPE_CHECKING:
-    from ganflow.config.schema import Config
-    from ganflow.data.prepared.dataset import Facts
 
 logger = logging.LoggerAdapter(logging.getLogger(__name__), {"who": "prepare"})
 
@@ -30,23 +25,18 @@ def main() -> None:
     from ganflow.data import summary
     from ganflow.data.decode_pool import pool_map, warm_up
     from ganflow.data.prepare import prepare
+    from ganflow.methods.build import check_fits
 
     params = params_file.load()
     source = components.build("source", params.data, "data")
     if not params.data.get("watch"):  # a stamp of other data must not count among what these were made from
         storage.STAMP.unlink(missing_ok=True)
     report = prepare(
-        source, DATA, locate=storage.localize, check=partial(_check, params), mapper=pool_map, warm_up=warm_up
+        source, DATA, locate=storage.localize, check=partial(check_fits, params), mapper=pool_map, warm_up=warm_up
     )
     records.write(REPORT, report)
     for line in summary.lines(report):
         logger.info(line)
-
-
-def _check(params: "Config", facts: "Facts") -> None:
-    from ganflow.methods.build import check_fits  # loads torch, for seconds in which images are decoded
-
-    check_fits(params, facts)
 
 
 if __name__ == "__main__":

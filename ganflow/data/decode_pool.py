@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import forkserver, resource_tracker
 
@@ -17,8 +16,7 @@ from ganflow.data.prepare import DecodeJob
 from ganflow.data.source import Decoded
 from ganflow.errors import GanflowError
 
-AHEAD = 4  # jobs of each process, at least, that are begun or done before they are asked for
-AHEAD_BYTES = 128 * 2**20  # of images that are: what is checked meanwhile takes seconds
+AHEAD = 4  # jobs of each process that are begun or done before they are asked for; each has some megabytes
 
 
 def warm_up() -> None:
@@ -35,9 +33,8 @@ def warm_up() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-@contextmanager
-def pool_map(jobs: Sequence[DecodeJob]) -> Iterator[Iterator[Decoded]]:
-    """Run jobs on all cores that this process may use, from the start of the block on.
+def pool_map(jobs: Sequence[DecodeJob]) -> Iterator[Decoded]:
+    """Run jobs on all cores that this process may use.
 
     Raises:
         GanflowError: what a job refuses, or a process that was killed.
@@ -46,24 +43,16 @@ def pool_map(jobs: Sequence[DecodeJob]) -> Iterator[Iterator[Decoded]]:
     warm_up()
     context = multiprocessing.get_context("forkserver")  # a fork of this process would inherit the locks of its threads
     with ProcessPoolExecutor(cores, context, _begin) as pool:
+        waiting = (pool.submit(job.run) for job in jobs)
+        begun = deque[Future[Decoded]](islice(waiting, cores * AHEAD))
         try:
-            waiting = (pool.submit(job.run) for job in jobs)
-            yield _results(deque(islice(waiting, _ahead(jobs, cores))), waiting)
+            while begun:
+                yield begun.popleft().result()
+                begun.extend(islice(waiting, 1))
         except BrokenProcessPool:
             raise GanflowError("a process that decodes images was killed; short of memory?") from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _ahead(jobs: Sequence[DecodeJob], cores: int) -> int:
-    largest = max((job.nbytes for job in jobs), default=0)
-    return max(cores * AHEAD, AHEAD_BYTES // largest if largest else 0)
-
-
-def _results(begun: deque[Future[Decoded]], waiting: Iterator[Future[Decoded]]) -> Iterator[Decoded]:
-    while begun:
-        yield begun.popleft().result()
-        begun.extend(islice(waiting, 1))
 
 
 def _begin() -> None:

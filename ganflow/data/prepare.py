@@ -2,8 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,19 +31,18 @@ class DecodeJob:
     items: Items  # (B,)
     labels: Labels  # (B,)
     decode: Decode
-    nbytes: int = 0  # of the images that it gives, at most; 0: it is not known
 
     def run(self) -> Decoded:
         """Decode the batch."""
         return self.decode(self.items)
 
 
-Mapper = Callable[[Sequence[DecodeJob]], AbstractContextManager[Iterator[Decoded]]]  # jobs may begin on entry
+Mapper = Callable[[Sequence[DecodeJob]], Iterator[Decoded]]
 
 
-def serial_map(jobs: Sequence[DecodeJob]) -> AbstractContextManager[Iterator[Decoded]]:
+def serial_map(jobs: Sequence[DecodeJob]) -> Iterator[Decoded]:
     """Run the jobs here, one after the other. Any other mapper gives the same results in the same order."""
-    return nullcontext(job.run() for job in jobs)
+    return (job.run() for job in jobs)
 
 
 def local(uri: str, scratch: Path) -> Path:
@@ -77,7 +75,7 @@ def prepare(
         source: where the images come from.
         out: the folder to write.
         locate: brings the source's path to this machine, given a scratch folder.
-        check: refuses facts that will not do, before anything is written; the mapper may decode meanwhile.
+        check: refuses facts that will not do, before any work starts.
         mapper: runs the jobs when more than ``PARALLEL_ABOVE`` images need decoding.
         warm_up: called before a costly source is read, so that the mapper then starts at once.
         show: the progress bar.
@@ -96,16 +94,14 @@ def prepare(
         if source.costly:
             warm_up()
         content = source.read(path, work.scratch)
+        _check(content, check)
         many = source.costly and _count(content) > PARALLEL_ABOVE
-        how, jobs = mapper if many else serial_map, jobs_of(content)
-        with how(jobs) as each_decoded:
-            _check(content, check)
-            written = _write(content, work, zip(jobs, each_decoded, strict=True), show, shard_bytes)
+        how = mapper if many else serial_map
+        written = _write(content, work, how, show, shard_bytes)
         if again := _by_other_ranges(content, written.tally):
-            content, jobs = again, jobs_of(again)
+            content = again
             _clear(work.data)
-            with how(jobs) as each_decoded:
-                written = _write(content, work, zip(jobs, each_decoded, strict=True), show, shard_bytes)
+            written = _write(content, work, how, show, shard_bytes)
         manifest = write_manifest(work.data, content.facts, content.classes, written.splits, content.recipe)
     report = _report(source, content, written, str(manifest["digest"]))
     return report | {"seconds": round(time.monotonic() - start, 2), "warnings": warnings(report)}
@@ -147,10 +143,9 @@ def _counts(split: dict[str, Any], classes: list[str]) -> dict[str, object]:
 def jobs_of(content: Content) -> list[DecodeJob]:
     """Cut every split into batches, in order; a batch is small enough that several fit into memory."""
     facts = content.facts
-    image_bytes = facts.channels * facts.resolution**2 * facts.dtype.itemsize
-    size = max(1, min(BATCH_IMAGES, BATCH_BYTES // image_bytes))
+    size = max(1, min(BATCH_IMAGES, BATCH_BYTES // (facts.channels * facts.resolution**2)))
     return [
-        DecodeJob(name, split.items[i : i + size], split.labels[i : i + size], split.decode, size * image_bytes)
+        DecodeJob(name, split.items[i : i + size], split.labels[i : i + size], split.decode)
         for name, split in content.splits.items()
         for i in range(0, len(split.items), size)
     ]
@@ -176,13 +171,11 @@ def _report(source: Source, content: Content, written: _Written, digest: str) ->
     }
 
 
-def _write(
-    content: Content, place: Workplace, batches: Iterable[tuple[DecodeJob, Decoded]], show: Progress, shard_bytes: int
-) -> _Written:
+def _write(content: Content, place: Workplace, mapper: Mapper, show: Progress, shard_bytes: int) -> _Written:
     writers = {name: SplitWriter(place.data, name, content.facts, shard_bytes) for name in content.splits}
-    bad, tally = list[Bad](), Tally()
+    jobs, bad, tally = jobs_of(content), list[Bad](), Tally()
     with show(_count(content)) as advance:
-        for job, decoded in batches:
+        for job, decoded in zip(jobs, mapper(jobs), strict=True):
             bad += decoded.bad
             tally += decoded.tally
             if content.skip_bad or not bad:

@@ -26,8 +26,7 @@ if __name__ == "__main__":
     (server,) = [child for child in psutil.Process().children() if "forkserver" in " ".join(child.cmdline())]
     os.killpg(0, signal.SIGINT)
     job = DecodeJob("train", np.zeros((3, 2)), np.zeros(3, np.int64), as_they_are)
-    with pool_map([job] * 5) as results:
-        print(sum(len(decoded.images) for decoded in results))
+    print(sum(len(decoded.images) for decoded in pool_map([job] * 5)))
     print(server.is_running() and server.status() != psutil.STATUS_ZOMBIE)
 """
 

@@ -1,12 +1,10 @@
 """A prepare ends with a whole data set or with none, and its bytes do not depend on who decoded."""
 
-import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +12,12 @@ import psutil
 import pytest
 from PIL import Image
 
-from ganflow.data import decode_pool
 from ganflow.data import prepare as module
 from ganflow.data.decode_pool import pool_map
 from ganflow.data.prepare import DecodeJob, prepare, serial_map
 from ganflow.data.prepared.dataset import Dataset, Facts
 from ganflow.data.source import Decoded
-from ganflow.errors import ConfigError, GanflowError
+from ganflow.errors import GanflowError
 from tests.data.made import encoded, everything, noise, png, source, write_idx, write_tar, write_tree, write_zip
 from tests.support.patience import patience
 
@@ -124,18 +121,14 @@ def test_only_what_was_asked_for_differs_between_two_runs(tmp_path: Path) -> Non
 
 
 KILLED = """
-import contextlib, signal, sys, time
+import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it runs in the background ignore it
 from pathlib import Path
 from ganflow.config import components
 from ganflow.config.schema import ClusterConfig
-from ganflow.data import decode_pool
 from ganflow.data import prepare as module
 module.BATCH_IMAGES, module.PARALLEL_ABOVE = 4, 0
-@contextlib.contextmanager
 def stuck(jobs):
-    yield decoded(jobs)
-def decoded(jobs):
     for i, job in enumerate(jobs):
         if i == 2:
             print("half", flush=True)
@@ -196,7 +189,7 @@ def test_processes_give_the_bytes_of_the_serial_mapper(tmp_path: Path) -> None:
     path = Path(SHARED) / "cifar10-jpeg.tar.xz" if SHARED else write_tar(tmp_path / "in.tar.xz", many(), "xz")
     used: list[int] = []
 
-    def counted(jobs: Sequence[DecodeJob]) -> AbstractContextManager[Iterator[Decoded]]:
+    def counted(jobs: Sequence[DecodeJob]) -> Iterator[Decoded]:
         used.append(len(jobs))
         return pool_map(jobs)
 
@@ -239,62 +232,29 @@ def test_only_a_costly_source_warms_the_mapper_up_and_does_so_before_it_is_read(
     assert warmed == ["costly"]
 
 
-def test_what_is_refused_while_images_are_decoded_leaves_nothing(tmp_path: Path) -> None:
-    begun: list[str] = []
-
-    @contextmanager
-    def eager(jobs: Sequence[DecodeJob]) -> Iterator[Iterator[Decoded]]:
-        with pool_map(jobs) as decoded:
-            begun.append("decoding")
-            yield decoded
-        begun.append("the block ended as if all were well")
-
-    def refuse(facts: Facts) -> None:
-        begun.append("the check")
-        raise ConfigError("gan.generator.name", "dcgan", "cannot make 2×2 images")
-
-    path = write_zip(tmp_path / "in.zip", many())
-    with pytest.raises(GanflowError, match="cannot make 2×2 images"):
-        prepare(source("image_folder", path), tmp_path / "data", check=refuse, mapper=eager)
-    assert begun == ["decoding", "the check"]
-    assert [p.name for p in tmp_path.iterdir()] == ["in.zip"]
-    for process in multiprocessing.active_children():  # they end by themselves
-        process.join(patience(30))
-    assert multiprocessing.active_children() == []
-
-
-@pytest.mark.parametrize(("nbytes", "begun"), [(0, 8), (2**20, 128), (2**40, 8)])
-def test_so_many_jobs_are_begun_as_memory_allows(nbytes: int, begun: int) -> None:
-    job = DecodeJob("train", np.zeros(1), np.zeros(1, np.int64), lambda items: pytest.fail("it was run"), nbytes)
-    assert decode_pool._ahead([job] * 3, cores=2) == begun
-
-
 def test_few_images_start_no_process(tmp_path: Path) -> None:
-    def never(jobs: Sequence[DecodeJob]) -> AbstractContextManager[Iterator[Decoded]]:
+    def never(jobs: Sequence[DecodeJob]) -> Iterator[Decoded]:
         raise AssertionError("the mapper was used")
 
     prepare(source("image_folder", write_zip(tmp_path / "in.zip", images())), tmp_path / "data", mapper=never)
 
 
 ASKING = """
-import contextlib, os, signal, sys
+import os, signal, sys
+from dataclasses import dataclass
 from pathlib import Path
-from ganflow.data import decode_pool, prepare as module
+from ganflow.data import prepare as module
+from ganflow.data.decode_pool import pool_map
 from ganflow.data.sources.image_folder import ImageFolder
 
-module.BATCH_IMAGES, decode_pool.AHEAD_BYTES = 4, 0
+module.BATCH_IMAGES = 4
 
-def asking(results):
-    for n, decoded in enumerate(results):
+def killing(jobs):
+    for n, decoded in enumerate(pool_map(jobs)):
         if n == 0:
             print(os.getpid(), flush=True)
             sys.stdin.readline()
         yield decoded
-
-@contextlib.contextmanager
-def killing(jobs):
-    with decode_pool.pool_map(jobs) as results:
-        yield asking(results)
 
 if __name__ == "__main__":
     try:
