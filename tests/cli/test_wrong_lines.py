@@ -1,5 +1,6 @@
 """What a person may type wrongly, word for word, and the one line that it ends in."""
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -39,17 +40,20 @@ def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
+LOADING = re.compile(r"generate: loading the model, \d+ s so far")
+
+
 def line_of(words: Sequence[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
     """The one line that a command which must fail writes to stderr, without ``ganflow:`` before it.
 
-    On a slow machine there may be lines before it that say for how long something has been going on.
+    On a slow machine there may be notes before it, for how long a model has been loading.
     """
     monkeypatch.setattr(sys, "argv", ["ganflow", *words])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     said = capsys.readouterr()
     assert (ended.value.code, said.out) == (2, "")
-    (line,) = (each for each in said.err.splitlines() if not each.endswith(" s so far"))
+    (line,) = (each for each in said.err.splitlines() if not LOADING.fullmatch(each))
     return line.removeprefix("ganflow: ")
 
 

@@ -7,7 +7,7 @@ from scipy.ndimage import map_coordinates
 from scipy.signal import upfirdn
 from torch import Tensor
 
-from ganflow.methods.augment.affine import deform, moves, warp
+from ganflow.methods.augment.affine import blit, deform, moves, warp
 from ganflow.methods.augment.homogeneous import product
 from ganflow.methods.augment.resample import resample
 from ganflow.methods.augment.wavelets import SYM6
@@ -62,8 +62,9 @@ def test_images_that_are_not_square_are_seen_as_square_ones() -> None:
 @pytest.mark.parametrize("side", [4, 9, 33])
 def test_images_that_are_not_moved_keep_every_bit_and_others_their_detail(side: int) -> None:
     x, zero, one = images(3, 3, side, side).float(), np.zeros(3), np.ones(3)
-    turned = deform(one, np.array([0, 1e-7, 0]), one, zero, np.zeros((3, 2)))
-    map = product(torch.from_numpy(turned).float())
+    still = np.zeros((3, 2))
+    maps = [blit(zero, zero, still), deform(one, np.array([0, 1e-7, 0]), one, zero, still)]
+    map = product(torch.from_numpy(np.concatenate(maps, axis=1)).float())
     assert moves(map).tolist() == [False, True, False]
     seen = resample(x, map)
     assert torch.equal(seen[[0, 2]], x[[0, 2]])

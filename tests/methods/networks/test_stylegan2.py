@@ -10,8 +10,8 @@ from scipy.signal import convolve2d, correlate2d
 from torch import Tensor, nn
 
 from ganflow.errors import ConfigError
+from ganflow.methods.networks.layers.minibatch_deviation import MinibatchDeviation
 from ganflow.methods.networks.stylegan2 import (
-    MinibatchDeviation,
     ModulatedConv,
     ResidualDown,
     StyledConv,
