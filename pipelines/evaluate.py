@@ -17,15 +17,19 @@ SHOWN = ("fid", "kid", "coverage", "modes", "high_quality", "reverse_kl", "memor
 @doing("evaluate: working")
 def main() -> None:
     """Figures with their intervals and protocol: samples, reference split, extractor; and what people look at."""
+    from ganflow.cluster.session import fork_server
+    from ganflow.config import params_file
+
+    params = params_file.load()
+    fork_server.start(params.cluster.address)  # it loads while this process does
+
     from ganflow.cluster.jobs.ray_evaluate import evaluate
     from ganflow.cluster.workers.staging import supply
-    from ganflow.config import params_file
     from ganflow.methods.generator import FILE
     from ganflow.report import report_files
     from ganflow.terminal.interrupts import held
     from ganflow.tracking.runs import run_record
 
-    params = params_file.load()
     supplied = supply(params.cluster, DATA)
     result = evaluate(params, f"{params.register.name}-evaluate", MODEL / FILE, supplied)
     record = run_record.RunRecord.read(MODEL / run_record.FILE)

@@ -4,6 +4,7 @@ It takes no arguments: `params.yaml` says what it does, and `ganflow config comp
 """
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from ganflow.terminal.console import entry_point
@@ -16,26 +17,31 @@ DATA, TUNE, MODEL, REPORTS = Path("data"), Path("reports/tune"), Path("model"), 
 @doing("train: working")
 def main() -> None:
     """Train ``params.yaml`` with what ``tune`` found, from the last checkpoint if this run was cut off."""
+    from ganflow.cluster.session import fork_server
+    from ganflow.config import params_file, project_folder
+
+    searched = params_file.load()
+    fork_server.start(searched.cluster.address)  # it loads while this process does
+
     from ganflow.cluster.jobs.ray_train import train
     from ganflow.cluster.jobs.trial_files import read_best
     from ganflow.cluster.workers.staging import supply
-    from ganflow.config import params_file, project_folder
     from ganflow.config.composition import override
     from ganflow.methods.build import check_fits
     from ganflow.methods.generator import FILE
     from ganflow.terminal.interrupts import held
     from ganflow.tracking.runs.callback import follow
+    from ganflow.tracking.runs.tracked_run import TrackedRun
     from ganflow.tracking.runs.train_run import record_of, tracked_training
     from ganflow.tracking.runs.tune_run import reconcile_search
     from ganflow.training.build import open_train
     from ganflow.training.checkpoints.checkpoint import CheckpointStore
     from ganflow.training.checkpoints.fingerprint import fingerprint
-    from ganflow.training.events import each
+    from ganflow.training.events import Kept, each
     from ganflow.training.history import History
     from ganflow.training.model_folder import export_model, export_reports
     from ganflow.training.progress_bar import Progress
 
-    searched = params_file.load()
     params = override(searched, read_best(TUNE))
     dataset = open_train(DATA)
     check_fits(params, dataset.facts)
@@ -47,13 +53,19 @@ def main() -> None:
     run = supplied.run(name)
     history = History(run)
     with project_folder.alone(name):
-        with tracked_training(params, name, identity, dataset, unfinished) as tracked:
+        with ExitStack() as stack:
+            events, opened = Kept(), list[TrackedRun]()
+
+            def track() -> None:
+                opened.append(stack.enter_context(tracked_training(params, name, identity, dataset, unfinished)))
+                events.hand_to(follow(opened[0], history))
+
             with Progress("train") as progress:
-                train(params, name, supplied, each(progress, follow(tracked, history)))
+                train(params, name, supplied, each(progress, events), beside=track)
             with held():
                 export_model(params, dataset, run, MODEL)
                 export_reports(history, REPORTS)
-                record_of(params, tracked, identity, name, dataset, MODEL / FILE).write(MODEL / "run.json")
+                record_of(params, opened[0], identity, name, dataset, MODEL / FILE).write(MODEL / "run.json")
         CheckpointStore(run).retire()  # only now: until here the same command would have gone on
 
 

@@ -4,6 +4,7 @@ It takes no arguments: `params.yaml` says what it does, and `ganflow config comp
 """
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,10 @@ def main() -> None:
 
 def search(params: "Config") -> None:
     """Search ``tune.space``, unless the networks cannot make images of this kind."""
+    from ganflow.cluster.session import fork_server
+
+    fork_server.start(params.cluster.address)  # it loads while this process does
+
     from ganflow.cluster.jobs import ray_tune
     from ganflow.cluster.jobs.trial_files import write_search
     from ganflow.cluster.workers.staging import supply
@@ -39,19 +44,22 @@ def search(params: "Config") -> None:
     from ganflow.data.prepared.dataset import Dataset
     from ganflow.methods.build import check_fits
     from ganflow.terminal.interrupts import held
+    from ganflow.tracking.runs.tracked_run import TrackedRun
     from ganflow.tracking.runs.tune_run import log_search, search_name, tracked_search
 
     dataset = Dataset.open(DATA)
     check_fits(params, dataset.facts)
     name = search_name(params, dataset.digest)
-    with (
-        project_folder.alone(name),
-        tracked_search(params, name, dataset.digest, project_folder.unfinished_runs()) as tracked,
-    ):
-        result = ray_tune.search(params, name, supply(params.cluster, DATA))
+    unfinished, opened = project_folder.unfinished_runs(), list[TrackedRun]()
+    with project_folder.alone(name), ExitStack() as stack:
+
+        def track() -> None:
+            opened.append(stack.enter_context(tracked_search(params, name, dataset.digest, unfinished)))
+
+        result = ray_tune.search(params, name, supply(params.cluster, DATA), beside=track)
         with held():
             write_search(OUT, result)
-        log_search(tracked, params.tune.metric, OUT)
+        log_search(opened[0], params.tune.metric, OUT)
     changes = " ".join(result.best.overrides) or "params.yaml as it stands"
     print(f"tune: best of {len(result.trials)} trials: {result.metric} {result.best.value:.4g} with {changes}")
 

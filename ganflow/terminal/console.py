@@ -1,6 +1,8 @@
 """A command's main block: where its messages go, and its end."""
 
+import atexit
 import functools
+import gc
 import inspect
 import logging
 import os
@@ -28,6 +30,7 @@ def entry_point(main: Callable[..., None]) -> Callable[..., None]:
         if {"-h", "--help"} & set(arguments):
             print(inspect.getdoc(inspect.getmodule(main)))
             return
+        _end_at_once()
         with shown(), interruptible(os.path.dirname(inspect.unwrap(main).__code__.co_filename)):
             try:
                 _check(main, arguments)
@@ -40,6 +43,12 @@ def entry_point(main: Callable[..., None]) -> Callable[..., None]:
                 raise SystemExit(error.status) from None
 
     return run
+
+
+def _end_at_once() -> None:
+    """Let the process end without a look for cycles in all that was loaded, seconds for Ray, torch and MLflow."""
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
 
 
 def _check(main: Callable[..., None], arguments: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """Events of a training. Rank 0 emits them; a bar, MLflow or a file may listen."""
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -81,6 +82,26 @@ def each(*listeners: Listener) -> Listener:
             listener(event)
 
     return hand_on
+
+
+class Kept:
+    """A listener that keeps events, in order, until there is one to take them. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._events: list[Event] = []
+        self._listener: Listener = self._events.append
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            self._listener(event)
+
+    def hand_to(self, listener: Listener) -> None:
+        """Let a listener have those that were kept, and all that come."""
+        with self._lock:
+            for event in self._events:
+                listener(event)
+            self._listener = listener
 
 
 def silent(_: Event) -> None:

@@ -26,7 +26,6 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -257,14 +256,14 @@ def _serve_with_ray(listener: socket.socket, place: Path, folder: str, env: dict
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     _enter(folder, env)
     worker = "RAY_RAYLET_PID" in env
+    nothing_drawn = importlib.import_module("ganflow.cluster.session.ray_internals").nothing_drawn
     if not worker:  # the environment that a driver sets before it imports Ray
-        session = importlib.import_module("ganflow.cluster.session.session")
-        os.environ.update({**session._ENVIRONMENT, **env})
-        for name in [name for name in sys.modules if name.split(".")[0] == "ganflow"]:
-            del sys.modules[name]
+        importlib.import_module("ganflow.cluster.session.ray_environment").set_environment()
+    for name in [name for name in sys.modules if name.split(".")[0] == "ganflow"]:
+        del sys.modules[name]
     # A node beside its driver's project trains; on others, code may travel there first.
     beside = "PYTHONPATH" in env and ("RAY_JOB_ID" in env or not worker)
-    with _nothing_drawn():
+    with nothing_drawn():
         for name in (*(RAY_LIBRARIES if beside else ()), *(OURS if beside and worker else ())):
             importlib.import_module(name)
     assert threading.active_count() == 1, threading.enumerate()
@@ -272,17 +271,6 @@ def _serve_with_ray(listener: socket.socket, place: Path, folder: str, env: dict
         _fork_for_each(listener, psutil.Process(int(env["RAY_RAYLET_PID"]) if worker else int(sys.argv[2])))
     place.unlink(missing_ok=True)
     os._exit(0)
-
-
-@contextlib.contextmanager
-def _nothing_drawn() -> Iterator[None]:
-    """In the block, declaring actors draws none of Ray's numbers: forks would go on alike and name objects alike."""
-    import ray.actor
-    from ray import ActorClassID
-
-    ids = SimpleNamespace(from_random=lambda: ActorClassID(os.urandom(ActorClassID.size())))
-    with patch.object(ray.actor, "ActorClassID", ids):
-        yield
 
 
 def _kill_at_end(connection: socket.socket, pid: int) -> None:

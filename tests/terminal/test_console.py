@@ -137,3 +137,24 @@ def test_a_stage_tells_what_it_is_and_takes_no_arguments(stage: str) -> None:
     refused = subprocess.run([*command, "training.kimg=3"], capture_output=True, text=True)
     assert refused.returncode == 2
     assert refused.stderr == "ganflow: unexpected: training.kimg=3; see --help\n"
+
+
+ENDS = """
+import atexit
+from ganflow.terminal.console import entry_point
+class Cycle:
+    def __init__(self): self.me = self
+    def __del__(self): print("collected")
+@entry_point
+def main():
+    global cycle
+    cycle = Cycle()
+    atexit.register(print, "the end")
+main()
+"""
+
+
+def test_a_command_s_end_looks_for_no_cycles() -> None:
+    """In what a stage has loaded that takes seconds; what is to be done at the end is done."""
+    run = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, check=True)
+    assert run.stdout == "the end\n"

@@ -1,9 +1,10 @@
 """Training on a worker group."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ganflow.cluster.workers.controller import Work, launch
+from ganflow.cluster.workers.controller import Work, launch, nothing
 from ganflow.cluster.workers.staging import RunStaging
 from ganflow.config.schema import Config
 from ganflow.terminal.messages import LineHandler, handled
@@ -21,13 +22,14 @@ class TrainWork:
     run: str
 
 
-def train(config: Config, name: str, supply: RunStaging, listener: Listener) -> None:
+def train(
+    config: Config, name: str, supply: RunStaging, listener: Listener, beside: Callable[[], None] = nothing
+) -> None:
     """Train to the end of the run, from its last checkpoint if there is one; its state is in the storage then.
 
-    Raises:
-        GanflowError: see :func:`ganflow.cluster.workers.controller.launch`.
+    ``beside`` and errors as of :func:`ganflow.cluster.workers.controller.launch`.
     """
-    launch(config, name, _worker, TrainWork(supply, name), listener)
+    launch(config, name, _worker, TrainWork(supply, name), listener, beside)
 
 
 def _worker(work: Work) -> None:

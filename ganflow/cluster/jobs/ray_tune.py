@@ -1,8 +1,9 @@
 """The search for hyper-parameters: short trainings under Ray Tune, the weak ones stopped early by ASHA."""
 
+import importlib
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,10 @@ import torch
 
 from ganflow.cluster.jobs import trial_values
 from ganflow.cluster.jobs.trial_bar import callback
+from ganflow.cluster.session.fork_server import take_threads
 from ganflow.cluster.session.session import RAY_FILES, session
+from ganflow.cluster.workers.channel import event_channel
+from ganflow.cluster.workers.controller import Work
 from ganflow.cluster.workers.scaling import ScalingPolicy
 from ganflow.cluster.workers.staging import RunStaging
 from ganflow.config import search_space
@@ -59,8 +63,10 @@ class SearchResult:
         return min((t for t in done if t.kimg == furthest), key=lambda t: sign * (t.value or 0.0))
 
 
-def search(config: Config, name: str, supply: RunStaging) -> SearchResult:
+def search(config: Config, name: str, supply: RunStaging, beside: Callable[[], None]) -> SearchResult:
     """Search ``tune.space`` with ``tune.trials`` short trainings on the train split of what is supplied.
+
+    ``beside`` is called once before the first trial, while a worker trains the extractor.
 
     Raises:
         GanflowError: nothing to search, a value that cannot work, or no trial that ended well.
@@ -72,16 +78,38 @@ def search(config: Config, name: str, supply: RunStaging) -> SearchResult:
     if not searched:
         raise GanflowError("tune.space: nothing is left to search; set tune.trials=0 to train as params.yaml stands")
     trial_values.check_values(config)
-    extractors = supply.extractors_here()
-    with Bars() as bars:  # once, or every trial would train an extractor
-        build_evaluator(config.evaluation, supply.data_here(), extractors, torch.device("cpu"), bars)
-    supply.keep_extractors(extractors)
-    with session(config.cluster):
+    with session(config.cluster, meanwhile=lambda: importlib.import_module("ray.tune")):
+        _make_extractor(config, supply, beside)
         results = _tuner(config, name, searched, supply).fit()
     trials = [_trial(result, config) for result in results]
     if all(trial.value is None for trial in trials):
         raise GanflowError(f"tune: no trial ended well; the first says: {_reason(results[0])}")
     return SearchResult(config.tune.metric, config.tune.mode, trials)
+
+
+def _make_extractor(config: Config, supply: RunStaging, beside: Callable[[], None]) -> None:
+    """Train the extractor if it is not there: once, or every trial would train one."""
+    import ray
+
+    from ganflow.cluster.workers.process_group import reason_of
+
+    with Bars() as bars, event_channel(bars) as pump:
+        make: Any = ray.remote(num_cpus=config.cluster.cpus_per_worker)(_extractor)
+        made = make.remote(Work(config, supply, pump.actor))
+        beside()
+        try:
+            ray.get(made)
+        except ray.exceptions.RayTaskError as error:
+            raise reason_of(error) or error from None
+
+
+def _extractor(work: Work) -> None:
+    """Runs in a worker."""
+    take_threads()
+    supply: RunStaging = work.payload
+    extractors = supply.extractors_here()
+    build_evaluator(work.config.evaluation, supply.data_here(), extractors, torch.device("cpu"), work.post)
+    supply.keep_extractors(extractors)
 
 
 def _tuner(config: Config, name: str, searched: Mapping[str, Dimension], supply: RunStaging) -> Any:
@@ -130,6 +158,7 @@ def _train(values: dict[str, object], base: Config, supply: RunStaging, recipes:
     from ganflow.training.callbacks import Callbacks
     from ganflow.training.events import Event, Snapshot
 
+    take_threads()
     own_recipes.take(recipes)
     config = override(trial_config(base), trial_values.overrides(values, base))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 CONTACT_S = 10.0  # a busy head is slow to answer; Ray's own clients wait 40 s
 ADDRESS_VARIABLE = "RAY_ADDRESS"
+LOCAL = "local"
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,8 @@ def address_of(configured: str | None) -> Address | None:
     Raises:
         GanflowError: an address of another form than ``host:port``, or ``auto`` with no cluster on this machine.
     """
-    variable = os.environ.get(ADDRESS_VARIABLE)
-    address = Address(ADDRESS_VARIABLE, variable) if variable else Address("cluster.address", configured or "local")
-    if address.value == "local":
+    address = _named(configured)
+    if address.value == LOCAL:
         return None
     if address.value == "auto":
         return Address(address.key, _running(address))
@@ -46,6 +46,16 @@ def address_of(configured: str | None) -> Address | None:
     if split_address(address.value) is None:
         raise address.refused("must be host:port of the head, as in 10.0.0.1:6379, auto or local")
     return address
+
+
+def is_own(configured: str | None) -> bool:
+    """True if :func:`address_of` is None, which needs neither Ray nor an answer."""
+    return _named(configured).value == LOCAL
+
+
+def _named(configured: str | None) -> Address:
+    variable = os.environ.get(ADDRESS_VARIABLE)
+    return Address(ADDRESS_VARIABLE, variable) if variable else Address("cluster.address", configured or LOCAL)
 
 
 def _running(address: Address) -> str:

@@ -5,20 +5,28 @@
 
 import asyncio
 import logging
+import os
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import psutil
 
-from ganflow.cluster.session import worker_entry
+from ganflow.cluster.session import agent_entry, worker_entry
 
 NODE_ALIVE = 0  # GcsNodeState of ray's protobuf
+
+
+def _nothing(*arguments: object, **options: object) -> None:
+    """Do nothing, in place of a method that starts a process."""
 
 
 def torch_backend() -> Any:
@@ -33,7 +41,7 @@ def trainer_class() -> Any:
 
     Ray runs it as an actor, beside it one that removes the workers' places if the controller dies (they end with this
     process), one for data sets of Ray Data, one that asks an autoscaler for what the workers hold already, and one for
-    `ray.train.report`, which ganflow's workers do not call.
+    `ray.train.report`, which ganflow's workers do not call. Its ``cancel`` ends a ``fit`` in another thread.
     """
     from ray.runtime_context import RuntimeContext
     from ray.train.v2._internal import callbacks
@@ -67,8 +75,22 @@ def trainer_class() -> Any:
             ):
                 parts["scaling_policy"] = FixedWorkers(parts["scaling_policy"].scaling_config)
                 controller: Any = TrainController(**parts)
-                asyncio.run(controller.run())
+                asyncio.run(self._run(controller))
             return controller.get_result()
+
+        async def _run(self, controller: Any) -> None:
+            vars(self)["running"] = asyncio.get_running_loop(), asyncio.current_task()
+            try:
+                await controller.run()
+            except asyncio.CancelledError:
+                if controller._worker_group is not None:
+                    controller._worker_group.abort()
+                raise ChildProcessError("it was cancelled") from None
+
+        def cancel(self) -> None:
+            """From another thread than the one in which it fits: end that soon, and the workers."""
+            if running := vars(self).get("running"):
+                running[0].call_soon_threadsafe(running[1].cancel)
 
     return Trainer
 
@@ -119,10 +141,11 @@ def draining_nodes() -> set[str]:
 
 
 @contextmanager
-def raylet_awaited(timeout_s: float) -> Iterator[None]:
+def raylet_awaited(timeout_s: float, meanwhile: Callable[[], object] = _nothing) -> Iterator[None]:
     """In the block, a node that this process starts has so many seconds until its raylet answers.
 
-    Ray itself gives it 30, however busy the machine, and waits as long for one that has ended.
+    ``meanwhile`` is called as it starts. Ray itself gives it 30, however busy the machine, and waits as long for one
+    that has ended.
     """
     from ray._private import services
 
@@ -131,6 +154,7 @@ def raylet_awaited(timeout_s: float) -> Iterator[None]:
 
     def get_node(gcs_address: str, node_id: str) -> object:
         client = gcs_client(gcs_address)
+        meanwhile()
         while not any(registered.hex() == node_id for registered in client.get_all_node_info(timeout=timeout_s)):
             if time.monotonic() > end:
                 raise TimeoutError(f"its raylet is not ready after {timeout_s:g} s")
@@ -151,29 +175,51 @@ def quick_workers() -> AbstractContextManager[object]:
 
 
 @contextmanager
-def node_of_this_process(timeout_s: float) -> Iterator[None]:
+def node_of_this_process(
+    timeout_s: float, begun: Callable[[int], object] = _nothing, meanwhile: Callable[[], object] = _nothing
+) -> Iterator[None]:
     """In the block, ``ray.init`` starts a node that listens on 127.0.0.1, in a process group of its own.
 
     It would listen on all addresses; the loopback is what it takes on Windows and macOS, and its processes inherit it.
     A signal to this process's group (a terminal's, `timeout`'s, a queue's) would end Ray before the workers saved.
     What only a dashboard, an autoscaler or forwarded logs need is not started: a third of the time that Ray takes.
-    The raylet has ``timeout_s`` (:func:`raylet_awaited`).
+    The raylet has ``timeout_s`` (:func:`raylet_awaited`); ``begun`` is given its process id, then ``meanwhile`` called.
     """
     from ray._private import ray_constants, services
     from ray._private.node import Node
 
     with (
-        raylet_awaited(timeout_s),
+        raylet_awaited(timeout_s, meanwhile),
         quick_workers(),
         patch.object(ray_constants, "ENABLE_RAY_CLUSTER", False),
-        patch.object(services, "ConsolePopen", partial(subprocess.Popen, process_group=0)),
+        patch.object(services, "ConsolePopen", partial(_started, begun)),
         patch.multiple(Node, start_api_server=_nothing, start_monitor=_nothing, start_log_monitor=_nothing),
     ):
         yield
 
 
-def _nothing(*arguments: object, **options: object) -> None:
-    """In place of a method that starts a process."""
+@contextmanager
+def nothing_drawn() -> Iterator[None]:
+    """In the block, declaring actors draws none of Ray's numbers: forks would go on alike and name objects alike."""
+    import ray.actor
+    from ray import ActorClassID
+
+    ids = SimpleNamespace(from_random=lambda: ActorClassID(os.urandom(ActorClassID.size())))
+    with patch.object(ray.actor, "ActorClassID", ids):
+        yield
+
+
+def _started(begun: Callable[[int], object], command: list[str], **options: Any) -> "subprocess.Popen[bytes]":
+    """A node's process, in a group of its own; a raylet with :mod:`.agent_entry` for its dashboard agent."""
+    from ray._private.services import RAY_PATH
+
+    theirs, ours = str(Path(RAY_PATH, "dashboard/agent.py")), agent_entry.__file__
+    option = "--dashboard_agent_command="
+    changed = [part.replace(theirs, ours) if part.startswith(option) else part for part in command]
+    process = subprocess.Popen(changed, process_group=0, **options)
+    if changed != command:
+        begun(process.pid)
+    return process
 
 
 def _raylet_runs() -> bool:
@@ -186,8 +232,27 @@ def _raylet_runs() -> bool:
 
 @contextmanager
 def sigterm_is_ours() -> Iterator[None]:
-    """In the block, ``ray.init`` sets no handler of SIGTERM: its own ends the process without a word."""
-    from ray._private import utils
+    """In the block, ``ray.init`` leaves SIGTERM to the handler that there is.
 
-    with patch.object(utils, "set_sigterm_handler", lambda handler: None):
+    Its own in Python ends the process without a word. That in C++ aborts it three seconds later, if Python was not at
+    work meanwhile, and Python is not while Ray connects: a signal waits until then, and finds the handler back.
+    """
+    from ray._private import utils, worker
+
+    connect: Callable[..., Any] = worker.connect
+    in_main = threading.current_thread() is threading.main_thread()
+
+    def connect_unheard(*arguments: Any, **options: Any) -> Any:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        try:
+            return connect(*arguments, **options)
+        finally:
+            if in_main and callable(handler := signal.getsignal(signal.SIGTERM)):
+                signal.signal(signal.SIGTERM, handler)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    with (
+        patch.object(utils, "set_sigterm_handler", lambda handler: None),
+        patch.object(worker, "connect", connect_unheard),
+    ):
         yield

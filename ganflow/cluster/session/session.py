@@ -3,7 +3,7 @@
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 from ganflow.cluster.session import ray_internals
 from ganflow.cluster.session.cluster_address import Address, address_of, alive_nodes
 from ganflow.cluster.session.driver_node import guest
+from ganflow.cluster.session.fork_server import served
+from ganflow.cluster.session.ray_environment import set_environment
 from ganflow.cluster.session.raylets import local_nodes
 from ganflow.cluster.session.runtime_env import runtime_env
 from ganflow.config.schema import ClusterConfig
@@ -22,25 +24,9 @@ from ganflow.terminal.progress import doing
 # not write there.
 RAY_FILES = Path(tempfile.gettempdir(), f"ganflow-ray-{os.getuid()}")
 
-# Ray reads these when it is imported. What the user has set stands.
-_ENVIRONMENT = {
-    "RAY_AUTH_MODE": "disabled",
-    "RAY_worker_niceness": "0",
-    "RAY_enable_worker_prestart": "0",
-    "RAY_prestart_worker_first_driver": "0",
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_TRAIN_ENABLE_STATE_TRACKING": "0",
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
-    "RAY_TRAIN_ENABLE_CONTROLLER_STRUCTURED_LOGGING": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-}
-
 
 @contextmanager
-def session(cluster: ClusterConfig) -> Iterator[None]:
+def session(cluster: ClusterConfig, meanwhile: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Connect to Ray for the block, and shut down only what was started here.
 
     The cluster's workers import the code of this checkout, and find the storage where this process does
@@ -48,12 +34,12 @@ def session(cluster: ClusterConfig) -> Iterator[None]:
 
     Args:
         cluster: which one is named, if any.
+        meanwhile: called while a node of this process's own starts, which is waited for.
 
     Raises:
         GanflowError: the address is not valid, nothing answers there, versions differ, or authentication is refused.
     """
-    for key, value in _ENVIRONMENT.items():
-        os.environ.setdefault(key, value)
+    set_environment()
     os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(cluster.start_timeout_s))
     import ray
 
@@ -61,16 +47,16 @@ def session(cluster: ClusterConfig) -> Iterator[None]:
         yield
         return
     address = address_of(cluster.address)
-    with _connected(address) if address else _own(cluster.start_timeout_s):
+    with _connected(address) if address else _own(cluster.start_timeout_s, meanwhile):
         yield
 
 
 @contextmanager
-def _own(timeout_s: float) -> Iterator[None]:
+def _own(timeout_s: float, meanwhile: Callable[[], object]) -> Iterator[None]:
     """A cluster of this process's own, which no other machine sees: who reaches Ray's ports can run code there."""
     import ray
 
-    with ray_internals.node_of_this_process(timeout_s), doing("Ray starts"):
+    with served() as load, ray_internals.node_of_this_process(timeout_s, load, meanwhile), doing("Ray starts"):
         try:
             _init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1")
         except Exception as error:  # what Ray raises has no common base

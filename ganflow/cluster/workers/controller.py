@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganflow.cluster.session import ray_internals
+from ganflow.cluster.session.fork_server import take_threads
 from ganflow.cluster.session.session import RAY_FILES, session
 from ganflow.cluster.workers.channel import event_channel
 from ganflow.cluster.workers.scaling import ScalingPolicy, WorkerStarted
@@ -26,6 +27,7 @@ from ganflow.training.events import Paused, Saved, Started
 
 logger = logging.getLogger(__name__)
 
+CANCEL_S = 30.0
 LOOK_S = 0.5  # between two looks of a worker at pause requests
 
 
@@ -100,10 +102,17 @@ class AttemptResult:
             self._listener(item)
 
 
+def nothing() -> None:
+    """Do nothing beside the workers' start."""
+
+
 def launch(
-    config: Config, name: str, worker: Callable[[Work], None], payload: Any, listener: Callable[[Any], None]
-) -> None:
+    config: Config, name: str, worker: Callable[[Work], None], payload: Any, listener: Callable[[Any], None],
+    beside: Callable[[], None] = nothing,
+) -> None:  # fmt: skip
     """Run ``worker`` in every rank to its end, with what it posts handed to ``listener``.
+
+    ``beside`` is called once, while the first workers start; what it raises ends them.
 
     A worker that honours :meth:`Work.pause_request` saves its state, posts :class:`Paused` and returns; it is started
     again on the nodes that stay, or on more of them.
@@ -113,7 +122,7 @@ def launch(
         GanflowError: what a worker refused, a group that was lost more often than ``cluster.max_failures`` without a
             checkpoint in between, or a cluster that lacks the nodes for longer than ``cluster.patience_s``.
     """
-    with session(config.cluster), Bars() as bars:
+    with session(config.cluster, meanwhile=_load), Bars() as bars:
         policy = ScalingPolicy(config.cluster, config.training.batch, config.training.microbatch)
         outcome = AttemptResult(listener, policy, bars)
         with event_channel(outcome) as pump, signalled(pump.ask, lambda: outcome.training) as signal:
@@ -123,7 +132,8 @@ def launch(
                 workers, gpu = policy.acquire()
                 pump.ask(signal())
                 with policy.watched(workers, pump.ask), outcome.awaited(workers):
-                    lost = _attempt(config, name, worker, Work(config, payload, pump.actor), workers, gpu)
+                    trainer = _trainer(config, name, worker, Work(config, payload, pump.actor), workers, gpu)
+                    lost, beside = _attempt(trainer, beside), nothing
                 pump.drain()
                 if outcome.refused:
                     raise GanflowError(outcome.refused)
@@ -143,6 +153,13 @@ def launch(
                 policy.require_ping()
 
 
+def _load() -> None:
+    """Load what an attempt needs of Ray Train."""
+    from ganflow.cluster.workers import process_group  # noqa: F401
+
+    ray_internals.trainer_class()
+
+
 def _judge(lost: Exception, losses: int, most: int) -> None:
     """Go on, and say so, unless that was tried often enough."""
     from ganflow.cluster.workers.connectivity import UnreachableError
@@ -156,9 +173,7 @@ def _judge(lost: Exception, losses: int, most: int) -> None:
     logger.warning(f"{refusal or _reason(lost)}; starting again from the last checkpoint")
 
 
-def _attempt(
-    config: Config, name: str, worker: Callable[[Work], None], work: Work, workers: int, gpu: bool
-) -> Exception | None:
+def _attempt(trainer: Any, beside: Callable[[], None]) -> Exception | None:
     """One attempt from its start to its end; the error that ended it. A signal must find the main thread free."""
     from ray.train import TrainingFailedError
 
@@ -166,13 +181,19 @@ def _attempt(
 
     def fit() -> None:
         try:
-            _trainer(config, name, worker, work, workers, gpu).fit()
+            trainer.fit()
             ended.append(None)
         except Exception as error:
             ended.append(error)
 
     thread = threading.Thread(target=fit, name="ganflow-fit", daemon=True)
     thread.start()
+    try:
+        beside()
+    except Exception:
+        trainer.cancel()
+        thread.join(CANCEL_S)  # what asks Ray when it has ended would start it again
+        raise
     while thread.is_alive():
         thread.join(0.2)
     error = ended[0]
@@ -205,6 +226,7 @@ def _guarded(loop_config: dict[str, Any]) -> None:
     work: Work = loop_config["work"]
     import ray
 
+    take_threads()
     work.post(WorkerStarted(ray.get_runtime_context().get_node_id()))
     try:
         loop_config["worker"](work)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,10 +23,15 @@ import psutil, ray
 from ray._private.services import find_gcs_addresses
 from ganflow.cluster.session import ray_internals
 
-def ours(number, frame): pass
+heard = []
+def ours(number, frame): heard.append(number)
 
 signal.signal(signal.SIGTERM, ours)
-with ray_internals.node_of_this_process(60), ray_internals.sigterm_is_ours():
+begun, meanwhile = [], []
+with (
+    ray_internals.node_of_this_process(60, begun.append, lambda: meanwhile.append(list(begun))),
+    ray_internals.sigterm_is_ours(),
+):
     ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", num_cpus=1, log_to_driver=False)
 
 def work(options):
@@ -62,13 +68,14 @@ print(json.dumps({
     "training": training,
     "failure": failure,
     "auto": ray_internals.address_of_this_machine() in find_gcs_addresses(),
-    "handler": signal.getsignal(signal.SIGTERM) is ours,
+    "handler": [signal.getsignal(signal.SIGTERM) is ours, os.kill(os.getpid(), signal.SIGTERM), heard],
     "groups": [os.getpgid(child.pid) != os.getpgid(0) for child in psutil.Process().children()],
     "listens": sorted({
         port.laddr.ip.removeprefix("::ffff:")
         for child in psutil.Process().children() for port in child.net_connections() if port.status == "LISTEN"
     }),
     "runs": sorted({child.name().partition(":")[0] for child in psutil.Process().children()}),
+    "begun": [begun, meanwhile, [child.pid for child in psutil.Process().children() if child.name() == "raylet"]],
     "entry": [
         "ganflow/cluster/session/worker_entry.py" in " ".join(child.cmdline())
         for child in psutil.Process().children() if child.name() == "raylet"
@@ -91,7 +98,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("ray")
     run = subprocess.run([sys.executable, "-c", ASK], cwd=folder, capture_output=True, text=True, env=env, check=False)
     assert run.returncode == 0, run.stderr
-    return dict(json.loads(run.stdout.splitlines()[-1]))
+    return {**json.loads(run.stdout.splitlines()[-1]), "stderr": run.stderr}
 
 
 def test_the_torch_backend_is_a_backend_of_ray_train() -> None:
@@ -104,7 +111,7 @@ def test_a_training_has_no_processes_but_its_workers(answers: dict[str, Any]) ->
     assert (world, why) == (2, "")
     # A worker that is being asked something has that in its title: ray::RayTrainWorker.poll_status.
     titles = {re.split(r"[.\[]", title)[0] for title in siblings if title.startswith("ray::")}
-    assert titles - {"ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent"} == {"ray::RayTrainWorker"}
+    assert titles - {"ray::IDLE", "ray::RuntimeEnvAgent"} == {"ray::RayTrainWorker"}
 
 
 def test_a_trainings_error_is_its_workers(answers: dict[str, Any]) -> None:
@@ -136,9 +143,16 @@ def test_a_node_of_this_process_has_neither_dashboard_nor_autoscaler_nor_log_mon
     assert answers["runs"] == ["gcs_server", "raylet"]  # all else would be a Python
 
 
+def test_a_raylet_is_told_of_as_it_begins_and_then_something_else_can_be_done(answers: dict[str, Any]) -> None:
+    begun, meanwhile, raylet = answers["begun"]
+    assert begun == raylet
+    assert meanwhile == [raylet]
+
+
 def test_workers_of_a_node_of_this_process_start_by_our_program(answers: dict[str, Any]) -> None:
     assert answers["entry"] == [True]
 
 
 def test_sigterm_stays_ours(answers: dict[str, Any]) -> None:
-    assert answers["handler"] is True
+    assert answers["handler"] == [True, None, [signal.SIGTERM]]
+    assert "SIGTERM received" not in answers["stderr"]  # what Ray's in C++ says

@@ -96,3 +96,20 @@ def test_auto_takes_what_there_is(batch: int, cpus: int, workers: int) -> None:
 def test_auto_gives_every_worker_whole_microbatches() -> None:
     assert ScalingPolicy(ClusterConfig(), 96, 48).acquire() == (2, False)
     assert ScalingPolicy(ClusterConfig(), 96, 96).acquire() == (1, False)
+
+
+def test_something_else_is_done_once_beside_the_first_attempt() -> None:
+    posted: list[object] = []
+    config = composition.compose(["cluster.workers=2", "cluster.max_failures=1"])
+    with pytest.raises(GanflowError, match="the workers were lost"):
+        launch(config, "test", break_on_rank_1, None, posted.append, beside=lambda: posted.append("beside"))
+    assert posted == ["beside"]
+
+
+def test_an_error_of_what_is_done_beside_ends_the_workers() -> None:
+    def refused() -> None:
+        raise GanflowError("MLflow does not answer")
+
+    with pytest.raises(GanflowError, match=r"^MLflow does not answer$"):
+        launch(composition.compose(["cluster.workers=2"]), "test", add_up, None, lambda item: None, beside=refused)
+    test_workers_form_one_group()  # there is room for them
