@@ -1,4 +1,4 @@
-"""Hydra's store: the schema, every component and every recipe of ``recipes/``, one YAML file each.
+"""Hydra's store: the schema, every component and every recipe of :mod:`ganflow.config.recipes`, one YAML file each.
 
 A recipe has defaults (its choices), options of those choices, and any other values. Its options go with the choices,
 so that ``experiment=wgan_gp gan/generator=mlp`` leaves the ResNet's width behind: Hydra's store holds the options of

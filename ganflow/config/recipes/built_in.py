@@ -8,7 +8,7 @@ import yaml
 
 from ganflow.config.yaml_file import Node
 
-FOLDER = Path(__file__).parents[1] / "composition/recipes"
+FOLDER = Path(__file__).parent
 
 _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in Python takes ten times as long
 

@@ -46,7 +46,7 @@ def body(name: str) -> Node:
     if not path.exists() and name in _handed_over:
         return _handed_over[name]
     _check_name(name, path)
-    node = read_mapping(path, "it holds what differs from the default recipe, as in ganflow/config/composition/recipes")
+    node = read_mapping(path, "it holds what differs from the default recipe, as in ganflow/config/recipes")
     for key in node:
         if not isinstance(key, str):
             raise GanflowError(f"{path}: {key}: keys must be text")
