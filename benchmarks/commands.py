@@ -23,6 +23,7 @@ COMMANDS = {
     "ganflow config show": (*GANFLOW, "show"),
     "ganflow config check": (*GANFLOW, "check", "--params", "searched.yaml"),
     "ganflow config check, tune.trials=0": (*GANFLOW, "check"),
+    "ganflow generate --model model -n 16": ("-m", "ganflow.cli", "generate", "--model", "model", "-n", "16"),
     "python -m pipelines.tune, tune.trials=0": ("-m", "pipelines.tune"),
     "python -m pipelines.prepare": ("-m", "pipelines.prepare"),
 }
@@ -44,8 +45,9 @@ def main(*checkouts: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder)
         cpu_seconds(folders[0], project, *GANFLOW, "compose", "--out", "searched.yaml")
-        cpu_seconds(folders[0], project, *GANFLOW, "compose", "tune.trials=0")
-        cpu_seconds(folders[0], project, "-m", "pipelines.prepare")
+        cpu_seconds(folders[0], project, *GANFLOW, "compose", "tune.trials=0", "training.kimg=1")
+        for stage in ("prepare", "tune", "train"):
+            cpu_seconds(folders[0], project, "-m", f"pipelines.{stage}")
         for name, arguments in COMMANDS.items():
             runs = [[cpu_seconds(it, project, *arguments) for it in folders] for _ in range(RUNS + 1)][1:]
             print(

@@ -65,6 +65,16 @@ def test_a_recipe_s_step_fits_the_device_and_costs_no_more(steps: dict[str, dict
     assert [cost["waits"] for cost in costs] == [0] * len(costs)
 
 
+def test_data_too_large_for_the_device_come_with_what_a_step_copies_anyway() -> None:
+    recipes = ("default", "sngan", "wgan_gp", "stylegan2_ada", "grid25")
+    for told in run("steps", "--streamed", *recipes):
+        assert "error" not in told, told["error"]
+        costs = [told["step"], *([told["with every penalty"]] if "with every penalty" in told else [])]
+        assert [(cost["copies"], cost["waits"]) for cost in costs] == [(1, 0)] * len(costs)
+        # The images need not be picked by their index any more.
+        assert all(cost["kernels"] < most for cost, most in zip(costs, KERNELS[told["recipe"]], strict=True))
+
+
 def test_what_only_a_gpu_would_refuse_is_refused() -> None:
     (found,) = run("planted")
     assert "cuda:0 and cpu" in found["a constant on the CPU"].replace("cpu and cuda:0", "cuda:0 and cpu")

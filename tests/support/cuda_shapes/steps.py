@@ -1,8 +1,9 @@
 """Steps of recipes on the device that only has shapes: what each costs the host, or the error that a GPU would give.
 
-    python -m tests.support.cuda_shapes.steps RECIPE... [KEY=VALUE...]
+    python -m tests.support.cuda_shapes.steps [--streamed] RECIPE... [KEY=VALUE...]
 
-prints a line of JSON for each recipe. Networks, batch and precision are the recipe's own; data are sparse files.
+prints a line of JSON for each recipe. Networks, batch and precision are the recipe's own; data are sparse files, which
+stay on the device unless they are streamed.
 """
 
 import json
@@ -26,8 +27,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ganflow.config import components, composition
 from ganflow.data.prepare import prepare
 from ganflow.data.prepared.dataset import Dataset
+from ganflow.evaluation.extractors import classifier
+from ganflow.evaluation.samples import GeneratorSamples
 from ganflow.methods.gan import GAN
 from ganflow.methods.generator import Generator
+from ganflow.training import batches
 from ganflow.training.build import build_trainer
 from ganflow.training.checkpoints.checkpoint import copied
 from ganflow.training.trainer import Trainer
@@ -92,11 +96,14 @@ def costs(recipe: str, *overrides: str) -> dict[str, Cost]:
         else:
             write_sparse(folder, facts(recipe), 1000, 1)
         with only_shapes():
-            trainer = build_trainer(config, Dataset.open(folder, verify=False), CUDA)
+            dataset = Dataset.open(folder, verify=False)
+            trainer = build_trainer(config, dataset, CUDA)
             trainer._begin()
             trainer.step()
             images, interval = trainer.state.nimg, _interval(trainer)
-            _save_and_load(trainer)
+            generator = _save_and_load(trainer)
+            if recipe not in POINTS:
+                _features(generator, dataset)
             if interval == 1:
                 return {"step": _counted(trainer)}
             measured = []
@@ -118,8 +125,8 @@ def _counted(trainer: Trainer) -> Cost:
     return counting.cost
 
 
-def _save_and_load(trainer: Trainer) -> None:
-    """A checkpoint on the CPU and back, and samples."""
+def _save_and_load(trainer: Trainer) -> Generator:
+    """A checkpoint on the CPU and back, and samples of the generator that is kept."""
     with values_made_up():
         trainer._report()
         state: Any = copied(trainer.state.state_dict())
@@ -130,6 +137,17 @@ def _save_and_load(trainer: Trainer) -> None:
     with values_made_up():
         made = generator.draw(generator.latents(0, 0, 4), labels, noise=generator.noise(0, 0, 4))
     assert made.device == CUDA
+    return generator
+
+
+def _features(generator: Generator, dataset: Dataset) -> None:
+    """Features of samples, as metrics take them, by a network of the data's own."""
+    choice = classifier.ClassifierChoice(width=4)
+    extract = classifier.Classifier(classifier._fresh(dataset, choice).to(CUDA).eval(), "untrained", 0.0, True)
+    with values_made_up():
+        found = extract(GeneratorSamples(generator, 0, 8, generator.labels(0, 8, None)).images(0, 8))
+    assert {found.embeddings.device, found.logits.device} == {CUDA}
+    assert len(found.embeddings) == len(found.logits) == 8
 
 
 def _tensors(node: Any) -> list[torch.Tensor]:
@@ -142,7 +160,9 @@ def _tensors(node: Any) -> list[torch.Tensor]:
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    words = sys.argv[1:]
+    words = [word for word in sys.argv[1:] if word != "--streamed"]
+    if "--streamed" in sys.argv:
+        batches.RESIDENT_SHARE = 0.0
     for recipe in (word for word in words if "=" not in word):
         try:
             made = costs(recipe, *(word for word in words if "=" in word))
