@@ -33,7 +33,8 @@ elastic ``ScalingConfig(num_workers=(least, most))``
 Rooms
 -----
 
-``session`` connects to a cluster or starts one of its own; ``workers`` runs one function in all ranks to its
+``session`` connects to a cluster, or starts one of its own, whose workers are forks of a process that has loaded what
+they import (:mod:`ganflow.cluster.session.fork_server`); ``workers`` runs one function in all ranks to its
 end; ``jobs`` are those functions; ``preemption`` runs on nodes that may go; ``doctor`` examines a cluster before a
 run is paid for; ``session.ray_internals`` holds what is private in Ray.
 """
