@@ -4,7 +4,6 @@ It takes no arguments: `params.yaml` says what it does, and `ganflow config comp
 """
 
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 from ganflow.terminal.console import entry_point
@@ -31,7 +30,7 @@ def main() -> None:
     from ganflow.methods.generator import FILE
     from ganflow.terminal.interrupts import held
     from ganflow.tracking.runs.callback import follow
-    from ganflow.tracking.runs.tracked_run import TrackedRun
+    from ganflow.tracking.runs.late_run import LateRun
     from ganflow.tracking.runs.train_run import record_of, tracked_training
     from ganflow.tracking.runs.tune_run import reconcile_search
     from ganflow.training.build import open_train
@@ -53,19 +52,17 @@ def main() -> None:
     run = supplied.run(name)
     history = History(run)
     with project_folder.alone(name):
-        with ExitStack() as stack:
-            events, opened = Kept(), list[TrackedRun]()
-
-            def track() -> None:
-                opened.append(stack.enter_context(tracked_training(params, name, identity, dataset, unfinished)))
-                events.hand_to(follow(opened[0], history))
-
+        with LateRun(lambda: tracked_training(params, name, identity, dataset, unfinished)) as tracked:
+            events = Kept()
             with Progress("train") as progress:
-                train(params, name, supplied, each(progress, events), beside=track)
+                train(
+                    params, name, supplied, each(progress, events),
+                    beside=lambda: events.hand_to(follow(tracked.open(), history)),
+                )  # fmt: skip
             with held():
                 export_model(params, dataset, run, MODEL)
                 export_reports(history, REPORTS)
-                record_of(params, opened[0], identity, name, dataset, MODEL / FILE).write(MODEL / "run.json")
+                record_of(params, tracked.run, identity, name, dataset, MODEL / FILE).write(MODEL / "run.json")
         CheckpointStore(run).retire()  # only now: until here the same command would have gone on
 
 

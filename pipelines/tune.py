@@ -4,7 +4,6 @@ It takes no arguments: `params.yaml` says what it does, and `ganflow config comp
 """
 
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,22 +43,21 @@ def search(params: "Config") -> None:
     from ganflow.data.prepared.dataset import Dataset
     from ganflow.methods.build import check_fits
     from ganflow.terminal.interrupts import held
-    from ganflow.tracking.runs.tracked_run import TrackedRun
+    from ganflow.tracking.runs.late_run import LateRun
     from ganflow.tracking.runs.tune_run import log_search, search_name, tracked_search
 
     dataset = Dataset.open(DATA)
     check_fits(params, dataset.facts)
     name = search_name(params, dataset.digest)
-    unfinished, opened = project_folder.unfinished_runs(), list[TrackedRun]()
-    with project_folder.alone(name), ExitStack() as stack:
-
-        def track() -> None:
-            opened.append(stack.enter_context(tracked_search(params, name, dataset.digest, unfinished)))
-
-        result = ray_tune.search(params, name, supply(params.cluster, DATA), beside=track)
+    unfinished = project_folder.unfinished_runs()
+    with (
+        project_folder.alone(name),
+        LateRun(lambda: tracked_search(params, name, dataset.digest, unfinished)) as tracked,
+    ):
+        result = ray_tune.search(params, name, supply(params.cluster, DATA), beside=tracked.open)
         with held():
             write_search(OUT, result)
-        log_search(opened[0], params.tune.metric, OUT)
+        log_search(tracked.run, params.tune.metric, OUT)
     changes = " ".join(result.best.overrides) or "params.yaml as it stands"
     print(f"tune: best of {len(result.trials)} trials: {result.metric} {result.best.value:.4g} with {changes}")
 

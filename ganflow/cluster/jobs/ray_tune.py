@@ -63,7 +63,7 @@ class SearchResult:
         return min((t for t in done if t.kimg == furthest), key=lambda t: sign * (t.value or 0.0))
 
 
-def search(config: Config, name: str, supply: RunStaging, beside: Callable[[], None]) -> SearchResult:
+def search(config: Config, name: str, supply: RunStaging, beside: Callable[[], object]) -> SearchResult:
     """Search ``tune.space`` with ``tune.trials`` short trainings on the train split of what is supplied.
 
     ``beside`` is called once before the first trial, while a worker trains the extractor.
@@ -87,7 +87,7 @@ def search(config: Config, name: str, supply: RunStaging, beside: Callable[[], N
     return SearchResult(config.tune.metric, config.tune.mode, trials)
 
 
-def _make_extractor(config: Config, supply: RunStaging, beside: Callable[[], None]) -> None:
+def _make_extractor(config: Config, supply: RunStaging, beside: Callable[[], object]) -> None:
     """Train the extractor if it is not there: once, or every trial would train one."""
     import ray
 

@@ -173,13 +173,13 @@ def main() -> None:
             gc.enable()
             return request.run()
         request.close()
-    os._exit(0)  # at once: whoever reads what the parent says may wait for this, too
+    os._exit(0)  # at once: a reader of the parent's output may wait for this, too
 
 
 def _requests(listener: socket.socket) -> Iterator[Request]:
     poll = select.poll()
     poll.register(listener, select.POLLIN)
-    poll.register(1, 0)  # an error: nobody reads it any more
+    poll.register(1, 0)  # an error: its reader, the parent, has ended
     while poll.poll() == [(listener.fileno(), select.POLLIN)]:
         connection, _ = listener.accept()
         if is_of_this_user(connection):

@@ -43,19 +43,11 @@ def trainer_class() -> Any:
     process), one for data sets of Ray Data, one that asks an autoscaler for what the workers hold already, and one for
     `ray.train.report`, which ganflow's workers do not call. Its ``cancel`` ends a ``fit`` in another thread.
     """
-    from ray.runtime_context import RuntimeContext
     from ray.train.v2._internal import callbacks
     from ray.train.v2._internal.execution.controller import TrainController
-    from ray.train.v2._internal.execution.scaling_policy.fixed import FixedScalingPolicy
-    from ray.train.v2._internal.execution.worker_group import state, worker_group
     from ray.train.v2.torch.torch_trainer import TorchTrainer
 
-    absent = SimpleNamespace(options=lambda **options: SimpleNamespace(remote=lambda **options: SimpleNamespace()))
-
-    class FixedWorkers(FixedScalingPolicy):
-        def after_controller_start(self, train_run_context: Any) -> None:
-            nothing = dict.fromkeys(("maybe_send_resource_request", "cancel_resource_request"), _nothing)
-            vars(self)["_coordinator_client"] = SimpleNamespace(**nothing)
+    fixed_workers = _scaling_policy()
 
     class Trainer(TorchTrainer):
         def _create_default_callbacks(self) -> list[Any]:
@@ -68,12 +60,8 @@ def trainer_class() -> Any:
 
         def _initialize_and_run_controller(self, **parts: Any) -> Any:
             logging.getLogger("ray.train").setLevel(logging.CRITICAL)  # what it says of an error is raised, too
-            with (
-                patch.object(RuntimeContext, "current_actor", None),
-                patch.object(worker_group, "SynchronizationActor", absent),
-                patch.object(state, "_shutdown_sync_actor", _nothing),
-            ):
-                parts["scaling_policy"] = FixedWorkers(parts["scaling_policy"].scaling_config)
+            with _controller_here():
+                parts["scaling_policy"] = fixed_workers(parts["scaling_policy"].scaling_config)
                 controller: Any = TrainController(**parts)
                 asyncio.run(self._run(controller))
             return controller.get_result()
@@ -93,6 +81,33 @@ def trainer_class() -> Any:
                 running[0].call_soon_threadsafe(running[1].cancel)
 
     return Trainer
+
+
+def _scaling_policy() -> Any:
+    """Ray Train's policy of so many workers, which asks no autoscaler for them."""
+    from ray.train.v2._internal.execution.scaling_policy.fixed import FixedScalingPolicy
+
+    class FixedWorkers(FixedScalingPolicy):
+        def after_controller_start(self, train_run_context: Any) -> None:
+            requests = dict.fromkeys(("maybe_send_resource_request", "cancel_resource_request"), _nothing)
+            vars(self)["_coordinator_client"] = SimpleNamespace(**requests)
+
+    return FixedWorkers
+
+
+@contextmanager
+def _controller_here() -> Iterator[None]:
+    """In the block, Ray Train's controller is not an actor, and starts none beside the workers."""
+    from ray.runtime_context import RuntimeContext
+    from ray.train.v2._internal.execution.worker_group import state, worker_group
+
+    absent = SimpleNamespace(options=lambda **options: SimpleNamespace(remote=lambda **options: SimpleNamespace()))
+    with (
+        patch.object(RuntimeContext, "current_actor", None),
+        patch.object(worker_group, "SynchronizationActor", absent),
+        patch.object(state, "_shutdown_sync_actor", _nothing),
+    ):
+        yield
 
 
 def address_of_this_machine() -> str:
