@@ -23,7 +23,17 @@ COMMANDS = {
     "ganflow config show": (*GANFLOW, "show"),
     "ganflow config check": (*GANFLOW, "check", "--params", "searched.yaml"),
     "ganflow config check, tune.trials=0": (*GANFLOW, "check"),
-    "ganflow generate --model model -n 16": ("-m", "ganflow.cli", "generate", "--model", "model", "-n", "16"),
+    "ganflow generate --model model -n 16 --out 16.npz": (
+        "-m",
+        "ganflow.cli",
+        "generate",
+        "--model",
+        "model",
+        "-n",
+        "16",
+        "--out",
+        "16.npz",
+    ),  # fmt: skip
     "python -m pipelines.tune, tune.trials=0": ("-m", "pipelines.tune"),
     "python -m pipelines.prepare": ("-m", "pipelines.prepare"),
 }
