@@ -22,7 +22,7 @@ from ganflow.terminal.console import entry_point
 from ganflow.training.batches import BatchSource
 from tests.support.sparse import write_sparse
 
-FACTS = Facts(resolution=32, channels=3, num_classes=1000)
+FACTS = Facts((3, 32, 32), 1000)
 RANKS, BATCH, LATENT, TURNS = 1024, 4096, 64, 320
 SIZES = {10**6: 12, 10**7: 115, 10**8: 1145, 10**9: 11445}  # images: shards of 256 MiB
 

@@ -35,7 +35,7 @@ from ganflow.tracking.registry import registration
 from ganflow.tracking.runs import run_record
 
 NAME, BLOCK, PATIENCE_S = "served", 250, 300
-SPEC = generator.GeneratorSpec({"name": "dcgan"}, 64, 32, 3, 10)
+SPEC = generator.GeneratorSpec({"name": "dcgan"}, 64, (3, 32, 32), 10)
 SERVERS = {
     "ganflow serve": ["-m", "ganflow.cli", "serve", f"models:/{NAME}/1", "--port"],
     "mlflow models serve": [

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ganflow.generation.image_grid import grid
 from ganflow.methods import generator
+from ganflow.signals.image_grid import grid
 from ganflow.terminal.console import entry_point
 
 COLUMNS = 20

@@ -32,7 +32,7 @@ CPU = torch.device("cpu")
 def ours(overrides: list[str]) -> Callable[[], object]:
     config = composition.compose(["experiment=sngan", "data=image_folder", "data.path=somewhere", *overrides])
     with tempfile.TemporaryDirectory() as folder:
-        write_sparse(Path(folder), Facts(resolution=32, channels=3, num_classes=0), 1000, 1)
+        write_sparse(Path(folder), Facts((3, 32, 32), 0), 1000, 1)
         return build_trainer(config, Dataset.open(Path(folder), verify=False), CPU).step
 
 

@@ -60,7 +60,7 @@ def unlabelled(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Path:
 
     root = tmp_path_factory.mktemp("unlabelled") / "data"
     images = Dataset.open(digits).images(np.arange(300))
-    facts = Facts(8, 1, 0)
+    facts = Facts((1, 8, 8), 0)
     with workplace(root) as place:
         writer = SplitWriter(place.data, "train", facts, 2**20)
         writer.add(images, np.zeros(300, np.int64))

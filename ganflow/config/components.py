@@ -223,14 +223,16 @@ def build(group: str, node: Mapping[str, object], key: str, **facts: object) -> 
     """Make the component that ``node`` names, with its options and those ``facts`` that it asks for.
 
     Raises:
-        ConfigError: unknown component, unknown option, or a value of the wrong type; and whatever the component itself
-            refuses, with the full key.
+        ConfigError: unknown component, unknown option, a value of the wrong type, or a fact that there is not; and
+            whatever the component itself refuses, with the full key.
     """
     classes = choices(group)
     name = chosen(node, key, classes)
     merged = merge(schema(group, name), node, key)
     values = {str(k): OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in merged.items() if k != "name"}
     cls = classes[name]
+    for fact in facts_of(cls):
+        require(fact in facts, f"{key}.name", name, f"asks for {fact}, which these data do not have")
     try:
         return cls(**values, **{fact: facts[fact] for fact in facts_of(cls)})
     except ConfigError as error:

@@ -1,6 +1,6 @@
 """Images that are files of an archive, decoded in batches.
 
-Shapes: B images, C channels, H = W pixels.
+Shapes: B images, C channels, H rows and W columns of pixels.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,8 +41,8 @@ class ImageFiles:
     def __call__(self, items: Items) -> Decoded:
         check_here(self.archive)
         bad, tally, decoded = list[Bad](), Tally(), np.zeros(len(items), dtype=bool)
-        side, channels = self.facts.resolution, self.facts.channels
-        tall = Image.new(MODES[channels], (side, side * len(items)))  # NumPy takes one picture faster than many
+        channels, height, width = self.facts.shape
+        tall = Image.new(MODES[channels], (width, height * len(items)))  # NumPy takes one picture faster than many
         for i, file in enumerate(items):
             try:
                 picture = decode(_read(self.archive, file), channels, self.frame, self.conversion)
@@ -50,16 +50,16 @@ class ImageFiles:
                 bad.append(Bad(file.name, str(error)))
                 continue
             self._check_size(file.name, *picture.image.size)
-            tall.paste(picture.image, (0, side * i))
+            tall.paste(picture.image, (0, height * i))
             tally.add(picture)
             decoded[i] = True
-        pixels = np.asarray(tall, dtype=np.uint8).reshape(len(items), side, side, channels)
+        pixels = np.asarray(tall, dtype=np.uint8).reshape(len(items), height, width, channels)
         return Decoded(np.ascontiguousarray(pixels[decoded].transpose(0, 3, 1, 2)), decoded, bad, tally)
 
     def _check_size(self, name: str, width: int, height: int) -> None:
-        side = self.facts.resolution
-        if (width, height) != (side, side):
-            hint = f"{name} is {width}x{height}, the first image {side}x{side}; set data.resize (and data.crop)"
+        _, *first = self.facts.shape
+        if [height, width] != first:
+            hint = f"{name} is {width}x{height}, the first image {first[1]}x{first[0]}; set data.resize (and data.crop)"
             raise ConfigError("data.resize", 0, f"leaves images of mixed sizes: {hint}")
 
 

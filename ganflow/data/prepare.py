@@ -143,7 +143,7 @@ def _counts(split: dict[str, Any], classes: list[str]) -> dict[str, object]:
 def jobs_of(content: Content) -> list[DecodeJob]:
     """Cut every split into batches, in order; a batch is small enough that several fit into memory."""
     facts = content.facts
-    size = max(1, min(BATCH_IMAGES, BATCH_BYTES // (facts.channels * facts.resolution**2)))
+    size = max(1, min(BATCH_IMAGES, BATCH_BYTES // facts.values))
     return [
         DecodeJob(name, split.items[i : i + size], split.labels[i : i + size], split.decode)
         for name, split in content.splits.items()

@@ -1,7 +1,8 @@
 """The interface of a source of images. A new one is one file in :mod:`ganflow.data.sources` and no edit elsewhere.
 
 A source is a component (group ``source``) with a ``path`` and a ``read``. ``read`` looks, it does not decode: it
-returns a :class:`Content`, whose facts are known before any work starts. Shapes: B images, C channels, H = W pixels.
+returns a :class:`Content`, whose facts are known before any work starts. Shapes: B images, C channels,
+H rows and W columns of pixels.
 """
 
 from collections.abc import Callable, Sequence
@@ -110,7 +111,7 @@ class Pixels:
     def __call__(self, items: Items) -> Decoded:
         pixels = np.asarray(items, dtype=np.uint8)
         if self.frame.resize or self.frame.crop:
-            pixels = np.stack([to_chw(self.frame.square(Image.fromarray(p)))[0] for p in pixels])
+            pixels = np.stack([to_chw(self.frame.fitted(Image.fromarray(p)))[0] for p in pixels])
         return Decoded(pixels[:, None], np.ones(len(pixels), dtype=bool))
 
 

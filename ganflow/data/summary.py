@@ -5,6 +5,9 @@ from typing import Any
 
 from ganflow.data.decoding.decode import FIRST, TRANSPARENT, TURNED
 from ganflow.data.decoding.ranges import AUTO
+from ganflow.data.prepared.dataset import shape_of
+from ganflow.signals import named
+from ganflow.signals.base import IMAGE
 
 FEW = 10  # images of a class; below it a figure about the class says little
 NAMED = 5  # of a kind in one line
@@ -29,10 +32,7 @@ def warnings(report: Report) -> list[str]:
 
 def _images(report: Report) -> str:
     facts, count = report["facts"], sum(split["count"] for split in report["splits"].values())
-    if "kind" in facts and facts["resolution"] == 1:
-        return f"{count:,} points"
-    colour = {1: "grey", 3: "RGB"}.get(facts["channels"], f"{facts['channels']}-channel")
-    return f"{count:,} {colour} images of {facts['resolution']}x{facts['resolution']}"
+    return f"{count:,} {named(facts.get('kind', IMAGE)).says(shape_of(facts))}"
 
 
 def _classes(report: Report) -> str:

@@ -1,6 +1,6 @@
 """Images and their classes in a ``.npz`` or ``.npy``: ganflow's own, guided diffusion's, or any other.
 
-Shapes: N images, C channels (1 grey, 3 RGB), H = W pixels, K classes.
+Shapes: N images, C channels (1 grey, 3 RGB), H rows and W columns of pixels, K classes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from ganflow.data.prepared.dataset import Labels
 from ganflow.errors import GanflowError
 
 SUFFIXES = (".npz", ".npy")
+CHANNELS = (1, 3)
 IMAGES, LABELS = ("images", "arr_0"), ("labels", "arr_1")  # by name, or as guided diffusion stores them
 
 
@@ -64,14 +65,16 @@ def _pixels(where: str, images: Any) -> tuple[Any, list[str]]:
     if images.dtype != np.uint8:
         values = _range(images) if images.size and np.issubdtype(images.dtype, np.number) else ""
         raise GanflowError(f"{where}: images are {images.dtype}{values}; they must be uint8, 0 to 255")
-    images = images[..., None] if images.ndim == 3 else images
+    if images.ndim == 3 and len(images):
+        return images[:, None], []
     if images.ndim == 4 and len(images):
-        if images.shape[1] == images.shape[2] and images.shape[3] in (1, 3):
+        first, last = (images.shape[axis] in CHANNELS for axis in (1, 3))
+        if last and (not first or images.shape[1] == images.shape[2]):
             return images.transpose(0, 3, 1, 2), []
-        if images.shape[2] == images.shape[3] and images.shape[1] in (1, 3):
+        if first and (not last or images.shape[2] == images.shape[3]):
             return images, [f"{where}: images are {images.shape}, read as (N, C, H, W)"]
-    allowed = "(N, H, W, C) or (N, C, H, W), H = W, C 1 or 3"
-    raise GanflowError(f"{where}: images are {images.shape}; they must be {allowed}")
+    allowed = "(N, H, W, C) or (N, C, H, W), C 1 or 3"
+    raise GanflowError(f"{where}: images are {images.shape}; they must be {allowed}, and only one of both can be meant")
 
 
 def _range(images: Any) -> str:

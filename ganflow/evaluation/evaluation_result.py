@@ -4,7 +4,6 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from ganflow.data.prepared.dataset import POINTS
 from ganflow.distributed import collectives
 from ganflow.errors import GanflowError
 from ganflow.evaluation import pictures
@@ -13,10 +12,8 @@ from ganflow.evaluation.inputs import MetricInputs
 from ganflow.evaluation.metrics import intra_fid
 from ganflow.evaluation.outcome import Evaluation
 from ganflow.evaluation.samples import Samples
-from ganflow.generation.image_grid import picture
 
 PAIRS = 16  # in the picture
-SHOWN, SHOWN_POINTS = 100, 2500  # samples in a grid, in a plot
 
 
 @dataclass(frozen=True)
@@ -77,9 +74,9 @@ def alone(evaluator: Evaluator, samples: Samples) -> Measured:
 
 
 def _pairs_wanted(inputs: MetricInputs) -> bool:
-    """Points make no pictures, and features of the train split may be costly where nothing else asks for them."""
+    """Some samples alone are nothing to see; and features of the train split may be costly where nothing else asks."""
     asked_for = inputs.config.reference == "train" or "memorisation" in inputs.config.metrics
-    return asked_for and inputs.features.splits.train.facts.kind != POINTS
+    return asked_for and inputs.features.splits.train.facts.signal.alone
 
 
 def _single_classes(inputs: MetricInputs) -> dict[str, str]:
@@ -112,15 +109,15 @@ def class_shares(inputs: MetricInputs) -> list[ClassRow]:
 
 def _pictures(inputs: MetricInputs) -> dict[str, bytes]:
     train, samples = inputs.features.splits.train, inputs.samples
-    points = train.facts.kind == POINTS
-    some = samples.images(0, min(SHOWN_POINTS if points else SHOWN, len(samples))).permute(0, 2, 3, 1).cpu().numpy()
+    signal = train.facts.signal
+    some = signal.rows(samples.images(0, min(signal.shown, len(samples))))
     centres = train.facts.mixture.centres if train.facts.mixture else ()
-    drawn = {"samples": picture(some[:, 0, 0] if points else some, centres)}
+    drawn = {"samples": signal.preview(some, centres=centres)}
     if _pairs_wanted(inputs):
         ratios, neighbours = inputs.neighbours
         closest = ratios.argsort()[:PAIRS].tolist()
-        images = torch.cat([samples.images(i, 1) for i in closest]).permute(0, 2, 3, 1).cpu().numpy()
-        originals = torch.from_numpy(train.images(neighbours[closest].cpu().numpy())).permute(0, 2, 3, 1).numpy()
+        images = signal.rows(torch.cat([samples.images(i, 1) for i in closest]))
+        originals = signal.rows(torch.from_numpy(train.images(neighbours[closest].cpu().numpy())))
         drawn["pairs"] = pictures.closest_pairs(images, originals)
     ways = pictures.interpolation(inputs.generator) if inputs.generator is not None else None
     return drawn if ways is None else drawn | {"interpolation": ways}

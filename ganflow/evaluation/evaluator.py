@@ -86,12 +86,10 @@ class Evaluator:
             GanflowError: it makes images of another size, other channels or other classes than the reference has.
         """
         spec, facts = generator.spec, self.reference.facts
-        makes, wanted = (spec.resolution, spec.channels), (facts.resolution, facts.channels)
-        if makes != wanted or spec.num_classes not in (0, facts.num_classes):
-            raise GanflowError(
-                f"the generator makes images of {_facts(*makes, spec.num_classes)}, "
-                f"the reference has {_facts(*wanted, facts.num_classes)}"
-            )
+        fits = (spec.shape, spec.signal.family) == (facts.shape, facts.signal.family)
+        if not fits or spec.num_classes not in (0, facts.num_classes):
+            makes, has = f"{spec}, {spec.num_classes} classes", f"{facts}, {facts.num_classes} classes"
+            raise GanflowError(f"the generator makes {makes}; the reference has {has}")
         return GeneratorSamples(generator, SEED, samples, self._labels(generator, samples))
 
     def outcome(self, inputs: MetricInputs, names: Sequence[str] | None = None, resamples: int = 0) -> Outcome:
@@ -160,7 +158,3 @@ class Evaluator:
             return None
         rows = rng.integers(SEED, "evaluation-label", 0, samples, len(self.reference))
         return torch.from_numpy(self.reference.labels[rows])
-
-
-def _facts(resolution: int, channels: int, classes: int) -> str:
-    return f"{resolution} pixels, {channels} channels, {classes} classes"

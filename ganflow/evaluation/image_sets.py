@@ -63,8 +63,8 @@ def as_samples(images: Dataset, reference: Dataset, where: str) -> ImageSamples:
         GanflowError: another size or number of channels.
     """
     given, wanted = images.facts, reference.facts
-    if (given.resolution, given.channels) != (wanted.resolution, wanted.channels):
-        line = f"{where} holds {_shape(given)}, the reference {_shape(wanted)}"
+    if given.shape != wanted.shape:
+        line = f"{where} holds {given}, the reference {wanted}"
         raise GanflowError(f"{line}; {_way_out(where, given, wanted)}")
     others = [f"{split} ({n:,} images)" for split, n in _other_splits(images)]
     if others:
@@ -75,7 +75,9 @@ def as_samples(images: Dataset, reference: Dataset, where: str) -> ImageSamples:
 def _way_out(where: str, given: Facts, wanted: Facts) -> str:
     if not is_pictures(where):
         return "make them equal first"
-    ways = [f"data.resize={wanted.resolution}"] if given.resolution != wanted.resolution else []
+    _, height, width = wanted.shape
+    resize = f"data.resize={width if wanted.square else f'{width}x{height}'}"
+    ways = [resize] if given.shape[1:] != wanted.shape[1:] else []
     ways += [f"data.channels={wanted.channels}"] if given.channels != wanted.channels else []
     return f"{' '.join(ways)} makes them equal"
 
@@ -108,16 +110,11 @@ def _labels(images: Dataset, reference: Dataset, where: str) -> Labels | None:
     return labels
 
 
-def _shape(facts: Facts) -> str:
-    kind = {1: "grey", 3: "RGB"}.get(facts.channels, f"{facts.channels}-channel")
-    return f"{kind} images of {facts.resolution}x{facts.resolution}"
-
-
 def _write_array(where: str, path: Path, prepared: Path) -> None:
     array = read_array(where, path)
     for line in array.understood:
         logger.info(line)
-    facts = Facts(array.images.shape[2], array.images.shape[1], len(array.classes))
+    facts = Facts(array.images.shape[1:], len(array.classes))
     with workplace(prepared) as work:
         writer = SplitWriter(work.data, "train", facts, 2**28)
         writer.add(array.images, np.zeros(len(array.images), np.int64) if array.labels is None else array.labels)

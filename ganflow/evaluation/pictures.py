@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from ganflow.errors import require
-from ganflow.generation.image_grid import GAP, GAP_GREY, Images, grid, png, tiles
-from ganflow.methods.generator import Generator, to_uint8
+from ganflow.methods.generator import Generator
+from ganflow.signals.image_grid import GAP, GAP_GREY, Images, png, tiles
 
 COLUMNS = 16  # pairs beside each other
 BAND_GAP = 8 * GAP  # pixels between one band of pairs and the next
@@ -35,12 +35,13 @@ def closest_pairs(samples: Images, originals: Images) -> bytes:
 
 
 def interpolation(generator: Generator, rows: int = 8, steps: int = 9, seed: int = 0) -> bytes | None:
-    """Ways between latents, one per row, as the bytes of a PNG; none of points, on which there is nothing to see.
+    """Ways between latents, one per row, as the bytes of a PNG; none where one sample alone is nothing to see.
 
     Row i goes from sample i to an end of its own in ``steps`` equal steps, has that sample's noise all
     the way, and is of class i mod num_classes.
     """
-    if generator.spec.points:
+    signal = generator.spec.signal
+    if not signal.alone:
         return None
     shares = torch.linspace(0, 1, steps)
     ways = [generator.path(seed, 0, rows, share.expand(rows)) for share in shares]
@@ -48,5 +49,5 @@ def interpolation(generator: Generator, rows: int = 8, steps: int = 9, seed: int
     drawn = []
     for i, z in enumerate(torch.stack(ways, 1)):  # (steps, latent_dim): a row at a time, whatever its resolution
         of_way = [None if each is None else each[i : i + 1].expand(steps, *each.shape[1:]) for each in (labels, noise)]
-        drawn.append(to_uint8(generator.draw(z, of_way[0], noise=of_way[1])).cpu())
-    return grid(torch.cat(drawn).permute(0, 2, 3, 1).numpy(), columns=steps)
+        drawn.append(generator.stored(generator.draw(z, of_way[0], noise=of_way[1])))
+    return signal.preview(np.concatenate(drawn), columns=steps)

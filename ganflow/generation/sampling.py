@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ganflow.errors import ConfigError, require
-from ganflow.methods.generator import Generator, GeneratorSpec, Samples
+from ganflow.methods.generator import Generator, GeneratorSpec
+from ganflow.signals.base import Samples
 
 FORMAT = 1  # of the record
 

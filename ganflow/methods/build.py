@@ -1,6 +1,6 @@
 """From a configuration and the data's facts to a method, for any method; and the parts that methods share."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -12,9 +12,12 @@ from ganflow.config import components
 from ganflow.config.params_file import at_the_end
 from ganflow.config.scheduled_options import moving, value_at
 from ganflow.config.schema import Config
-from ganflow.data.prepared.dataset import POINTS, Facts
+from ganflow.data.prepared.dataset import Facts
 from ganflow.errors import ConfigError, require
 from ganflow.methods.base import BuiltMethod, MethodBuilder
+from ganflow.methods.generator import network_facts
+from ganflow.signals import named
+from ganflow.signals.base import IMAGE
 
 
 def build_method(config: Config, facts: Facts, device: torch.device) -> BuiltMethod:
@@ -70,36 +73,53 @@ class _NothingDrawn(TorchFunctionMode):
 
 
 def _check_evaluation(config: Config, facts: Facts) -> None:
-    check_points(config, facts, "extractor", "evaluation/extractor", "pixels")
-    metrics: dict[str, Any] = components.choices("metric")
+    check_signal(config, facts, "extractor", "evaluation/extractor")
+    signal, metrics = facts.signal, components.choices("metric")
     for name in config.evaluation.metrics:
-        fits = facts.kind != POINTS or metrics[name].points
-        hint = f"set evaluation/metrics=[modes], {_or_begin(config)}"
-        require(fits, "evaluation.metrics", name, f"measures images, and these data are points; {hint}")
+        knows = _signals(metrics[name])
+        others = [other for other, metric in metrics.items() if signal.family in _signals(metric)]
+        hint = f"set evaluation/metrics=[{','.join(others)}], {_or_begin(config)}"
+        misfit = f"measures {_plural(knows)}, and these data are {signal.plural}; {hint}"
+        require(signal.family in knows, "evaluation.metrics", name, misfit)
     components.build("extractor", config.evaluation.extractor, "evaluation.extractor")
     for name, node in config.evaluation.metrics.items():
         components.build("metric", node, f"evaluation.metrics.{name}")
 
 
-def check_points(config: Config, facts: Facts, group: str, slot: str, fitting: str) -> None:
-    """Refuse a component for images where the data are points; those for points say so by ``points = True``.
+def check_signal(config: Config, facts: Facts, group: str, slot: str) -> None:
+    """Refuse a component for another kind of data, or for squares where samples are none.
+
+    A component says in ``signals`` which kinds it knows (images, where it does not), and is for squares if it asks for
+    their ``resolution``.
 
     Args:
         config: names the component.
         facts: of the data.
         group: the component's.
         slot: where it stands, as in ``gan/generator``.
-        fitting: one that takes points, for the error.
     """
-    key = slot.replace("/", ".")
+    key, signal, classes = slot.replace("/", "."), facts.signal, components.choices(group)
     name = value_at(config, f"{key}.name")
-    hint = f"set {slot}={fitting}, {_or_begin(config)}"
-    fits = _fits(facts, group, name)
-    require(fits, f"{key}.name", name, f"is for images, and these data are points; {hint}")
+    others = [other for other, cls in classes.items() if signal.family in _signals(cls)]
+    hint = f"set {slot}={' or '.join(others)}, {_or_begin(config)}"
+    misfit = f"is for {_plural(_signals(classes[name]))}, and these data are {signal.plural}; {hint}"
+    require(signal.family in _signals(classes[name]), f"{key}.name", name, misfit)
+    of_any_size = " or ".join(other for other in others if not _of_squares(classes[other]))
+    ways = f"set data.resize={min(facts.shape[1:])} (and data.crop=true), or {slot}={of_any_size}"
+    fits = facts.square or not _of_squares(classes[name])
+    require(fits, f"{key}.name", name, f"is for squares, and these data are {facts}; {ways}")
 
 
-def _fits(facts: Facts, group: str, name: str) -> bool:
-    return facts.kind != POINTS or bool(getattr(components.choices(group)[name], "points", False))
+def _signals(cls: type) -> Collection[str]:
+    return getattr(cls, "signals", (IMAGE,))
+
+
+def _plural(families: Collection[str]) -> str:
+    return " and ".join(named(family).plural for family in families)
+
+
+def _of_squares(cls: type) -> bool:
+    return "resolution" in components.facts_of(cls)
 
 
 def _or_begin(config: Config) -> str:
@@ -111,7 +131,7 @@ def build_generator(config: Config, facts: Facts) -> nn.Module:
     classes = conditioning_classes(config, facts)
     generator: nn.Module = components.build(
         "generator", config.gan.generator, "gan.generator", latent_dim=config.gan.latent_dim,
-        resolution=facts.resolution, channels=facts.channels, num_classes=classes,
+        **network_facts(facts.shape, classes),
     )  # fmt: skip
     return generator
 

@@ -23,7 +23,8 @@ from ganflow.methods.augment.base import Augmentation
 from ganflow.methods.augment.none import NoAugmentation
 from ganflow.methods.augmented_discriminator import AugmentedDiscriminator, DiscriminatorOutputs, Judgement
 from ganflow.methods.base import Batch, BuiltMethod, MethodBuilder, Network, Terms, Turn
-from ganflow.methods.build import build_generator, check_points, conditioning_classes, shapes_only
+from ganflow.methods.build import build_generator, check_signal, conditioning_classes, shapes_only
+from ganflow.methods.generator import network_facts
 from ganflow.methods.losses.base import AdversarialLoss
 from ganflow.methods.player import build_player
 from ganflow.methods.regularizers.base import DiscriminatorTurn, GeneratorTurn, Regularizer
@@ -187,7 +188,7 @@ class GANBuilder(MethodBuilder):
     def check(self, config: Config, facts: Facts) -> None:
         """Build networks, loss, augmentation and regularisers."""
         for group in ("generator", "discriminator"):
-            check_points(config, facts, group, f"gan/{group}", "mlp")
+            check_signal(config, facts, group, f"gan/{group}")
         with shapes_only():
             G, _ = build_networks(config, facts)
         _check_augmentation(config)
@@ -218,7 +219,7 @@ def build_networks(config: Config, facts: Facts) -> tuple[nn.Module, nn.Module]:
     G = build_generator(config, facts)
     D: nn.Module = components.build(
         "discriminator", config.gan.discriminator, "gan.discriminator", conditioning=config.gan.conditioning,
-        resolution=facts.resolution, channels=facts.channels, num_classes=conditioning_classes(config, facts),
+        **network_facts(facts.shape, conditioning_classes(config, facts)),
     )  # fmt: skip
     return G, D
 

@@ -7,24 +7,25 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from ganflow.config import components
 from ganflow.distributed import rng
 from ganflow.errors import GanflowError, require
+from ganflow.signals import Signal, named
+from ganflow.signals.base import IMAGE, Samples, Shape, is_square, square
 
 FILE = "generator.safetensors"
 
 MOST, PIXELS = 256, 2**20  # of one batch, by default
 LEAST = 8
 
-Samples = npt.NDArray[np.uint8 | np.float32]
 Label = int | Sequence[int] | None  # one class, several in turn, or all in turn
 
 
@@ -34,16 +35,23 @@ class GeneratorSpec:
 
     network: Mapping[str, Any]  # the choice as in params.yaml: name and options
     latent_dim: int
-    resolution: int
-    channels: int
+    shape: Shape  # of a sample, its channels first: images (C, H, W)
     num_classes: int  # 0: unconditional
     classes: list[str] = field(default_factory=list)
-    points: bool = False  # it makes points in the plane, which are not pixels
+    kind: str = IMAGE  # the name of the signal that it makes
     centres: list[list[float]] = field(default_factory=list)  # of the modes of points, where they are known
 
+    @property
+    def signal(self) -> Signal:
+        """The kind of its samples."""
+        return named(self.kind)
+
+    def __str__(self) -> str:
+        return self.signal.says(self.shape)
+
     def build(self) -> nn.Module:
-        """The network with fresh weights: (z (N, latent_dim), labels (N,) or None) → images in [-1, 1]."""
-        facts = {k: v for k, v in asdict(self).items() if k not in ("network", "classes")}
+        """The network with fresh weights: (z (N, latent_dim), labels (N,) or None) → (N, *shape)."""
+        facts = {"latent_dim": self.latent_dim, **network_facts(self.shape, self.num_classes)}
         network: nn.Module = components.build("generator", self.network, "gan.generator", **facts)
         return network
 
@@ -60,8 +68,8 @@ class Generator:
 
     @property
     def batch(self) -> int:
-        """The default number of images that are made at once: fewer of large ones."""
-        return min(MOST, max(LEAST, PIXELS // self.spec.resolution**2))
+        """The default number of samples that are made at once: fewer of large ones."""
+        return min(MOST, max(LEAST, PIXELS // prod(self.spec.shape[1:])))
 
     @property
     def has_w(self) -> bool:
@@ -134,7 +142,7 @@ class Generator:
     def draw(
         self, z: Tensor, labels: Tensor | None, truncation: float | None = None, noise: Tensor | None = None
     ) -> Tensor:
-        """The network's output for z, on its device: float (count, C, H, W) in [-1, 1].
+        """The network's output for z, on its device: float32 (count, *shape), of images in [-1, 1].
 
         ``truncation`` moves w towards its mean (Karras et al., 2019, appendix B), where there is a w; without ``noise``
         a network that takes some has the same in all images. On GPUs the same algorithms are taken each time, and no
@@ -158,14 +166,14 @@ class Generator:
     def images(
         self, seed: int, first: int, count: int, labels: Tensor | None, truncation: float | None = None
     ) -> Tensor:
-        """Samples as they would be stored, on the network's device: uint8 (count, C, H, W); points as float32."""
+        """Samples as they would be stored, on the network's device: (count, *shape), uint8 of images."""
         z, noise = self.latents(seed, first, count, truncation), self.noise(seed, first, count)
-        return self._pixels(self.draw(z, labels, truncation, noise))
+        return self.spec.signal.stored(self.draw(z, labels, truncation, noise))
 
     def sample(
         self, n: int, seed: int, label: Label = None, batch: int | None = None, truncation: float | None = None
     ) -> Samples:
-        """``n`` samples as an array: uint8 (n, H, W, C), float32 (n, 2) of points."""
+        """``n`` samples as an array: of images uint8 (n, H, W, C), of points float32 (n, 2)."""
         require(n > 0, "n", n, "must be at least 1")
         batch = batch or self.batch
         parts = []
@@ -176,12 +184,9 @@ class Generator:
         return np.concatenate(parts)
 
     def stored(self, made: Tensor) -> Samples:
-        """The output of :meth:`draw` as an array: uint8 (count, H, W, C), float32 (count, 2) of points."""
-        samples = self._pixels(made).permute(0, 2, 3, 1).cpu()
-        return samples.flatten(1).numpy() if self.spec.points else samples.contiguous().numpy()
-
-    def _pixels(self, made: Tensor) -> Tensor:
-        return made if self.spec.points else to_uint8(made)
+        """The output of :meth:`draw` as an array: of images uint8 (count, H, W, C), of points float32 (count, 2)."""
+        signal = self.spec.signal
+        return signal.rows(signal.stored(made))
 
     def content(self) -> bytes:
         """The content of the file that :func:`save` writes."""
@@ -194,16 +199,17 @@ class Generator:
         return hashlib.sha256(self.content()).hexdigest()
 
 
+def network_facts(shape: Shape, num_classes: int) -> dict[str, object]:
+    """The facts that a network may ask for: ``resolution`` is there for squares alone."""
+    size = {"resolution": shape[1]} if is_square(shape) else {}
+    return {"shape": shape, "channels": shape[0], "num_classes": num_classes, **size}
+
+
 def slerp(a: Tensor, b: Tensor, at: Tensor) -> Tensor:
     """Spherical interpolation (Shoemake, 1985) of rows a and b (N, F), at shares ``at`` (N,): 0 is a, 1 is b."""
     cosine = nn.functional.cosine_similarity(a, b, dim=1).clamp(-1 + 1e-6, 1 - 1e-6)
     angle, at = cosine.arccos().unsqueeze(1), at.unsqueeze(1)
     return (((1 - at) * angle).sin() * a + (at * angle).sin() * b) / angle.sin()
-
-
-def to_uint8(images: Tensor) -> Tensor:
-    """[-1, 1] → {0 … 255} by the field's rule for FID: 127.5·x + 128, clamped, truncated."""
-    return (images.float() * 127.5 + 128).clamp(0, 255).to(torch.uint8)
 
 
 def save(path: Path, network: nn.Module, spec: GeneratorSpec) -> None:
@@ -250,14 +256,26 @@ def _metadata(spec: GeneratorSpec) -> dict[str, str]:
 
 
 def _header(spec: GeneratorSpec) -> dict[str, Any]:
-    """The spec as plain values; that of images says nothing of points."""
-    return {k: v for k, v in asdict(spec).items() if spec.points or k not in ("points", "centres")}
+    """The spec as plain values, in the words of the first header wherever it has some."""
+    header = asdict(spec)
+    shape, kind, centres = (header.pop(name) for name in ("shape", "kind", "centres"))
+    size = {"resolution": shape[1], "channels": shape[0]} if is_square(shape) else {"shape": shape}
+    return header | size | ({} if kind == IMAGE else {kind: True, "centres": centres})
+
+
+def _spec_of(header: dict[str, Any]) -> GeneratorSpec:
+    """The spec of such plain values."""
+    if "shape" not in header:
+        header["shape"] = square(header.pop("channels"), header.pop("resolution"))
+    kind = next((key for key, value in header.items() if value is True), IMAGE)
+    header.pop(kind, None)
+    return GeneratorSpec(**header | {"shape": tuple(header["shape"]), "kind": named(kind).name})
 
 
 def _from_header(path: Path, header: str) -> tuple[GeneratorSpec, nn.Module]:
     try:
-        spec = GeneratorSpec(**json.loads(header))
+        spec = _spec_of(json.loads(header))
         return spec, spec.build()
     # Somebody else's file: torch and the network refuse wrong sizes and types in their own ways.
-    except (GanflowError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+    except (GanflowError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
         raise GanflowError(f"{path}: its header describes no generator: {' '.join(str(error).split())}") from None

@@ -18,6 +18,7 @@ from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import Facts
 from ganflow.methods.base import Batch, BuiltMethod, MethodBuilder, Network, Terms, Turn, to_float32
 from ganflow.methods.build import build_generator, conditioning_classes, shapes_only
+from ganflow.methods.generator import network_facts
 from ganflow.methods.player import build_player
 
 
@@ -99,6 +100,6 @@ def build_encoder(config: Config, facts: Facts) -> nn.Module:
     """
     encoder: nn.Module = components.build(
         "encoder", config.vae.encoder, "vae.encoder", latent_dim=config.gan.latent_dim,
-        resolution=facts.resolution, channels=facts.channels, num_classes=conditioning_classes(config, facts),
+        **network_facts(facts.shape, conditioning_classes(config, facts)),
     )  # fmt: skip
     return encoder

@@ -11,7 +11,7 @@ N = 16  # samples of a snippet
 def with_ganflow(spec: GeneratorSpec, weights: str) -> str:
     """By seed, which makes the same samples everywhere: the command, and MLflow's model of this folder."""
     label = ', "label": 0' if spec.num_classes else ""
-    picture = "" if spec.points else ', "format": "png"'
+    picture = ', "format": "png"' if spec.signal.alone else ""
     return f"""With ganflow, where a seed stands for the same samples on every machine:
 
 ```sh
@@ -32,8 +32,6 @@ def with_torch(spec: GeneratorSpec, file: str) -> str:
     """``torch.export.load`` alone."""
     labels = f"labels = torch.arange({N}) % {spec.num_classes}\n" if spec.num_classes else ""
     names = f"{Z}, {LABELS}" if spec.num_classes else Z
-    shown = "points = made[:, :, 0, 0]" if spec.points else (
-        "pixels = (made * 127.5 + 128).clamp(0, 255).to(torch.uint8)")  # fmt: skip
     return f"""With torch alone (written by {torch.__version__.partition("+")[0]}; load only what you trust):
 
 ```python
@@ -43,15 +41,13 @@ module = torch.export.load("{file}").module()
 z = torch.randn({N}, {spec.latent_dim})
 {labels}with torch.no_grad():
     made = module({names})
-{shown}
+{spec.signal.with_torch}
 ```"""
 
 
 def with_onnxruntime(spec: GeneratorSpec, file: str) -> str:
     """onnxruntime alone."""
     labels = f', "{LABELS}": np.arange({N}, dtype=np.int64) % {spec.num_classes}' if spec.num_classes else ""
-    shown = "points = made[:, :, 0, 0]" if spec.points else (
-        "pixels = np.clip(made * 127.5 + 128, 0, 255).astype(np.uint8)")  # fmt: skip
     return f"""With onnxruntime alone:
 
 ```python
@@ -61,15 +57,14 @@ import onnxruntime
 session = onnxruntime.InferenceSession("{file}", providers=["CPUExecutionProvider"])
 z = np.random.default_rng(7).standard_normal(({N}, {spec.latent_dim}), np.float32)
 [made] = session.run(["{IMAGES}"], {{"{Z}": z{labels}}})
-{shown}
+{spec.signal.with_numpy}
 ```"""
 
 
 def rule(spec: GeneratorSpec) -> str:
     """The inputs and outputs of the exports."""
     labels = f" and `{LABELS}` int64 (N,), 0 to {spec.num_classes - 1}" if spec.num_classes else ""
-    shape = f"(N, {spec.channels}, {spec.resolution}, {spec.resolution})"
-    pixel = "A pixel is 127.5·x + 128, clamped to 0 … 255 and truncated to uint8"
-    gives = "points, float32 (N, 2, 1, 1)" if spec.points else f"images, float32 {shape}, -1 black to 1 white. {pixel}"
     takes = f"Exports take `{Z}` float32 (N, {spec.latent_dim}) from N(0, 1){labels}, N at will"
-    return f"{takes}. They give {gives}. Truncation of w and noise by sample are no part of them."
+    return (
+        f"{takes}. They give {spec.signal.output(spec.shape)}. Truncation of w and noise by sample are no part of them."
+    )

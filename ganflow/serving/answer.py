@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ganflow.generation import image_grid
-from ganflow.methods.generator import GeneratorSpec, Samples
+from ganflow.methods.generator import GeneratorSpec
+from ganflow.signals import image_grid
+from ganflow.signals.base import Samples
 
 MOST_COLUMNS = 20
 
@@ -26,10 +27,10 @@ def encode(format: str, samples: Samples, labels: list[int] | None, spec: Genera
 
 def _png(samples: Samples, labels: list[int] | None, spec: GeneratorSpec) -> bytes:
     """One image in its own pixels, several in a grid; classes that take turns side by side."""
-    if len(samples) == 1 and not spec.points:
+    if len(samples) == 1 and spec.signal.alone:
         return image_grid.png(samples[0].astype(np.uint8, copy=False))
     turn = len(set(labels)) if labels else 0
-    return image_grid.picture(samples, spec.centres, turn if 1 < turn <= MOST_COLUMNS else None)
+    return spec.signal.preview(samples, turn if 1 < turn <= MOST_COLUMNS else None, spec.centres)
 
 
 def _npy(samples: Samples, labels: list[int] | None, spec: GeneratorSpec) -> bytes:

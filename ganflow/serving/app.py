@@ -78,7 +78,7 @@ class Service:
             {
                 "model": model.address,
                 "digest": model.digest,
-                "samples": "points" if spec.points else f"{spec.resolution}x{spec.resolution}x{spec.channels}",
+                "samples": spec.signal.size(spec.shape),
                 "classes": spec.classes or spec.num_classes,
                 "truncation": truncated,
                 "limits": {"n": self._most(model), "body": self._limits.body, "seconds": self._limits.seconds},

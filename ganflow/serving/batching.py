@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganflow.methods.generator import Generator, Samples
+from ganflow.methods.generator import Generator
 from ganflow.serving.answer import encode
 from ganflow.serving.request import Asked
+from ganflow.signals.base import Samples
 
 
 def draw(jobs: Sequence[tuple[Generator, Asked]]) -> list[Samples]:

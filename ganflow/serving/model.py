@@ -1,6 +1,7 @@
 """The model that is served, and who draws its samples."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import Protocol
 
 from ganflow.methods.generator import Generator
@@ -22,7 +23,7 @@ class Model:
     def some(self) -> int:
         """Samples of which an answer has some 16 MiB of pixels at most: 64, 21 of 512×512 in colour."""
         spec = self.generator.spec
-        return min(64, max(1, ANSWER // (spec.resolution**2 * spec.channels)))
+        return min(64, max(1, ANSWER // prod(spec.shape)))
 
 
 class BusyError(Exception):

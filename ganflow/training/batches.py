@@ -94,7 +94,7 @@ class BatchSource:
             self.latents = {player: partial(self._sent_latents, arrays, f"z-{player}") for player in strides}
 
     def real(self, first: int, count: int) -> tuple[Tensor, Tensor | None]:
-        """Images (count, C, R, R) in [-1, 1], or points as they are, and labels (count,), None when unconditional."""
+        """Samples (count, *shape) as networks take them, and labels (count,), None when unconditional."""
         if self._arrays is not None:
             return self._sent(self._arrays, self.seed, first, count)
         return self._images(self._order(first, count))
@@ -106,7 +106,7 @@ class BatchSource:
         return self._images(self._own_order[player](first, count))
 
     def _images(self, order: Order) -> tuple[Tensor, Tensor | None]:
-        return _ready(self._rows(order.rows), order.flip), order.labels
+        return self._ready(self._rows(order.rows), order.flip), order.labels
 
     def _sent(self, arrays: HostArrays, seed: int, first: int, count: int) -> tuple[Tensor, Tensor | None]:
         """Images and labels as :meth:`real` and :meth:`own` give them, by arrays that are made for this turn alone."""
@@ -116,7 +116,15 @@ class BatchSource:
             images = self._resident[arrays(self._stored_rows, first, seed=seed, count=count)]
         labels = arrays(self._stored_labels, first, seed=seed, count=count) if self.conditional else None
         flip = arrays(_flips, first, seed=seed, count=count) if self.mirror else None
-        return _ready(images, flip), labels
+        return self._ready(images, flip), labels
+
+    def _ready(self, stored: Tensor, flip: Tensor | None) -> Tensor:
+        """Samples as networks take them, some mirrored."""
+        signal = self.dataset.facts.signal
+        ready = signal.ready(stored)
+        if flip is None:
+            return ready
+        return torch.where(flip.view(-1, *[1] * (ready.dim() - 1)), signal.mirrored(ready), ready)
 
     def _stored_rows(self, first: int, seed: int, count: int) -> rng.Indices:
         return rng.sample_order(seed, first, count, len(self.dataset))
@@ -165,13 +173,6 @@ def _flips(first: rng.First, seed: int, count: int) -> npt.NDArray[np.bool_]:
     return rng.uniform(seed, "mirror", first, count, 1) < 0.5
 
 
-def _ready(images: Tensor, flip: Tensor | None) -> Tensor:
-    """As networks take them: pixels in [-1, 1], some mirrored."""
-    if images.dtype == torch.uint8:
-        images = images.float().div_(127.5).sub_(1.0)
-    return images if flip is None else torch.where(flip[:, :, None, None], images.flip(3), images)
-
-
 def _split(rows: Tensor | None, turns: int) -> Iterable[Tensor | None]:
     return [None] * turns if rows is None else rows.chunk(turns)
 
@@ -180,7 +181,7 @@ def _to_device(dataset: Dataset, device: torch.device) -> Tensor | None:
     if device.type != "cuda":
         return None
     facts = dataset.facts
-    size = len(dataset) * facts.channels * facts.resolution**2 * facts.dtype.itemsize
+    size = len(dataset) * facts.values * facts.signal.dtype.itemsize
     if size > RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
         return None
     chunks = np.array_split(np.arange(len(dataset)), max(1, size >> 26))

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from ganflow.config.schema import Config
-from ganflow.data.prepared.dataset import POINTS, Dataset
+from ganflow.data.prepared.dataset import Dataset
 from ganflow.distributed import collectives, rng
 from ganflow.distributed.batch_split import num_microbatches
 from ganflow.distributed.host_arrays import OneCopy
@@ -90,11 +90,10 @@ def generator_spec(config: Config, dataset: Dataset) -> GeneratorSpec:
     return GeneratorSpec(
         network=dict(config.gan.generator),
         latent_dim=config.gan.latent_dim,
-        resolution=facts.resolution,
-        channels=facts.channels,
+        shape=facts.shape,
         num_classes=classes,
         classes=list(dataset.classes) if classes else [],
-        points=facts.kind == POINTS,
+        kind=facts.signal.family,
         centres=[list(centre) for centre in centres],
     )
 

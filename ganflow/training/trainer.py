@@ -11,7 +11,6 @@ from ganflow.config.schema import TrainingConfig
 from ganflow.distributed import collectives
 from ganflow.distributed.host_arrays import OneCopy
 from ganflow.errors import ConfigError
-from ganflow.generation.image_grid import picture
 from ganflow.methods.base import Method, Turn
 from ganflow.methods.generator import Generator, GeneratorSpec
 from ganflow.training.accumulation import GradientAccumulator
@@ -25,7 +24,7 @@ from ganflow.training.rhythm import CHECKPOINT, REPORT, SNAPSHOT, Rhythm
 from ganflow.training.schedules import Ramp, factor, left
 from ganflow.training.state import TrainState
 
-GRID, POINTS = 100, 2500  # samples in a snapshot: images, points
+COLUMNS = 10  # of a snapshot
 PAUSE_CHECK_S = 0.5  # between two checks for a pause request
 PROGRESS_S = 0.5  # between two events that only move the bar
 
@@ -244,8 +243,8 @@ class Trainer:
         generator = Generator(self.state.ema.network, self.spec)
         metrics = self.callbacks.measure(generator)
         if collectives.rank() == 0:
-            samples = generator.sample(POINTS if self.spec.points else GRID, seed=0)
-            shown = picture(samples, self.spec.centres, columns=10)
+            signal = self.spec.signal
+            shown = signal.preview(generator.sample(signal.shown, seed=0), COLUMNS, self.spec.centres)
             self._tell(Snapshot(self.state.nimg, shown, metrics))
         self._clock = time.perf_counter(), self.state.nimg
 

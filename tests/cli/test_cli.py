@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 from ganflow.cli.app import app
 from ganflow.config.components import GROUPS
 from ganflow.config.recipes import built_in
-from ganflow.generation import image_grid
 from ganflow.methods import generator
+from ganflow.signals import image_grid
 from tests.support import preloaded
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ def ganflow(*arguments: str) -> Result:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    spec = generator.GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 3, ["a", "b", "c"])
+    spec = generator.GeneratorSpec({"name": "mlp", "widths": [16]}, 4, (1, 8, 8), 3, ["a", "b", "c"])
     torch.manual_seed(0)
     path = tmp_path / "model" / generator.FILE
     path.parent.mkdir()
@@ -156,7 +156,7 @@ def test_generate_walks(model: Path) -> None:
 
 def test_generate_draws_points_in_one_plot_or_as_an_array(tmp_path: Path) -> None:
     network = {"name": "mlp", "widths": [16], "output": "linear"}
-    spec = generator.GeneratorSpec(network, 4, 1, 2, 0, points=True, centres=[[0.0, 0.0], [1.0, 0.0]])
+    spec = generator.GeneratorSpec(network, 4, (2, 1, 1), 0, kind="points", centres=[[0.0, 0.0], [1.0, 0.0]])
     path = tmp_path / generator.FILE
     generator.save(path, spec.build(), spec)
     for out in ("plot.png", "samples.npz"):

@@ -27,7 +27,7 @@ SETTINGS = (
     "promotion.first.precision=null", "promotion.first.fid=null", "promotion.first.coverage=0.4",
     "promotion.latency=100",
 )  # fmt: skip
-SPEC = generator.GeneratorSpec({"name": "mlp", "widths": [64]}, 8, 8, 1, 10, [str(i) for i in range(10)])
+SPEC = generator.GeneratorSpec({"name": "mlp", "widths": [64]}, 8, (1, 8, 8), 10, [str(i) for i in range(10)])
 BAD, FAIR, GOOD = 1, 2, 3  # versions
 
 

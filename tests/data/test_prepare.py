@@ -90,7 +90,7 @@ def test_a_split_that_skipping_empties_is_refused(tmp_path: Path) -> None:
 
 def test_facts_can_be_refused_before_any_image_is_decoded(tmp_path: Path) -> None:
     def refuse(facts: Facts) -> None:
-        raise GanflowError(f"{facts.resolution} will not do")
+        raise GanflowError(f"{facts.shape[1]} will not do")
 
     with pytest.raises(GanflowError, match="6 will not do"):
         prepare(source("image_folder", write_tree(tmp_path / "in", some_bad(3))), tmp_path / "data", check=refuse)

@@ -70,6 +70,6 @@ def test_what_was_done_to_some_images(tmp_path: Path) -> None:
 
 def test_points_and_digits(tmp_path: Path) -> None:
     line = lines(prepare(source("ring8", count=100, test_count=80), tmp_path / "points"))[0]
-    assert line.startswith("180 points; 8 classes")
+    assert line.startswith("180 points in the plane; 8 classes")
     (line,) = lines(prepare(source("digits"), tmp_path / "digits"))
     assert line.startswith("1,797 grey images of 8x8; 10 classes from scikit-learn: 0, 1, 2, 3, 4, …; train 1,438")

@@ -33,7 +33,7 @@ from tests.support.small import EXTRACTOR
 
 pytestmark = pytest.mark.slow
 
-SPEC = GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 10, [str(d) for d in range(10)])
+SPEC = GeneratorSpec({"name": "mlp", "widths": [16]}, 4, (1, 8, 8), 10, [str(d) for d in range(10)])
 
 
 QUICK = EXTRACTOR | {"kimg": 0.3}
@@ -140,7 +140,7 @@ def test_what_one_rank_cannot_measure_costs_no_other_figure(digits: Path, cache:
 def small(root: Path, counts: dict[str, int], test: dict[str, int] | None = None, like: int | None = None) -> Path:
     """A data set of so many random images of each class; ``like``: of all the same grey."""
     rng = np.random.default_rng(0)
-    facts = Facts(8, 1, len(counts))
+    facts = Facts((1, 8, 8), len(counts))
     with workplace(root) as place:
         splits = {}
         for split, per_class in (("train", counts), ("test", test or {})):
@@ -289,8 +289,14 @@ def test_too_few_samples_are_refused_with_the_key(digits: Path, cache: Path) -> 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"resolution": 16}, "the generator makes images of 16 pixels, 1 channels, 10 classes, the reference has 8 p"),
-        ({"num_classes": 3}, "the generator makes images of 8 pixels, 1 channels, 3 classes, the reference has 8 pix"),
+        (
+            {"shape": (1, 16, 16)},
+            "the generator makes grey images of 16x16, 10 classes; the reference has grey images of 8x8, 10 ",
+        ),
+        (
+            {"num_classes": 3},
+            "the generator makes grey images of 8x8, 3 classes; the reference has grey images of 8x8, 10 classes",
+        ),
     ],
 )
 def test_a_generator_of_other_images_is_refused(changes: Any, said: str, digits: Path, cache: Path) -> None:

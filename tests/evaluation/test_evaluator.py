@@ -19,7 +19,7 @@ from tests.support.ranks import on_ranks
 from tests.support.replay import Replay
 from tests.support.small import EXTRACTOR
 
-SPEC = GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 10, [str(d) for d in range(10)])
+SPEC = GeneratorSpec({"name": "mlp", "widths": [16]}, 4, (1, 8, 8), 10, [str(d) for d in range(10)])
 
 
 def settings(**changes: Any) -> EvaluationConfig:

@@ -8,7 +8,7 @@ from ganflow.evaluation import latency as module
 from ganflow.evaluation.latency import BATCH, PAIRS, alone, batch_of, latency
 from ganflow.methods.generator import Generator, GeneratorSpec
 
-SPEC = GeneratorSpec({"name": "mlp", "widths": [4]}, 4, 8, 1, 3, ["a", "b", "c"])
+SPEC = GeneratorSpec({"name": "mlp", "widths": [4]}, 4, (1, 8, 8), 3, ["a", "b", "c"])
 
 
 class Machine:

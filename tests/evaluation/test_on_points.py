@@ -21,7 +21,7 @@ from ganflow.report.metrics_file import flat
 from tests.support.ranks import on_ranks
 from tests.support.replay import Replay
 
-SPEC = GeneratorSpec({"name": "mlp", "widths": [16], "output": "linear"}, 4, 1, 2, 0, points=True)
+SPEC = GeneratorSpec({"name": "mlp", "widths": [16], "output": "linear"}, 4, (2, 1, 1), 0, kind="points")
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +81,9 @@ def test_figures_are_the_same_on_every_number_of_ranks(ring: Path, tmp_path: Pat
 @pytest.mark.parametrize("name", ["fid", "kid", "coverage"])
 def test_a_metric_of_images_is_refused_before_any_work(name: str) -> None:
     recipe = composition.compose(["experiment=ring8", f"evaluation/metrics=[modes,{name}]"])
-    check_fits(composition.compose(["experiment=ring8"]), Facts(1, 2, 8, "points"))
+    check_fits(composition.compose(["experiment=ring8"]), Facts((2, 1, 1), 8, "points"))
     with pytest.raises(ConfigError) as refused:
-        check_fits(recipe, Facts(1, 2, 8, "points"))
+        check_fits(recipe, Facts((2, 1, 1), 8, "points"))
     expected = f"evaluation.metrics={name}: measures images, and these data are points; set evaluation/metrics=[modes]"
     expected += ", or begin with experiment=ring8"
     assert str(refused.value) == expected
@@ -92,7 +92,7 @@ def test_a_metric_of_images_is_refused_before_any_work(name: str) -> None:
 def test_an_extractor_of_images_is_refused_with_the_way_out() -> None:
     with pytest.raises(ConfigError) as refused:
         check_fits(
-            composition.compose(["experiment=ring8", "evaluation/extractor=inception"]), Facts(1, 2, 8, "points")
+            composition.compose(["experiment=ring8", "evaluation/extractor=inception"]), Facts((2, 1, 1), 8, "points")
         )
     hint = "set evaluation/extractor=pixels, or begin with experiment=ring8"
     why = f"is for images, and these data are points; {hint}"
@@ -102,6 +102,7 @@ def test_an_extractor_of_images_is_refused_with_the_way_out() -> None:
 @pytest.mark.parametrize(("slot", "name"), [("generator", "dcgan"), ("discriminator", "resnet")])
 def test_a_network_of_images_is_refused_with_the_way_out(slot: str, name: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        check_fits(composition.compose(["experiment=ring8", f"gan/{slot}={name}"]), Facts(1, 2, 8, "points"))
-    hint = f"set gan/{slot}=mlp, or begin with experiment=ring8"
+        check_fits(composition.compose(["experiment=ring8", f"gan/{slot}={name}"]), Facts((2, 1, 1), 8, "points"))
+    fitting = "mlp" if slot == "generator" else "dense_conv or mlp"
+    hint = f"set gan/{slot}={fitting}, or begin with experiment=ring8"
     assert str(refused.value) == f"gan.{slot}.name={name}: is for images, and these data are points; {hint}"

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from ganflow.errors import ConfigError
 from ganflow.evaluation.pictures import BAND_GAP, COLUMNS, closest_pairs, interpolation
-from ganflow.generation.image_grid import GAP, GAP_GREY
-from ganflow.methods.generator import Generator, GeneratorSpec, to_uint8
+from ganflow.methods.generator import Generator, GeneratorSpec
+from ganflow.signals.image_grid import GAP, GAP_GREY
 
 SIZE = 48  # large enough to be shown as it is
 CELL = SIZE + GAP
-SPEC = GeneratorSpec({"name": "made"}, 8, SIZE, 3, 3, ["cat", "dog", "owl"])
+SPEC = GeneratorSpec({"name": "made"}, 8, (3, SIZE, SIZE), 3, ["cat", "dog", "owl"])
 
 
 class Flat(nn.Module):
@@ -72,9 +72,11 @@ def test_a_row_goes_from_a_sample_to_its_end_and_keeps_its_class(classes: int) -
     assert cells.shape == (4, 5, 3)
     np.testing.assert_array_equal(cells[:, 0], generator.sample(4, 7)[:, 0, 0])
     ends = generator.path(7, 0, 4, torch.ones(4))
-    np.testing.assert_array_equal(cells[:, -1], to_uint8(generator.draw(ends, generator.labels(0, 4, None)))[..., 0, 0])
+    np.testing.assert_array_equal(
+        cells[:, -1], SPEC.signal.stored(generator.draw(ends, generator.labels(0, 4, None)))[..., 0, 0]
+    )
     middle = generator.path(7, 0, 4, torch.full((4,), 0.25))
-    np.testing.assert_array_equal(cells[:, 1, :2], to_uint8(generator.draw(middle, None))[:, :2, 0, 0])
+    np.testing.assert_array_equal(cells[:, 1, :2], SPEC.signal.stored(generator.draw(middle, None))[:, :2, 0, 0])
     for i, row in enumerate(cells):
         assert set(row[:, 2]) == {128 + int(127.5 * (i % classes) / 4) if classes else 128}
 
@@ -83,4 +85,4 @@ def test_the_same_seed_gives_the_same_bytes_and_points_give_none() -> None:
     generator = Generator(Flat(), SPEC)
     assert interpolation(generator) == interpolation(generator) != interpolation(generator, seed=1)
     assert decode(interpolation(generator)).shape == (8 * CELL + GAP, 9 * CELL + GAP, 3)
-    assert interpolation(Generator(Flat(), replace(SPEC, points=True))) is None
+    assert interpolation(Generator(Flat(), replace(SPEC, kind="points"))) is None

@@ -21,7 +21,8 @@ CONDITIONINGS = [kind for kind in CLASSES if kind != "auxiliary"]  # which a gen
 def made(name: str, conditioning: str = "none", side: int | None = None, seed: int = 0) -> Generator:
     torch.manual_seed(seed)
     node = {"name": name, **SMALL["generator"].get(name, {})}
-    spec = GeneratorSpec(node, LATENT, side or max(8, sides(name)[0]), 3, CLASSES[conditioning])
+    side = side or max(8, sides(name)[0])
+    spec = GeneratorSpec(node, LATENT, (3, side, side), CLASSES[conditioning])
     return Generator(moved(spec.build()), spec)
 
 
@@ -45,7 +46,7 @@ def test_every_generator_is_exported(name: str, conditioning: str, tmp_path: Pat
     )
     session = onnx_session(tmp_path / export.ONNX)
     shapes = {entry.name: entry.shape for entry in (*session.get_inputs(), *session.get_outputs())}
-    side = G.spec.resolution
+    side = G.spec.shape[1]
     assert shapes == {"z": ["N", LATENT], **({"labels": ["N"]} if labels is not None else {}),
                       "images": ["N", 3, side, side]}  # fmt: skip
     [images] = session.run(None, {key: value.numpy() for key, value in given.items()})
@@ -53,7 +54,7 @@ def test_every_generator_is_exported(name: str, conditioning: str, tmp_path: Pat
 
 
 def test_points_are_exported(tmp_path: Path) -> None:
-    spec = GeneratorSpec({"name": "mlp", "widths": [8], "output": "linear"}, 4, 1, 2, 0, points=True)
+    spec = GeneratorSpec({"name": "mlp", "widths": [8], "output": "linear"}, 4, (2, 1, 1), 0, kind="points")
     G = Generator(moved(spec.build()), spec)
     assert export.write(G, tmp_path) == {}
     [points] = onnx_session(tmp_path / export.ONNX).run(None, {"z": G.latents(0, 0, 6).numpy()})
@@ -93,7 +94,7 @@ class Stubborn(nn.Module):
 
 
 def test_a_network_that_cannot_be_exported_is_left_out_with_the_reason(tmp_path: Path) -> None:
-    left_out = export.write(Generator(Stubborn(), GeneratorSpec({"name": "x"}, 4, 8, 1, 0)), tmp_path)
+    left_out = export.write(Generator(Stubborn(), GeneratorSpec({"name": "x"}, 4, (1, 8, 8), 0)), tmp_path)
     assert set(left_out) == {export.PT2, export.ONNX}
     for why in left_out.values():
         assert why.startswith("this network cannot be exported: ")
@@ -113,6 +114,6 @@ class TwoFaced(nn.Module):
 
 
 def test_a_file_that_makes_something_else_is_refused_with_the_difference(tmp_path: Path) -> None:
-    left_out = export.write(Generator(TwoFaced(), GeneratorSpec({"name": "x"}, 4, 8, 1, 0)), tmp_path)
+    left_out = export.write(Generator(TwoFaced(), GeneratorSpec({"name": "x"}, 4, (1, 8, 8), 0)), tmp_path)
     assert left_out[export.PT2].startswith("generator.pt2 differs from the network by 1, more than 0.00")
     assert list(tmp_path.iterdir()) == []

@@ -23,7 +23,7 @@ def test_batches_are_the_samples() -> None:
 
 @pytest.mark.parametrize(("resolution", "batch"), [(8, 256), (64, 256), (128, 64), (256, 16), (1024, 8)])
 def test_large_images_come_in_small_batches(resolution: int, batch: int) -> None:
-    spec = GeneratorSpec({"name": "mlp", "widths": [1]}, 2, resolution, 1, 0)
+    spec = GeneratorSpec({"name": "mlp", "widths": [1]}, 2, (1, resolution, resolution), 0)
     with torch.device("meta"):
         assert Sampling(Generator(spec.build(), spec), 9).starts.step == batch
 

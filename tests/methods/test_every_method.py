@@ -25,7 +25,7 @@ def test_what_a_method_declares_is_in_params_yaml(name: str) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_players_have_turns_and_the_generator_is_one_player_s(name: str) -> None:
     config = composition.compose([f"method={name}"])
-    built = build_method(config, Facts(8, 1, 10), torch.device("cpu"))
+    built = build_method(config, Facts((1, 8, 8), 10), torch.device("cpu"))
     assert set(built.players) == {turn.player for turn in built.method.turns} == set(METHODS[name].optimizers)
     owned = {id(parameter) for parameter in built.players[built.generator_player].parameters}
     assert {id(parameter) for parameter in built.generator.parameters()} <= owned

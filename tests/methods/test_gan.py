@@ -263,18 +263,18 @@ def test_a_player_s_first_gradient_is_that_of_the_plain_networks(case: Any, alon
 
 
 def test_networks_are_told_of_classes_only_when_the_method_is_conditional() -> None:
-    G, D = build_networks(composition.compose(), Facts(8, 1, 10))
+    G, D = build_networks(composition.compose(), Facts((1, 8, 8), 10))
     images = G(torch.zeros(2, 64), torch.tensor([0, 9]))
     assert images.shape == (2, 1, 8, 8)
     assert D(images, torch.tensor([0, 9])).shape == (2,)
-    G, D = build_networks(composition.compose(["gan.conditioning=none", "gan.latent_dim=5"]), Facts(8, 3, 10))
+    G, D = build_networks(composition.compose(["gan.conditioning=none", "gan.latent_dim=5"]), Facts((3, 8, 8), 10))
     assert D(G(torch.zeros(2, 5), None), None).shape == (2,)
 
 
 @pytest.mark.parametrize(("classes", "has"), [(0, "no labels"), (1, "a single class")])
 def test_conditioning_on_unlabelled_data_is_refused(classes: int, has: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        build_networks(composition.compose(), Facts(8, 1, classes))
+        build_networks(composition.compose(), Facts((1, 8, 8), classes))
     assert str(refused.value) == f"gan.conditioning=projection: the data set has {has}; set gan.conditioning=none"
 
 
@@ -323,7 +323,7 @@ def test_a_misfit_shows_before_training_starts_in_one_line(override: str) -> Non
     resolution, message = MISFITS[override]
     config = composition.compose(["gan/generator=mlp", override] if "gan.generator" not in override else [override])
     with pytest.raises(ConfigError) as refused:
-        check_fits(config, Facts(resolution, 1, 10))
+        check_fits(config, Facts((1, resolution, resolution), 10))
     assert str(refused.value) == message
 
 
@@ -332,7 +332,7 @@ def test_what_fits_is_checked_without_memory_for_weights() -> None:
         ["gan.generator.width=65536", "gan/discriminator=dcgan", "gan.discriminator.width=65536"]
     )
     before = asdict(config)
-    check_fits(config, Facts(64, 3, 10))  # its weights would take terabytes
+    check_fits(config, Facts((3, 64, 64), 10))  # its weights would take terabytes
     assert asdict(config) == before
 
 
@@ -340,11 +340,11 @@ def test_what_fits_is_checked_without_memory_for_weights() -> None:
 def test_an_augmentation_that_follows_logits_needs_a_loss_that_gives_them_a_zero(loss: str) -> None:
     overrides = ["gan/augmentation=ada", f"gan/loss={loss}"]
     with pytest.raises(ConfigError) as refused:
-        check_fits(composition.compose(overrides), Facts(8, 1, 10))
+        check_fits(composition.compose(overrides), Facts((1, 8, 8), 10))
     follows = f"follows where D's logits lie, which the loss {loss} leaves open; set gan.augmentation.target=0 and p"
     assert str(refused.value) == f"gan.augmentation.name=ada: {follows}"
     check_fits(
-        composition.compose([*overrides, "gan.augmentation.target=0", "gan.augmentation.p=0.2"]), Facts(8, 1, 10)
+        composition.compose([*overrides, "gan.augmentation.target=0", "gan.augmentation.p=0.2"]), Facts((1, 8, 8), 10)
     )
 
 

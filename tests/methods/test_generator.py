@@ -19,12 +19,20 @@ from ganflow.distributed import rng
 from ganflow.errors import GanflowError
 from ganflow.methods import generator
 from ganflow.methods.generator import Generator, GeneratorSpec, slerp
+from ganflow.signals import named
 from tests.support.patience import patience
 
-SPEC = GeneratorSpec({"name": "dcgan", "width": 4}, 8, 16, 3, 3, ["cat", "dog", "owl"])
+SPEC = GeneratorSpec({"name": "dcgan", "width": 4}, 8, (3, 16, 16), 3, ["cat", "dog", "owl"])
 UNCONDITIONAL = replace(SPEC, num_classes=0, classes=[])
+IMAGES = named("image")
 POINTS = GeneratorSpec(
-    {"name": "mlp", "widths": [16], "output": "linear"}, 8, 1, 2, 2, ["-1 0", "1 0"], True, [[-1.0, 0.0], [1.0, 0.0]]
+    {"name": "mlp", "widths": [16], "output": "linear"},
+    8,
+    (2, 1, 1),
+    2,
+    ["-1 0", "1 0"],
+    "points",
+    [[-1, 0], [1, 0]],
 )
 
 
@@ -158,12 +166,12 @@ def test_pixels_follow_the_rule_of_the_field() -> None:
     """127.5·x + 128, clamped to 0 … 255 and truncated."""
     x = torch.tensor([-1.2, -1.0, -0.999, 0.0, 0.5, 0.996, 1.0, 1.3])
     expected = [int(min(max(127.5 * float(v) + 128, 0), 255)) for v in x]
-    assert generator.to_uint8(x).tolist() == expected == [0, 0, 0, 128, 191, 254, 255, 255]
+    assert IMAGES.stored(x).tolist() == expected == [0, 0, 0, 128, 191, 254, 255, 255]
 
 
 def test_every_stored_pixel_comes_back() -> None:
     pixels = torch.arange(256, dtype=torch.uint8)
-    assert torch.equal(generator.to_uint8(pixels.float() / 127.5 - 1), pixels)
+    assert torch.equal(IMAGES.stored(pixels.float() / 127.5 - 1), pixels)
 
 
 class Exploit:
@@ -209,7 +217,7 @@ def header(path: Path, text: str) -> Path:
 
 
 def changed(**changes: Any) -> str:
-    return json.dumps({**{f: getattr(SPEC, f) for f in SPEC.__dataclass_fields__}, **changes})
+    return json.dumps({**json.loads(generator._metadata(SPEC)["ganflow"]), **changes})
 
 
 @pytest.mark.parametrize(
@@ -265,7 +273,7 @@ def test_a_generator_that_diverged_makes_no_picture() -> None:
     assert line_of(model.sample, 4, 0) == "the generator makes NaN or infinity; it has diverged"
 
 
-STYLE = replace(SPEC, network={"name": "stylegan2", "width": 4, "w_dim": 6}, resolution=8)
+STYLE = replace(SPEC, network={"name": "stylegan2", "width": 4, "w_dim": 6}, shape=(3, 8, 8))
 
 
 def test_truncation_of_z_is_by_index() -> None:

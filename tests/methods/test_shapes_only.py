@@ -14,7 +14,7 @@ import sys
 from ganflow.config.composition import compose
 from ganflow.data.prepared.dataset import Facts
 from ganflow.methods.build import check_fits
-check_fits(compose(["gan/generator=dcgan", "gan/discriminator=dcgan"]), Facts(16, 3, 10))
+check_fits(compose(["gan/generator=dcgan", "gan/discriminator=dcgan"]), Facts((3, 16, 16), 10))
 print("sympy" in sys.modules)
 """
 

@@ -7,12 +7,16 @@ from ganflow.methods.build import check_fits
 
 @pytest.mark.parametrize(
     ("name", "facts"),
-    [("ring8", (1, 2, 8, "points")), ("grid25", (1, 2, 25, "points")), ("stacked_mnist", (28, 3, 1000, "stacked"))],
+    [
+        ("ring8", Facts((2, 1, 1), 8, "points")),
+        ("grid25", Facts((2, 1, 1), 25, "points")),
+        ("stacked_mnist", Facts((3, 28, 28), 1000, "stacked")),
+    ],
 )
-def test_a_recipe_of_a_toy_set_fits_its_data(name: str, facts: tuple[int, int, int, str]) -> None:
+def test_a_recipe_of_a_toy_set_fits_its_data(name: str, facts: Facts) -> None:
     path = ["data.path=somewhere"] if name == "stacked_mnist" else []
     recipe = composition.compose([f"experiment={name}", *path])
     assert (recipe.recipe, recipe.data["name"], recipe.tune.trials) == (name, name, 0)
-    assert recipe.evaluation.samples == (26_000 if facts[3] == "stacked" else 2500)
+    assert recipe.evaluation.samples == (26_000 if facts.kind == "stacked" else 2500)
     assert recipe.gan.conditioning == "none"
-    check_fits(recipe, Facts(*facts))
+    check_fits(recipe, facts)

@@ -9,6 +9,7 @@ from ganflow.config import components, composition
 from ganflow.data.prepared.dataset import Dataset
 from ganflow.distributed import collectives
 from ganflow.errors import ConfigError
+from ganflow.methods.generator import network_facts
 from ganflow.methods.player import Player
 from ganflow.methods.vae import VAE, Autoencoder
 from ganflow.training.build import build_trainer
@@ -16,7 +17,7 @@ from tests.support.ranks import on_ranks
 from tests.support.turns import batch
 from tests.training.small import CPU, config, run, same
 
-FACTS = {"latent_dim": 3, "resolution": 4, "channels": 2, "num_classes": 5}
+FACTS = {"latent_dim": 3, **network_facts((2, 4, 4), 5)}
 BATCH = 8
 
 
@@ -97,7 +98,7 @@ def test_an_encoder_s_bad_width_is_one_line() -> None:
 @pytest.mark.parametrize("encoder", components.choices("encoder"))
 @pytest.mark.parametrize(("resolution", "classes"), [(1, 0), (8, 3), (28, 0), (32, 3)])
 def test_every_encoder_takes_images_of_any_size(encoder: str, resolution: int, classes: int) -> None:
-    facts = {"latent_dim": 6, "resolution": resolution, "channels": 2, "num_classes": classes}
+    facts = {"latent_dim": 6, **network_facts((2, resolution, resolution), classes)}
     made = components.build("encoder", {"name": encoder}, "e", **facts)
     labels = torch.zeros(3, dtype=torch.long) if classes else None
     mean, log_variance = made(torch.zeros(3, 2, resolution, resolution), labels)

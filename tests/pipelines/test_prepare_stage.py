@@ -52,7 +52,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> str:
 def test_the_default_recipe_prepares_the_digits() -> None:
     params()
     main()
-    assert Dataset.open(Path("data")).facts == Facts(8, 1, 10)
+    assert Dataset.open(Path("data")).facts == Facts((1, 8, 8), 10)
     report = json.loads(Path("reports/prepare.json").read_text())
     assert report["splits"]["test"]["count"] == 359
     assert sum(report["splits"]["train"]["per_class"].values()) == report["splits"]["train"]["count"] == 1438
@@ -64,7 +64,7 @@ def test_a_local_idx_folder(project: Path) -> None:
     write_idx(project / "in", side=8)
     params("data=idx", f"data.path={project / 'in'}")
     main()
-    assert Dataset.open(Path("data")).facts == Facts(8, 1, 3)
+    assert Dataset.open(Path("data")).facts == Facts((1, 8, 8), 3)
 
 
 def test_images_that_the_network_cannot_make_are_refused_before_any_work(

@@ -12,12 +12,12 @@ import pytest
 from ganflow.evaluation.evaluation_result import ClassRow
 from ganflow.evaluation.metrics.base import Measurement, known
 from ganflow.evaluation.outcome import Evaluation, Protocol
-from ganflow.generation.image_grid import png
 from ganflow.report.curves import Curve
 from ganflow.report.evaluation_page import SHOWN, PageContent, Picture, html
 from ganflow.report.html import POLICY
 from ganflow.report.metrics_file import parse
 from ganflow.report.verdicts import verdicts
+from ganflow.signals.image_grid import png
 
 HOSTILE = '<script>alert(1)</script><img src="http://outside.test/x.png">\'"&{{ 7 * 7 }}{% x %}'
 PNG = png(np.full((6, 4, 3), 200, np.uint8))

@@ -17,7 +17,7 @@ EVALUATION = parse({
     "fid": 12.345, "fid_low": 11.9, "fid_high": 12.8, "coverage": 1.0, "memorised": 0.062, "samples": 10000,
     "reference": "test", "reference_samples": 360, "extractor": "classifier-1", "extractor_accuracy": None, "seed": 0,
 })  # fmt: skip
-SPEC = GeneratorSpec({"name": "dcgan"}, 64, 32, 3, 2, ["cat", "dog"])
+SPEC = GeneratorSpec({"name": "dcgan"}, 64, (3, 32, 32), 2, ["cat", "dog"])
 CARD = Card("animals", SPEC, 1234567, {"images": "1797"}, {"git commit": "ef" * 20}, EVALUATION, "CC-BY-4.0")
 
 
@@ -32,7 +32,7 @@ def test_it_says_what_is_known() -> None:
     assert front(text)["license"] == "cc-by-4.0"
     assert front(text)["library_name"] == "ganflow"
     for said in (
-        "32×32 images of 3 channels", "parameters: 1,234,567", "classes: 2: 0 `cat`, 1 `dog`", "git commit: `efef",
+        "RGB images of 32x32", "parameters: 1,234,567", "classes: 2: 0 `cat`, 1 `dog`", "git commit: `efef",
         "| FID | 12.35 | 11.9 to 12.8 | ↓ lower is better |", "| Coverage of classes | 1 |  |", "images: `1797`",
         "samples `10000`, reference `test`, reference samples `360`, extractor `classifier-1`, seed `0`",
         "6.2 % of the samples lie nearer", "Licence: `CC-BY-4.0`.", "![samples, not chosen](samples.png)",
@@ -65,7 +65,7 @@ def test_a_file_that_is_not_there_is_said_with_the_reason() -> None:
 
 
 def test_points_have_their_own_words() -> None:
-    text = markdown(Card("m", GeneratorSpec({"name": "mlp"}, 4, 1, 2, 0, points=True), 1), {})
+    text = markdown(Card("m", GeneratorSpec({"name": "mlp"}, 4, (2, 1, 1), 0, kind="points"), 1), {})
     assert "points in the plane" in text
     assert "uint8" not in text
     assert "pipeline_tag" not in front(text)

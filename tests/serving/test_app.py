@@ -149,7 +149,7 @@ def test_each_model_has_as_many_samples_at_once_as_there_is_reason_for() -> None
     service = Service(small, backend, Limits())
     with listening(service, Limits()) as port:
         assert ask(port, "/").json["limits"]["n"] == 64
-        service.serve(model_of(model(replace(SPEC, resolution=512)), "models:/x/2", backend))
+        service.serve(model_of(model(replace(SPEC, shape=(3, 512, 512))), "models:/x/2", backend))
         assert ask(port, "/").json["limits"]["n"] == 21
         assert ask(port, "/generate?n=22").error == "n=22: must be a whole number from 1 to 21"
         service.serve(small)

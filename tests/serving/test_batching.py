@@ -14,7 +14,7 @@ from ganflow.serving.request import Asked
 from tests.generation.writers.made import PLAIN, POINTS, SPEC, model
 
 STYLE = replace(SPEC, network={"name": "stylegan2"})
-DEEP = GeneratorSpec({"name": "dcgan"}, 16, 16, 3, 3, ["cat", "dog", "owl"])
+DEEP = GeneratorSpec({"name": "dcgan"}, 16, (3, 16, 16), 3, ["cat", "dog", "owl"])
 SEVERAL = [
     Asked(3, 7), Asked(1, 0), Asked(9, 7, (2,)), Asked(2, 5, (1, 0), 0.5), Asked(4, 7, None, 0.9),
     Asked(2, 5, (1, 0), 0.5),
@@ -45,7 +45,7 @@ def test_several_models_at_once() -> None:
 
 
 def test_more_than_the_network_takes_at_once() -> None:
-    generator = model(replace(PLAIN, resolution=512))
+    generator = model(replace(PLAIN, shape=(1, 512, 512)))
     assert generator.batch == 8
     (drawn,) = draw([(generator, Asked(11, 3))])
     np.testing.assert_array_equal(drawn, generator.sample(11, 3))

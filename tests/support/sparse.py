@@ -14,12 +14,11 @@ UNREAD = "0" * 64  # nobody can hold terabytes against a checksum
 def write_sparse(root: Path, facts: Facts, count: int, shards: int) -> None:
     """Write a train split of ``count`` images in so many shards; every image is black, every label 0."""
     (root / "train").mkdir(parents=True)
-    shape = (facts.channels, facts.resolution, facts.resolution)
     listed = []
     for k in range(shards):
         rows = count * (k + 1) // shards - count * k // shards
         entry: dict[str, Any] = {"count": rows}
-        for kind, dtype, of_row in (("images", facts.dtype, shape), ("labels", np.dtype(np.int64), ())):
+        for kind, dtype, of_row in (("images", facts.signal.dtype, facts.shape), ("labels", np.dtype(np.int64), ())):
             name = f"train/{kind}-{k:05d}.npy"
             _write_zeros(root / name, dtype, (rows, *of_row))
             entry[kind] = {"file": name, "sha256": UNREAD}

@@ -11,10 +11,10 @@ from PIL import Image
 from ganflow.evaluation.evaluation_result import ClassRow
 from ganflow.evaluation.metrics.base import Measurement, known
 from ganflow.evaluation.outcome import Evaluation, Protocol
-from ganflow.generation.image_grid import png
 from ganflow.report.curves import Curve
 from ganflow.report.evaluation_page import PageContent, Picture, html
 from ganflow.report.html import POLICY
+from ganflow.signals.image_grid import png
 from tests.support.browser import chromium
 
 OUTSIDE = "http://outside.test/asked"

@@ -94,7 +94,7 @@ def run_of(tracking: TrackingConfig, run_id: str) -> Any:
     return mlflow_client.connect(tracking).get_run(run_id)
 
 
-SPEC = generator.GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 3, ["a", "b", "c"])
+SPEC = generator.GeneratorSpec({"name": "mlp", "widths": [16]}, 4, (1, 8, 8), 3, ["a", "b", "c"])
 
 
 def write_model(folder: Path, run_id: str, seed: int = 0, spec: generator.GeneratorSpec = SPEC) -> run_record.RunRecord:

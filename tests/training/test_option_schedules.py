@@ -271,5 +271,5 @@ def test_without_a_decay_nothing_can_follow_it() -> None:
 )
 def test_a_component_refuses_the_last_value_before_any_work(overrides: tuple[str, ...], line: str) -> None:
     with pytest.raises(ConfigError) as said:
-        check_fits(config(*FALLING, *overrides), Facts(8, 1, 10))
+        check_fits(config(*FALLING, *overrides), Facts((1, 8, 8), 10))
     assert str(said.value) == line

@@ -21,6 +21,7 @@ from ganflow.methods import generator
 from ganflow.serving.batching import answer, draw
 from ganflow.serving.model import BusyError, Model
 from ganflow.serving.request import Asked
+from ganflow.signals.base import Samples
 
 AT_ONCE = 256  # samples in one batch; no request may ask for more
 TOGETHER_S = 0.002  # how long the first of a batch waits for others
@@ -164,7 +165,7 @@ def _batching() -> type:
 
     class Batching(Replica):
         @serve.batch(max_batch_size=AT_ONCE, batch_wait_timeout_s=TOGETHER_S, batch_size_fn=_samples)
-        async def draw_together(self, jobs: list[tuple[generator.Generator, Asked]]) -> list[generator.Samples]:
+        async def draw_together(self, jobs: list[tuple[generator.Generator, Asked]]) -> list[Samples]:
             return await asyncio.to_thread(draw, jobs)
 
     return Batching

@@ -3,7 +3,9 @@
 Shapes: B images, C channels (1 grey, 3 RGB), H, W pixels.
 """
 
+import re
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -12,7 +14,8 @@ from ganflow.data.decoding.bit_depth import Deep, deep, scale_transparent_grey
 from ganflow.data.decoding.formats import MAX_PIXELS, UnreadableImageError, open_image
 from ganflow.data.decoding.ranges import Ranges, Scale, Seen
 from ganflow.data.prepared.dataset import Images
-from ganflow.errors import ConfigError, require
+from ganflow.errors import require
+from ganflow.signals.base import Shape
 
 FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
@@ -24,6 +27,7 @@ GREY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 FORMS = {"1": "1-bit", "P": "palette", "PA": "palette", "L": "8-bit grey", "LA": "8-bit grey", "La": "8-bit grey"}
 FORMS |= {"RGB": "8-bit RGB", "RGBA": "8-bit RGB", "RGBa": "8-bit RGB"}
 MODES = {1: "L", 3: "RGB"}  # by channels
+Size = tuple[int, int]  # width and height, as Pillow has them
 BACKGROUNDS = {"white": 255, "black": 0}
 REFUSE = "refuse"
 TRANSPARENT, FIRST, TURNED = "transparent", "first of several frames", "turned upright as EXIF says"
@@ -36,11 +40,12 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+ON_THEIR_SIDE = range(5, 9)
 
 
 @dataclass(frozen=True)
 class Header:
-    """The facts that an image file states before it is decoded."""
+    """The facts that an image file states before it is decoded; its sides are those of the upright image."""
 
     width: int
     height: int
@@ -49,41 +54,54 @@ class Header:
 
 @dataclass
 class Frame:
-    """The way from images to squares of one size; sources take these as options.
+    """The way from images to images of one size; sources take these as options.
 
-    Without ``crop`` a resized image that is not square is stretched.
+    Without ``crop`` an image of other proportions than ``resize`` is stretched.
     """
 
-    resize: int = 0  # pixels per side; 0: as they are
-    crop: bool = False  # cut the centre square out first
+    resize: Any = 0  # pixels per side, or WIDTHxHEIGHT; 0: as they are
+    crop: bool = False  # cut the centre out first: the largest part with the proportions of resize, a square without
     filter: str = "lanczos"  # lanczos | box | bilinear | bicubic, all antialiased
 
     def __post_init__(self) -> None:
-        require(self.resize >= 0, "resize", self.resize, "pixels per side, or 0 to leave images as they are")
+        self._target = _parse_size(self.resize)
         require(self.filter in FILTERS, "filter", self.filter, f"one of {', '.join(FILTERS)}")
 
-    def side(self, width: int, height: int, name: str) -> int:
-        """Pixels per side of what :meth:`square` returns.
+    def shape(self, channels: int, width: int, height: int) -> Shape:
+        """The shape (C, H, W) of what :meth:`fitted` returns of an image of this width and height."""
+        side = min(width, height)
+        width, height = self._target or ((side, side) if self.crop else (width, height))
+        return channels, height, width
 
-        Raises:
-            ConfigError: the image called ``name`` is not a square, and nothing is set that makes it one.
-        """
-        if self.resize:
-            return self.resize
-        if width != height and not self.crop:
-            hint = f"{name} is {width}x{height}, not square; data.crop=true cuts the centre out, data.resize scales"
-            raise ConfigError("data.crop", "false", hint)
-        return min(width, height)
-
-    def square(self, image: Image.Image) -> Image.Image:
+    def fitted(self, image: Image.Image) -> Image.Image:
         """Crop, then resize, as the options say."""
         if self.crop:
-            side = min(image.size)
-            left, top = (image.width - side) // 2, (image.height - side) // 2
-            image = image.crop((left, top, left + side, top + side))
-        if self.resize and image.size != (self.resize, self.resize):
-            image = image.resize((self.resize, self.resize), FILTERS[self.filter])
+            width, height = _largest_part(image.size, self._target or (1, 1))
+            left, top = (image.width - width) // 2, (image.height - height) // 2
+            image = image.crop((left, top, left + width, top + height))
+        if self._target and image.size != self._target:
+            image = image.resize(self._target, FILTERS[self.filter])
         return image
+
+
+def _parse_size(resize: object) -> Size | None:
+    """Width and height; None: as they are."""
+    allowed = "pixels per side, WIDTHxHEIGHT such as 48x32, or 0 to leave images as they are"
+    if isinstance(resize, str):
+        sides = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", resize)
+        require(sides is not None, "resize", resize, allowed)
+        assert sides is not None
+        return int(sides[1]), int(sides[2])
+    require(isinstance(resize, int) and not isinstance(resize, bool) and resize >= 0, "resize", resize, allowed)
+    assert isinstance(resize, int)
+    return (resize, resize) if resize else None
+
+
+def _largest_part(size: Size, proportions: Size) -> Size:
+    """Width and height of the largest part of an image of this size that has these proportions, to a pixel."""
+    (width, height), (across, down) = size, proportions
+    narrow = width * down <= height * across
+    return (width, max(1, width * down // across)) if narrow else (max(1, height * across // down), height)
 
 
 @dataclass(frozen=True)
@@ -120,7 +138,8 @@ def header(raw: bytes, max_pixels: int = MAX_PIXELS) -> Header:
         UnreadableImageError: it is not an image, its header is damaged, or it is too large.
     """
     with open_image(raw, max_pixels) as image:
-        return Header(image.width, image.height, _is_grey(image))
+        width, height = image.size[::-1] if _lies_on_its_side(image) else image.size
+        return Header(width, height, _is_grey(image))
 
 
 def decode(raw: bytes, channels: int, frame: Frame, conversion: Conversion = AS_USUAL) -> DecodedPicture:
@@ -129,7 +148,7 @@ def decode(raw: bytes, channels: int, frame: Frame, conversion: Conversion = AS_
     Args:
         raw: the file's bytes.
         channels: 1 for grey (ITU-R 601-2 luma), 3 for RGB.
-        frame: crop and resize; H and W differ only if it leaves them as they are.
+        frame: crop and resize.
         conversion: ranges, background and the largest size.
 
     Raises:
@@ -152,7 +171,7 @@ def decode(raw: bytes, channels: int, frame: Frame, conversion: Conversion = AS_
         turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
         flat = flat if turn is None else flat.transpose(turn)
         mode = MODES[channels]
-        flat = frame.square(flat if flat.mode == mode else flat.convert(mode))
+        flat = frame.fitted(flat if flat.mode == mode else flat.convert(mode))
     notes = {TRANSPARENT: transparent, FIRST: is_animated, TURNED: turn is not None}
     return DecodedPicture(flat, form, [note for note, holds in notes.items() if holds], by_scale)
 
@@ -181,6 +200,12 @@ def _scaled(values: Deep, conversion: Conversion) -> Image.Image:
 
 def _background(conversion: Conversion) -> int:
     return BACKGROUNDS.get(conversion.background, BACKGROUNDS["white"])
+
+
+def _lies_on_its_side(image: Image.Image) -> bool:
+    """By EXIF, which is not looked for after a PNG's pixels; a TIFF's size is that of the upright image."""
+    is_stated = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
+    return is_stated and image.getexif().get(ExifTags.Base.Orientation, 1) in ON_THEIR_SIDE
 
 
 def _is_grey(image: Image.Image) -> bool:

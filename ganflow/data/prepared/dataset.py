@@ -1,16 +1,18 @@
 """A prepared data set, read: shards that are memory-mapped, described by ``dataset.json``.
 
-On disk, where shapes are N images, C channels, H = W = resolution::
+On disk, where there are N samples, each of a shape and a type that its kind of data has (images uint8 (C, H, W))::
 
     dataset.json             facts, class names, and per split the shards with their sha256
-    train/images-00000.npy   uint8 (N, C, H, W); points in the plane are float32 (N, 2, 1, 1), as they are
+    train/images-00000.npy   (N, *shape)
     train/labels-00000.npy   int64 (N,)
     test/...                 the same, where there is a test split
 """
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,12 @@ from ganflow import records
 from ganflow.data.prepared import checksums
 from ganflow.data.prepared.row_array import Rows
 from ganflow.errors import GanflowError
+from ganflow.signals import Signal, named
+from ganflow.signals.base import IMAGE, Shape, is_square, square
 
-FORMAT = 1
+SQUARE, ANY_SHAPE = 1, 2  # format versions: the first states resolution and channels, the second a shape
 MANIFEST = "dataset.json"
 REPAIR = "`dvc checkout` brings it back, `dvc repro prepare` makes it anew"
-
-IMAGES, STACKED, POINTS = "images", "stacked", "points"
 
 Images = NDArray[np.uint8 | np.float32]
 Labels = NDArray[np.int64]
@@ -44,27 +46,51 @@ class Mixture:
 class Facts:
     """Facts that the data state, so that no configuration has to repeat them."""
 
-    resolution: int  # pixels per side
-    channels: int  # 1 grey, 3 RGB; of points, their coordinates
+    shape: Shape  # of a sample, its channels first: images (C, H, W)
     num_classes: int  # 0: unlabelled
-    kind: str = IMAGES  # images | stacked: every channel is a grey image with a class of its own | points
+    kind: str = IMAGE  # the name of the signal
     mixture: Mixture | None = None  # of points
 
     @property
-    def dtype(self) -> np.dtype[np.generic]:
-        """The type of a stored value."""
-        return np.dtype(np.float32 if self.kind == POINTS else np.uint8)
+    def signal(self) -> Signal:
+        """The kind of data."""
+        return named(self.kind)
+
+    @property
+    def channels(self) -> int:
+        """1 grey, 3 RGB; of points, their coordinates."""
+        return self.shape[0]
+
+    @property
+    def values(self) -> int:
+        """The number of values of a sample."""
+        return prod(self.shape)
+
+    def __str__(self) -> str:
+        return self.signal.says(self.shape)
 
     def stated(self) -> dict[str, object]:
         """As plain values, without what goes without saying."""
-        return {key: value for key, value in asdict(self).items() if value not in (IMAGES, None)}
+        shape = {"resolution": self.shape[1], "channels": self.channels} if self.square else {"shape": list(self.shape)}
+        others = {"num_classes": self.num_classes, "kind": self.kind, "mixture": self.mixture and asdict(self.mixture)}
+        return shape | {key: value for key, value in others.items() if value not in (IMAGE, None)}
+
+    @property
+    def square(self) -> bool:
+        """True where a sample has two sides of one length."""
+        return is_square(self.shape)
+
+    @property
+    def format(self) -> int:
+        """The version of the format that can state these facts: the first one that can."""
+        return SQUARE if self.square else ANY_SHAPE
 
 
 class Dataset:
     """One split of a prepared data set.
 
     Attributes:
-        facts: resolution, channels and number of classes.
+        facts: shape and kind of the samples, number of classes.
         classes: class names; the label is the index. Empty when unlabelled.
         digest: sha256 (hex) of what the data are, over all splits. It knows no path and no time, so it is equal on
             every machine.
@@ -79,9 +105,9 @@ class Dataset:
         self.classes = list(manifest["classes"])
         self.digest = digest_of(manifest)
         counts = [shard["count"] for shard in shards]
-        shape = (self.facts.channels, self.facts.resolution, self.facts.resolution)
         self.labels = Rows([root / s["labels"]["file"] for s in shards], counts, (), np.dtype(np.int64), REPAIR)
-        self._images = Rows([root / s["images"]["file"] for s in shards], counts, shape, self.facts.dtype, REPAIR)
+        shape, dtype = self.facts.shape, self.facts.signal.dtype
+        self._images = Rows([root / s["images"]["file"] for s in shards], counts, shape, dtype, REPAIR)
 
     @classmethod
     def open(cls, root: Path, split: str = "train", verify: bool = True) -> "Dataset":
@@ -117,7 +143,7 @@ class Dataset:
             indices: (B,), each in ``[0, len(self))``.
 
         Returns:
-            uint8 (B, C, H, W), a copy; float32 (B, 2, 1, 1) of points.
+            (B, *shape), a copy: images uint8 (B, C, H, W), points float32 (B, 2, 1, 1).
 
         Raises:
             IndexError: an index outside of the data set.
@@ -148,8 +174,9 @@ def read_manifest(root: Path) -> dict[str, Any]:
     """
     path = root / MANIFEST
     manifest: dict[str, Any] = records.read(path, dict, "`dvc repro prepare` writes it")
-    if (version := manifest.get("format")) != FORMAT:
-        raise GanflowError(f"{path} has format version {version}, this ganflow reads {FORMAT}: prepare the data again")
+    if (version := manifest.get("format")) not in (SQUARE, ANY_SHAPE):
+        reads = f"{SQUARE} and {ANY_SHAPE}"
+        raise GanflowError(f"{path} has format version {version}, this ganflow reads {reads}: prepare the data again")
     try:
         intact = digest_of(manifest) == manifest["digest"]
     except (KeyError, TypeError):
@@ -170,14 +197,18 @@ def facts_of(manifest: dict[str, Any]) -> Facts:
     mixture = manifest.get("mixture")
     if mixture is not None:
         mixture = Mixture(tuple(map(tuple, mixture["centres"])), mixture["sigma"])
-    kind = manifest.get("kind", IMAGES)
-    return Facts(manifest["resolution"], manifest["channels"], len(manifest["classes"]), kind, mixture)
+    return Facts(shape_of(manifest), len(manifest["classes"]), manifest.get("kind", IMAGE), mixture)
+
+
+def shape_of(stated: Mapping[str, Any]) -> Shape:
+    """The shape of a sample, from what :meth:`Facts.stated` gives."""
+    return tuple(stated["shape"]) if "shape" in stated else square(stated["channels"], stated["resolution"])
 
 
 def digest_of(manifest: dict[str, Any]) -> str:
     """sha256 (hex) over facts, class names and the shards' checksums; not over the source's options."""
-    what = {key: manifest[key] for key in ("format", "resolution", "channels", "classes")}
-    what |= {key: manifest[key] for key in ("kind", "mixture") if key in manifest}
+    what = {key: manifest[key] for key in ("format", "classes")}
+    what |= {key: manifest[key] for key in ("resolution", "channels", "shape", "kind", "mixture") if key in manifest}
     what["splits"] = {
         name: [[shard["count"], shard["images"]["sha256"], shard["labels"]["sha256"]] for shard in split["shards"]]
         for name, split in manifest["splits"].items()

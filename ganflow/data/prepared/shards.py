@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ganflow import records
 from ganflow.atomic_files import HashingFile, locked, sync_folder
-from ganflow.data.prepared.dataset import FORMAT, MANIFEST, Facts, Images, Labels, digest_of
+from ganflow.data.prepared.dataset import MANIFEST, Facts, Images, Labels, digest_of
 from ganflow.errors import GanflowError
 from ganflow.terminal.interrupts import held
 
@@ -91,7 +91,7 @@ class SplitWriter:
     Args:
         root: the data set's folder.
         split: ``train`` or ``test``.
-        facts: what every image is: its shape (channels, resolution, resolution), its type.
+        facts: what every sample is: its shape, its kind.
         shard_bytes: the size of a full shard; memory is bounded by one shard.
     """
 
@@ -102,8 +102,8 @@ class SplitWriter:
     shards: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._shape = (self.facts.channels, self.facts.resolution, self.facts.resolution)
-        self._full = max(1, self.shard_bytes // (int(np.prod(self._shape)) * self.facts.dtype.itemsize))
+        self._shape, self._dtype = self.facts.shape, self.facts.signal.dtype
+        self._full = max(1, self.shard_bytes // (self.facts.values * self._dtype.itemsize))
         self._per_class = np.zeros(max(1, self.facts.num_classes), dtype=np.int64)
         self._held: list[tuple[Images, Labels]] = []
         self._count = 0
@@ -111,7 +111,7 @@ class SplitWriter:
 
     def add(self, images: Images, labels: Labels) -> None:
         """Append images (B, C, H, W) and their labels (B,)."""
-        if images.shape[1:] != self._shape or images.dtype != self.facts.dtype or labels.shape != images.shape[:1]:
+        if images.shape[1:] != self._shape or images.dtype != self._dtype or labels.shape != images.shape[:1]:
             raise ValueError(f"images {images.dtype} {images.shape}, labels {labels.shape}; not (B, {self._shape})")
         self._per_class += np.bincount(labels, minlength=len(self._per_class))
         while len(images):
@@ -136,7 +136,7 @@ class SplitWriter:
         self.shards.append(
             {
                 "count": self._count,
-                "images": _write(self.root, f"{self.split}/images-{number}", images, self.facts.dtype, shape),
+                "images": _write(self.root, f"{self.split}/images-{number}", images, self._dtype, shape),
                 "labels": _write(self.root, f"{self.split}/labels-{number}", labels, np.dtype(np.int64), shape[:1]),
             }
         )
@@ -171,7 +171,7 @@ def write_manifest(
         source: the source's name and how its images were cropped and resized; no path, no time.
     """
     manifest: dict[str, Any] = {
-        "format": FORMAT,
+        "format": facts.format,
         **{key: value for key, value in facts.stated().items() if key != "num_classes"},
         "classes": classes,
         "source": source,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ganflow.data.source import Content, Pixels, Split, Understood, check_watch,
 class Digits:
     """The digits of E. Alpaydin and C. Kaynak (UCI, 1998), values 0..16 scaled to 0..255; a fifth is held out."""
 
-    resize: int = 0  # pixels per side; 0: 8
+    resize: Any = 0  # pixels per side, or WIDTHxHEIGHT; 0: 8
     filter: str = "lanczos"  # lanczos | box | bilinear | bicubic, all antialiased
     watch: list[str] = field(default_factory=watch_nothing)
     path: ClassVar[str] = ""
@@ -37,7 +37,7 @@ class Digits:
         test = hold_out(labels, [f"{i:04d}" for i in range(len(labels))], share=0.2)
         decode = Pixels(self._frame)
         return Content(
-            facts=Facts(self._frame.side(8, 8, "every digit"), channels=1, num_classes=10),
+            facts=Facts(self._frame.shape(1, 8, 8), num_classes=10),
             classes=[str(d) for d in range(10)],
             splits={name: Split(images[of], labels[of], decode) for name, of in (("train", ~test), ("test", test))},
             recipe=recipe_of("digits", self),

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ganflow.data.prepared.dataset import POINTS, Facts, Mixture
+from ganflow.data.prepared.dataset import Facts, Mixture
 from ganflow.data.source import Content, Decoded, Items, Split, Understood, check_watch, watch_nothing
 from ganflow.distributed import rng
 from ganflow.errors import require
@@ -36,7 +36,7 @@ class PointSet:
         counts = {"train": self.count, "test": self.test_count}
         options = {"count": self.count, "test_count": self.test_count, "seed": self.seed}
         return Content(
-            facts=Facts(1, 2, len(mixture.centres), POINTS, mixture),
+            facts=Facts((2, 1, 1), len(mixture.centres), "points", mixture),
             classes=[" ".join(f"{round(x, 3) + 0.0:g}" for x in centre) for centre in mixture.centres],
             splits={split: self._split(mixture, split, n) for split, n in counts.items() if n},
             recipe={"name": name, **options},

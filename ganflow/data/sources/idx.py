@@ -57,7 +57,7 @@ class Idx(Frame):
         height, width = images.shape[1:]
         decode = Pixels(Frame(self.resize, self.crop, self.filter))
         return Content(
-            facts=Facts(self.side(width, height, "every image"), channels=1, num_classes=len(ids)),
+            facts=Facts(self.shape(1, width, height), num_classes=len(ids)),
             classes=[str(k) for k in ids],
             splits={
                 name: Split(pixels, np.searchsorted(ids, labels_of_split), decode)

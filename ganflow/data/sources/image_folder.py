@@ -127,8 +127,8 @@ class ImageFolder(Frame):
     def _facts(self, archive: Archive, images: list[File], num_classes: int) -> Facts:
         unreadable: list[str] = []
         readable = headers(archive, images, self.max_pixels, unreadable)
-        name, first = next(readable, ("", None))
+        _, first = next(readable, ("", None))
         if first is None:
             raise ConfigError("data.path", self.path, f"none of its {len(images)} images can be read: {unreadable[0]}")
         colour = not first.grey or (not self.channels and any(not h.grey for _, h in readable))
-        return Facts(self.side(first.width, first.height, name), self.channels or (3 if colour else 1), num_classes)
+        return Facts(self.shape(self.channels or (3 if colour else 1), first.width, first.height), num_classes)

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from ganflow.config.components import component
-from ganflow.data.prepared.dataset import STACKED
 from ganflow.data.source import Content, Decode, Decoded, Items, Split, recipe_of
 from ganflow.data.sources.idx import Idx
 from ganflow.distributed import rng
@@ -42,7 +41,9 @@ class StackedMnist(Idx):
             raise ConfigError("data.path", self.path, f"holds {digits} classes; stacks are of at most ten digits")
         between = "" if max(map(len, single.classes)) == 1 else "-"  # or 1, 11 and 11, 1 were called the same
         counts = {"train": self.count, "test": self.test_count}
-        facts = replace(single.facts, channels=CHANNELS, num_classes=digits**CHANNELS, kind=STACKED)
+        facts = replace(
+            single.facts, shape=(CHANNELS, *single.facts.shape[1:]), num_classes=digits**CHANNELS, kind="stacked"
+        )
         return Content(
             facts=facts,
             classes=[between.join(digits) for digits in product(single.classes, repeat=CHANNELS)],

@@ -42,7 +42,7 @@ class Extractor(Protocol):
 class ExtractorChoice(Protocol):
     """A component of the group ``extractor``."""
 
-    points: ClassVar[bool]  # whether it takes points in the plane
+    signals: ClassVar[tuple[str, ...]]  # the kinds of data that it takes
 
     def build(
         self, splits: Splits, cache: Path, device: torch.device, listener: Callable[[Advanced], None] = unheard

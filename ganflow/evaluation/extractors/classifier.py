@@ -21,7 +21,7 @@ from torch.nn.functional import cross_entropy
 
 from ganflow.atomic_files import write_whole
 from ganflow.config.components import component
-from ganflow.data.prepared.dataset import STACKED, Facts, Images, Labels
+from ganflow.data.prepared.dataset import Facts, Images, Labels
 from ganflow.data.prepared.row_array import Rows
 from ganflow.distributed import collectives, rng
 from ganflow.errors import require
@@ -49,7 +49,7 @@ class Data(Protocol):
     def __len__(self) -> int: ...
 
     def images(self, indices: NDArray[np.int64]) -> Images:
-        """uint8 (B, C, R, R)."""
+        """uint8 (B, C, H, W)."""
 
 
 @component("extractor", "classifier")
@@ -57,7 +57,7 @@ class Data(Protocol):
 class ClassifierChoice:
     """Trained for ``kimg`` thousand images, with ``width`` to twice as many maps; once, then it is kept."""
 
-    points: ClassVar[bool] = False
+    signals: ClassVar[tuple[str, ...]] = ("image",)
 
     width: int = 32
     kimg: float = 30.0
@@ -71,7 +71,7 @@ class ClassifierChoice:
     ) -> Extractor:
         """A classifier of the images, of stacked images one of single channels; rank 0 trains it if it is not kept."""
         train, test = splits.train, splits.test
-        if train.facts.kind == STACKED:
+        if train.facts.signal.separate_channels:
             return PerChannel(self._ready(Channels(train), test and Channels(test), cache, device, listener))
         return self._ready(train, test, cache, device, listener)
 
@@ -91,12 +91,12 @@ class ClassifierChoice:
 
 
 class Network(nn.Module):
-    """Three convolutions with batch normalisation, strided down to 4×4 or so, then the mean of each map."""
+    """Three convolutions with batch normalisation, the shorter side strided to 4 or so, then the mean of each map."""
 
-    def __init__(self, channels: int, resolution: int, classes: int, width: int) -> None:
+    def __init__(self, channels: int, side: int, classes: int, width: int) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
-        before, side = channels, resolution
+        before = channels
         for after in (width, 2 * width, 2 * width):
             stride = 2 if side > 4 else 1
             blocks += [nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
@@ -116,7 +116,7 @@ class Classifier:
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Features:
-        """Features of images (N, C, R, R), 0 to 255."""
+        """Features of images (N, C, H, W), 0 to 255."""
         embeddings = self.network.features(_normalise(images.to(_device(self.network))))
         logits: Tensor = self.network.head(embeddings)
         return Features(embeddings, logits if self.supervised else logits[:, :0])
@@ -183,7 +183,7 @@ def _fresh(data: Data, choice: ClassifierChoice) -> Network:
     facts = data.facts
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.derive("classifier"))
-        return Network(facts.channels, facts.resolution, _classes(data), choice.width)
+        return Network(facts.channels, min(facts.shape[1:]), _classes(data), choice.width)
 
 
 def _classes(data: Data) -> int:
@@ -240,8 +240,17 @@ def _batch(data: Data, rows: rng.Indices, first: int) -> tuple[Tensor, Tensor]:
     if data.facts.num_classes > 1:
         return images, torch.from_numpy(data.labels[rows])
     turns = torch.from_numpy(rng.integers(0, "rotation", first, len(rows), ROTATIONS))
-    rotated = [torch.rot90(image, int(k), (1, 2)) for image, k in zip(images, turns, strict=True)]
+    squares = _centre_squares(images)
+    rotated = [torch.rot90(image, int(k), (1, 2)) for image, k in zip(squares, turns, strict=True)]
     return torch.stack(rotated), turns
+
+
+def _centre_squares(images: Tensor) -> Tensor:
+    """The parts of images that stay within them, however they are turned."""
+    height, width = images.shape[2:]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return images[:, :, top : top + side, left : left + side]
 
 
 def _normalise(images: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ class Inception:
         sha256: what the file's sha256 is, or begins with (8 digits or more); the public file is known by its name.
     """
 
-    points: ClassVar[bool] = False
+    signals: ClassVar[tuple[str, ...]] = ("image",)
 
     def __init__(self, weights: str = "", sha256: str = "") -> None:
         fits = re.fullmatch("(?:[0-9a-f]{8,64})?", sha256.lower()) is not None

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ganflow.config.components import component
-from ganflow.data.prepared.dataset import POINTS, Dataset, Mixture
+from ganflow.data.prepared.dataset import Dataset, Mixture
 from ganflow.errors import GanflowError
 from ganflow.evaluation.extractors.base import Extractor, Splits
 from ganflow.evaluation.metrics.features import Features
@@ -23,13 +23,13 @@ CHUNK = 100_000  # points at once
 class PixelsChoice:
     """Nothing has to be learned. Distances between images are those of their pixels, which mean little to an eye."""
 
-    points: ClassVar[bool] = True
+    signals: ClassVar[tuple[str, ...]] = ("image", "points")
 
     def build(
         self, splits: Splits, cache: Path, device: torch.device, listener: Callable[[Advanced], None] = unheard
     ) -> Extractor:
-        """:class:`NearestMode` for points, :class:`PixelExtractor` for images."""
-        return nearest_mode(splits.train) if splits.train.facts.kind == POINTS else PixelExtractor()
+        """:class:`PixelExtractor` for images, whose values are bounded; else :class:`NearestMode`."""
+        return PixelExtractor() if splits.train.facts.signal.bounded else nearest_mode(splits.train)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class PixelExtractor:
     accuracy: None = None
 
     def __call__(self, images: Tensor) -> Features:
-        """Features (N, C·R·R) of images (N, C, R, R)."""
+        """Features (N, C·H·W) of images (N, C, H, W)."""
         flat = images.flatten(1).float() / 255
         return Features(flat, flat[:, :0])
 

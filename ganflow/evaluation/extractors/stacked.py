@@ -20,14 +20,14 @@ class Channels:
         places = each ** np.arange(facts.channels - 1, -1, -1)
         self.stacked = stacked
         self.digest = f"channels of {stacked.digest}"
-        self.facts = Facts(facts.resolution, 1, each)
+        self.facts = Facts((1, *facts.shape[1:]), each)
         self.labels: Labels = (np.asarray(stacked.labels)[:, None] // places % each).ravel()
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def images(self, indices: NDArray[np.int64]) -> Images:
-        """Images (B, 1, R, R) in the order asked for."""
+        """Images (B, 1, H, W) in the order asked for."""
         images, channels = np.divmod(indices, self.stacked.facts.channels)
         return self.stacked.images(images)[np.arange(len(indices)), channels][:, None]
 
@@ -49,7 +49,7 @@ class PerChannel:
         return self.single.accuracy
 
     def __call__(self, images: Tensor) -> Features:
-        """Features (N, C·F) and logits (N, C, K) of stacked images (N, C, R, R)."""
+        """Features (N, C·F) and logits (N, C, K) of stacked images (N, C, H, W)."""
         n, channels = images.shape[:2]
         each = self.single(images.flatten(0, 1).unsqueeze(1))
         return Features(each.embeddings.reshape(n, -1), each.logits.reshape(n, channels, -1))

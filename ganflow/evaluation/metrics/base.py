@@ -44,14 +44,14 @@ class Metric(ABC):
             :class:`~ganflow.evaluation.inputs.MetricInputs`.
         bounded: the figure that :meth:`resampled` gives an interval; "" where none has one.
         smooth: whether that figure is a smooth function of the samples.
-        points: whether it measures points in the plane.
+        signals: the kinds of data that it measures.
     """
 
     figures: ClassVar[Mapping[str, Figure]]
     needs: ClassVar[tuple[str, ...]] = ("fake", "real")
     bounded: ClassVar[str] = ""
     smooth: ClassVar[bool] = True
-    points: ClassVar[bool] = False
+    signals: ClassVar[tuple[str, ...]] = ("image",)
 
     def fewest(self, features: int) -> int:
         """The smallest number of samples, of so many features each, that it measures."""

@@ -33,7 +33,7 @@ class Modes(Metric):
         ),
     }
 
-    points = True
+    signals = ("image", "points")
     bounded = "high_quality"
 
     def __init__(self, within: float = 3.0) -> None:

@@ -12,6 +12,7 @@ from ganflow.distributed import rng
 from ganflow.errors import require
 from ganflow.evaluation.metrics.base import LOWER, Figure, Metric
 from ganflow.evaluation.metrics.features import Features, UnmeasurableError
+from ganflow.signals import Signal
 
 SEED = 0  # of the ways: every generator is measured on the same ones
 BATCH = 100
@@ -23,7 +24,7 @@ class Spec(Protocol):
     @property
     def num_classes(self) -> int: ...
     @property
-    def points(self) -> bool: ...
+    def signal(self) -> Signal: ...
 
 
 class WGenerator(Protocol):
@@ -64,7 +65,7 @@ class PPL(Metric):
         self.samples, self.epsilon = samples, epsilon
 
     def __call__(self, generator: WGenerator, extract: Callable[[Tensor], Features]) -> dict[str, float]:
-        if generator.spec.points:
+        if not generator.spec.signal.bounded:
             return {}
         counts = [(first, min(BATCH, self.samples - first)) for first in range(0, self.samples, BATCH)]
         with _exact_convolutions():

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from ganflow.errors import require
-from ganflow.generation import image_grid
-from ganflow.generation.image_grid import Images
 from ganflow.generation.sampling import Sampling
 from ganflow.generation.writers.base import Sink, sink
 from ganflow.generation.writers.png import columns
 from ganflow.generation.writers.target import Place
 from ganflow.methods.generator import slerp
+from ganflow.signals import image_grid
+from ganflow.signals.image_grid import Images
 from ganflow.terminal.progress import progress
 
 MOST = 400  # walks side by side
@@ -52,7 +52,8 @@ class Animation(Sink):
         require(self.seconds >= longest, "seconds", self.seconds, f"at least {longest:g}: 50 frames a second at most")
 
     def write(self, sampling: Sampling, place: Place) -> None:
-        require(not sampling.spec.points, "out", place.out, "points are no images; name a .png (all in one plot)")
+        signal = sampling.spec.signal
+        require(signal.alone, "out", place.out, f"{signal.plural} are no images; name a .png (all in one plot)")
         require(sampling.n <= MOST, "n", sampling.n, f"at most {MOST} walks side by side")
         parts = np.concatenate(list(self._walk(sampling)))  # (frames · n, H, W, C)
         walks = parts.reshape(self.frames, sampling.n, *parts.shape[1:])

@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ganflow.errors import require
-from ganflow.generation import image_grid
 from ganflow.generation.sampling import Sampling
 from ganflow.generation.writers import manifest
 from ganflow.generation.writers.base import FOLDER, Sink, sink
 from ganflow.generation.writers.target import Place
-from ganflow.methods.generator import GeneratorSpec, Samples
+from ganflow.methods.generator import GeneratorSpec
+from ganflow.signals import image_grid
+from ganflow.signals.base import Samples
 from ganflow.storage import Storage
 from ganflow.terminal.progress import progress
 
@@ -37,7 +38,8 @@ class FolderWriter(Sink):
 
     def write(self, sampling: Sampling, place: Place) -> None:
         spec = sampling.spec
-        require(not spec.points, "out", place.out, "points are no images; name a .png (all in one plot) or .npz")
+        hint = f"{spec.signal.plural} are no images; name a .png (all in one plot) or .npz"
+        require(spec.signal.alone, "out", place.out, hint)
         require(not self.by_class or spec.num_classes > 0, "by_class", True, "this generator is unconditional")
         with place.alone():
             self._write(sampling, place, Names(sampling, self.by_class))

@@ -49,8 +49,7 @@ class Npz(Sink):
 def _grow(path: Path, sampling: Sampling) -> None:
     """Draw what is not there yet. Rows are appended, so that a full disk is an error and memory holds one batch."""
     spec = sampling.spec
-    dtype, row = (np.dtype(np.float32), (spec.channels,)) if spec.points else (
-        np.dtype(np.uint8), (spec.resolution, spec.resolution, spec.channels))  # fmt: skip
+    dtype, row = spec.signal.dtype, spec.signal.row(spec.shape)
     step, size = sampling.starts.step, dtype.itemsize * prod(row)
     with path.open("r+b" if path.exists() else "w+b") as file:
         length = path.stat().st_size
@@ -71,7 +70,7 @@ def _pack(path: Path, samples: Path, sampling: Sampling) -> None:
     """Make the zip of the complete samples and their labels."""
     with path.open("wb") as file:
         with zipfile.ZipFile(file, "w") as arrays:
-            with samples.open("rb") as content, _entry(arrays, "points" if sampling.spec.points else "images") as entry:
+            with samples.open("rb") as content, _entry(arrays, sampling.spec.signal.array) as entry:
                 shutil.copyfileobj(content, entry, CHUNK)
             if sampling.turn:
                 with _entry(arrays, "labels") as entry:

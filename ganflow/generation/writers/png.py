@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganflow.errors import require
-from ganflow.generation import image_grid
 from ganflow.generation.sampling import Sampling
 from ganflow.generation.writers.base import Sink, sink
 from ganflow.generation.writers.target import Place
@@ -28,7 +27,8 @@ class PictureWriter(Sink):
             for first in sampling.starts:
                 parts.append(sampling.draw(first))
                 advance(len(parts[-1]))
-        picture = image_grid.picture(np.concatenate(parts), sampling.spec.centres, columns(sampling))
+        spec = sampling.spec
+        picture = spec.signal.preview(np.concatenate(parts), columns(sampling), spec.centres)
         place.storage.write(place.name, picture)
 
 

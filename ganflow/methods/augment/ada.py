@@ -19,11 +19,12 @@ from ganflow.methods.augment.homogeneous import Matrices, chosen, padded, produc
 from ganflow.methods.augment.octaves import POWER, equalise
 from ganflow.methods.augment.resample import resample
 
-REACH = 0.125  # of translations: the largest whole one, and the deviation of the other, as shares of the side
+REACH = 0.125  # of translations: the largest whole one, and the deviation of the other, as shares of a side
 # Deviations; of factors in powers of two.
 SCALE, STRETCH, BRIGHTNESS, CONTRAST, SATURATION, OCTAVE, NOISE = 0.2, 0.2, 0.2, 0.5, 1.0, 1.0, 0.1
 TRANSFORMS = 8  # of places, the most that there are; colours have fewer
 BELOW_ONE = 1 - 2.0**-24
+Size = tuple[int, int]  # width and height of images
 Draw = Callable[[Callable[..., Floats], str, int], Floats]  # by uniform or normal, a name and how many: (N, so many)
 CATEGORIES = {"b": "blitting", "g": "geometry", "c": "colour", "f": "filter", "n": "noise", "o": "cutout"}
 
@@ -82,8 +83,8 @@ class ADA(Augmentation):
     def _moved_and_recoloured(self, images: Tensor, draw: RandomStream) -> Tensor:
         if not set("bgc") & set(self.pipeline):
             return images
-        channels, side = images.shape[1], images.shape[-1]
-        of = {"pipeline": self.pipeline, "colour": self.colour, "channels": channels, "side": side}
+        channels, height, width = images.shape[1:]
+        of = {"pipeline": self.pipeline, "colour": self.colour, "channels": channels, "size": (width, height)}
         drawn = draw.made(_transforms, **of).to(images.dtype)
         size = math.isqrt(drawn.shape[-1])
         places_and_colours = product(chosen(drawn[..., 1:].unflatten(-1, (size, size)), drawn[..., 0] < self.p))
@@ -116,7 +117,7 @@ class ADA(Augmentation):
 
 
 def _transforms(
-    first: First, seed: int, stream: str, count: int, pipeline: str, colour: float, channels: int, side: int
+    first: First, seed: int, stream: str, count: int, pipeline: str, colour: float, channels: int, size: Size
 ) -> Floats:
     """All that may be done to places, and all that may be done to colours: (count, 1 or 2, TRANSFORMS, 1 + size²).
 
@@ -126,11 +127,11 @@ def _transforms(
     def draw(numbers: Callable[..., Floats], name: str, size: int) -> Floats:
         return numbers(seed, f"{stream}/{name}", first, count, size)
 
-    moved = [_blits(draw, side)] if "b" in pipeline else []
-    moved += [_deformations(draw, side)] if "g" in pipeline else []
+    moved = [_blits(draw, size)] if "b" in pipeline else []
+    moved += [_deformations(draw, size)] if "g" in pipeline else []
     recoloured = [_colours(draw, colour, channels)] if "c" in pipeline else []
-    size = max(3, channels + 1)
-    return np.stack([_packed(chain, size) for chain in (moved, recoloured) if chain], axis=1)
+    order = max(3, channels + 1)
+    return np.stack([_packed(chain, order) for chain in (moved, recoloured) if chain], axis=1)
 
 
 Transforms = tuple[Floats, Matrices]  # the p above which each is done (N, K), and their matrices (N, K, D, D)
@@ -146,21 +147,20 @@ def _packed(chain: list[Transforms], size: int) -> Floats:
     return packed
 
 
-def _blits(draw: Draw, side: int) -> Transforms:
+def _blits(draw: Draw, size: Size) -> Transforms:
     u = draw(uniform, "blit", 7)
-    pixels = ((2 * u[:, 5:] - 1) * np.float32(REACH * side)).round()
+    pixels = ((2 * u[:, 5:] - 1) * (REACH * np.array(size)).astype(np.float32)).round()
     return u[:, :3], blit((2 * u[:, 3]).astype(int), (4 * u[:, 4]).astype(int), pixels)
 
 
-def _deformations(draw: Draw, side: int) -> Transforms:
+def _deformations(draw: Draw, size: Size) -> Transforms:
     u, n = draw(uniform, "geometry", 7), draw(normal, "geometry sizes", 4)
     scale, stretch, shift = u[:, :3].T
     # Either of the two turns with p: u < 1 - √(1 - p). So one that is done at p = 1 stays below it.
     before, after = np.minimum(1 - (1 - u[:, 3:5].astype(np.float64)) ** 2, BELOW_ONE).astype(np.float32).T
     angle = math.pi * (2 * u[:, 5:] - 1)
-    matrices = deform(
-        np.exp2(n[:, 0] * SCALE), angle[:, 0], np.exp2(n[:, 1] * STRETCH), angle[:, 1], n[:, 2:] * REACH * side
-    )
+    moved = n[:, 2:] * REACH * np.array(size, np.float32)
+    matrices = deform(np.exp2(n[:, 0] * SCALE), angle[:, 0], np.exp2(n[:, 1] * STRETCH), angle[:, 1], moved)
     return np.stack([before, stretch, after, scale, shift], axis=1), matrices
 
 

@@ -1,4 +1,6 @@
-"""Strided convolutions only (Radford et al., 2016), at 4·2^k, 7·2^k or 2·2^k pixels."""
+"""Strided convolutions only (Radford et al., 2016), at 4·2^k, 7·2^k or 2·2^k pixels; a longer side is as many maps."""
+
+from math import prod
 
 from torch import Tensor, nn
 
@@ -6,6 +8,7 @@ from ganflow.config.components import component
 from ganflow.errors import ConfigError, require
 from ganflow.methods.networks.layers.conditioning import Head, LatentInput
 from ganflow.methods.networks.layers.spectral_norm import normalise_spectrally
+from ganflow.signals.base import Shape
 
 STARTS = (4, 7, 2)
 
@@ -20,6 +23,22 @@ def start_and_levels(resolution: int) -> tuple[int, int]:
     raise ConfigError(
         "name", "dcgan", f"cannot make {resolution}×{resolution} images; set data.resize to 8, 16, 28, 32, 64, …"
     )
+
+
+def _first_map(shape: Shape) -> tuple[tuple[int, int], int]:
+    """Rows and columns of the first map, and how often it is doubled: as often as the shorter side asks for.
+
+    Raises:
+        ConfigError: no map becomes such images.
+    """
+    _, height, width = shape
+    _, levels = start_and_levels(min(height, width))
+    fits = height % 2**levels == 0 and width % 2**levels == 0
+    multiple = f"set data.resize to {min(height, width)} and a multiple of {2**levels}, such as "
+    nearest = max(1, round(max(height, width) / 2**levels)) << levels
+    example = f"{width}x{nearest}" if height > width else f"{nearest}x{height}"
+    require(fits, "name", "dcgan", f"cannot make {width}×{height} images; {multiple}{example}")
+    return (height >> levels, width >> levels), levels
 
 
 def _check(width: int, kernel: int, norm: str) -> None:
@@ -51,8 +70,7 @@ class DCGANGenerator(nn.Module):
     def __init__(
         self,
         latent_dim: int,
-        resolution: int,
-        channels: int,
+        shape: Shape,
         num_classes: int,
         width: int = 64,
         kernel: int = 4,
@@ -60,13 +78,13 @@ class DCGANGenerator(nn.Module):
     ) -> None:
         super().__init__()
         _check(width, kernel, norm)
-        start, levels = start_and_levels(resolution)
+        first, levels = _first_map(shape)
         widths = [width << level for level in range(levels)][::-1]
         self.latent = LatentInput(latent_dim, num_classes)
-        self.shape = (widths[0], start, start)
-        self.dense = nn.Linear(self.latent.features, widths[0] * start * start)
+        self.shape = (widths[0], *first)
+        self.dense = nn.Linear(self.latent.features, prod(self.shape))
         layers: list[nn.Module] = []
-        for before, after in zip(widths, [*widths[1:], channels], strict=True):
+        for before, after in zip(widths, [*widths[1:], shape[0]], strict=True):
             layers += [*_normalised(before, norm), nn.ReLU(inplace=True)]
             layers += [
                 nn.ConvTranspose2d(
@@ -90,8 +108,7 @@ class DCGANDiscriminator(nn.Module):
 
     def __init__(
         self,
-        resolution: int,
-        channels: int,
+        shape: Shape,
         num_classes: int,
         conditioning: str,
         width: int = 64,
@@ -101,9 +118,9 @@ class DCGANDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         _check(width, kernel, norm)
-        start, levels = start_and_levels(resolution)
+        last, levels = _first_map(shape)
         layers: list[nn.Module] = []
-        before = channels
+        before = shape[0]
         for level in range(levels):
             after = width << level
             layers += [nn.Conv2d(before, after, kernel, 2, padding=kernel // 2 - 1 + kernel % 2)]
@@ -111,7 +128,7 @@ class DCGANDiscriminator(nn.Module):
             layers += [nn.LeakyReLU(0.2, inplace=True)]
             before = after
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.head = Head(before * start * start, num_classes, conditioning, spectral_norm)
+        self.head = Head(before * prod(last), num_classes, conditioning, spectral_norm)
         _initialise(self)
         if spectral_norm:
             normalise_spectrally(self)

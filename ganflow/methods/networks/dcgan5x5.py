@@ -8,15 +8,17 @@ from ganflow.config.components import component
 from ganflow.errors import require
 from ganflow.methods.networks.layers.conditioning import Head, LatentInput
 from ganflow.methods.networks.layers.initial_weights import initialise
+from ganflow.methods.networks.layers.quarters import quarters
 from ganflow.methods.networks.layers.spectral_norm import normalise_spectrally
+from ganflow.signals.base import Shape
 
 KERNEL = 5
 
 
-def _check(resolution: int, width: int) -> None:
-    misfit = f"cannot make {resolution}×{resolution} images; set data.resize to a multiple of 4, such as 16 or 28"
-    require(resolution % 4 == 0, "name", "dcgan5x5", misfit)
+def _map(shape: Shape, width: int) -> tuple[int, int]:
+    """Rows and columns of the smallest map."""
     require(width > 0, "width", width, "must be more than 0")
+    return quarters("dcgan5x5", shape, "16 or 28")
 
 
 def _transposed(before: int, after: int, stride: int) -> nn.Module:
@@ -27,7 +29,7 @@ def _transposed(before: int, after: int, stride: int) -> nn.Module:
 class DCGAN5x5Generator(nn.Module):
     """A dense layer to 4·``width`` maps, a transposed convolution that keeps their side, and two that double it.
 
-    The first map's side is a quarter of the images', whatever that is. Before each convolution there are batch
+    The first map's sides are a quarter of the images', whatever those are. Before each convolution there are batch
     normalisation and LeakyReLU; tanh is the end. ``momentum`` is torch's: Keras' own 0.99 is 0.01 here. Weights are
     Glorot's, as Keras' are.
     """
@@ -35,8 +37,7 @@ class DCGAN5x5Generator(nn.Module):
     def __init__(
         self,
         latent_dim: int,
-        resolution: int,
-        channels: int,
+        shape: Shape,
         num_classes: int,
         width: int = 64,
         slope: float = 0.3,
@@ -44,11 +45,10 @@ class DCGAN5x5Generator(nn.Module):
         eps: float = 1e-3,
     ) -> None:
         super().__init__()
-        _check(resolution, width)
+        self.shape = (4 * width, *_map(shape, width))
         require(0 < momentum <= 1, "momentum", momentum, "more than 0, at most 1: the share of the newest batch")
         require(eps > 0, "eps", eps, "must be more than 0")
         self.latent = LatentInput(latent_dim, num_classes)
-        self.shape = (4 * width, resolution // 4, resolution // 4)
         features = prod(self.shape)
         self.dense = nn.Sequential(  # normalised before it is a map: each of its values for itself
             nn.Linear(self.latent.features, features, bias=False),
@@ -62,7 +62,7 @@ class DCGAN5x5Generator(nn.Module):
             _transposed(2 * width, width, 2),
             nn.BatchNorm2d(width, eps, momentum),
             nn.LeakyReLU(slope),
-            _transposed(width, channels, 2),
+            _transposed(width, shape[0], 2),
             nn.Tanh(),
         )
         initialise(self, "glorot")
@@ -78,8 +78,7 @@ class DCGAN5x5Discriminator(nn.Module):
 
     def __init__(
         self,
-        resolution: int,
-        channels: int,
+        shape: Shape,
         num_classes: int,
         conditioning: str,
         width: int = 64,
@@ -87,15 +86,15 @@ class DCGAN5x5Discriminator(nn.Module):
         spectral_norm: bool = False,
     ) -> None:
         super().__init__()
-        _check(resolution, width)
+        features = 2 * width * prod(_map(shape, width))
         self.layers = nn.Sequential(
-            nn.Conv2d(channels, width, KERNEL, 2, padding=2),
+            nn.Conv2d(shape[0], width, KERNEL, 2, padding=2),
             nn.LeakyReLU(slope),
             nn.Conv2d(width, 2 * width, KERNEL, 2, padding=2),
             nn.LeakyReLU(slope),
             nn.Flatten(),
         )
-        self.head = Head(2 * width * (resolution // 4) ** 2, num_classes, conditioning, spectral_norm, bias=False)
+        self.head = Head(features, num_classes, conditioning, spectral_norm, bias=False)
         initialise(self, "glorot")
         if spectral_norm:
             normalise_spectrally(self)

@@ -1,4 +1,4 @@
-"""Dense layers, then two transposed convolutions from a quarter of the images' side, against a dense discriminator."""
+"""Dense layers, then two transposed convolutions from a quarter of the images' sides, against a dense discriminator."""
 
 from itertools import pairwise
 from math import prod
@@ -9,7 +9,9 @@ from ganflow.config.components import component
 from ganflow.errors import require
 from ganflow.methods.networks.layers.conditioning import LatentInput
 from ganflow.methods.networks.layers.initial_weights import initialise
+from ganflow.methods.networks.layers.quarters import quarters
 from ganflow.methods.networks.mlp import MLPDiscriminator
+from ganflow.signals.base import Shape
 
 
 @component("generator", "dense_conv")
@@ -24,8 +26,7 @@ class DenseConvGenerator(nn.Module):
     def __init__(
         self,
         latent_dim: int,
-        resolution: int,
-        channels: int,
+        shape: Shape,
         num_classes: int,
         widths: list[int] = [256, 512, 1024],  # noqa: B006 - read only, a configuration default
         width: int = 256,
@@ -40,10 +41,8 @@ class DenseConvGenerator(nn.Module):
         require(width > 0 and width % 2 == 0, "width", width, "must be even and more than 0")
         require(0 < momentum <= 1, "momentum", momentum, "more than 0, at most 1: the share of the newest batch")
         require(eps > 0, "eps", eps, "must be more than 0")
-        misfit = f"cannot make {resolution}×{resolution} images; set data.resize to a multiple of 4, such as 28 or 32"
-        require(resolution % 4 == 0, "name", "dense_conv", misfit)
         self.latent = LatentInput(latent_dim, num_classes)
-        self.shape = (width, resolution // 4, resolution // 4)
+        self.shape = (width, *quarters("dense_conv", shape, "28 or 32"))
         dense: list[nn.Module] = []
         for before, after in pairwise([self.latent.features, *widths, prod(self.shape)]):
             dense += [nn.Linear(before, after), nn.LeakyReLU(slope), nn.BatchNorm1d(after, eps, momentum)]
@@ -52,7 +51,7 @@ class DenseConvGenerator(nn.Module):
             nn.ConvTranspose2d(width, width // 2, 5, 2, padding=2, output_padding=1),
             nn.BatchNorm2d(width // 2, eps, momentum),
             nn.LeakyReLU(slope),
-            nn.ConvTranspose2d(width // 2, channels, 5, 2, padding=2, output_padding=1),
+            nn.ConvTranspose2d(width // 2, shape[0], 5, 2, padding=2, output_padding=1),
             nn.Tanh(),
         )
         initialise(self, init)
@@ -68,8 +67,7 @@ class DenseConvDiscriminator(MLPDiscriminator):
 
     def __init__(
         self,
-        resolution: int,
-        channels: int,
+        shape: Shape,
         num_classes: int,
         conditioning: str,
         widths: list[int] = [1024, 512, 256],  # noqa: B006 - read only, a configuration default
@@ -78,5 +76,5 @@ class DenseConvDiscriminator(MLPDiscriminator):
         init: str = "torch",
         spectral_norm: bool = False,
     ) -> None:
-        facts = (resolution, channels, num_classes, conditioning)
+        facts = (shape, num_classes, conditioning)
         super().__init__(*facts, widths, slope=slope, dropout=dropout, init=init, spectral_norm=spectral_norm)

@@ -1,12 +1,14 @@
-"""Encoders of a variational autoencoder: images (N, C, R, R) and labels (N,) or None → mean and log-variance of z."""
+"""Encoders of a variational autoencoder: samples (N, *shape) and labels (N,) or None → mean and log-variance of z."""
 
 from itertools import pairwise
+from math import prod
 
 import torch
 from torch import Tensor, nn
 
 from ganflow.config.components import component
 from ganflow.errors import require
+from ganflow.signals.base import Shape
 
 
 class _Encoder(nn.Module):
@@ -32,28 +34,27 @@ class MLPEncoder(_Encoder):
     def __init__(
         self,
         latent_dim: int,
-        resolution: int,
-        channels: int,
+        shape: Shape,
         num_classes: int,
         widths: list[int] = [512, 256],  # noqa: B006 - read only, a configuration default
     ) -> None:
         require(len(widths) > 0 and min(widths) > 0, "widths", widths, "at least one width, each more than 0")
         layers: list[nn.Module] = [nn.Flatten()]
-        for before, after in pairwise([channels * resolution**2, *widths]):
+        for before, after in pairwise([prod(shape), *widths]):
             layers += [nn.Linear(before, after), nn.LeakyReLU(0.2)]
         super().__init__(nn.Sequential(*layers), widths[-1], latent_dim, num_classes)
 
 
 @component("encoder", "conv")
 class ConvEncoder(_Encoder):
-    """Strided 4×4 convolutions with LeakyReLU 0.2, each with twice the channels, down to a map of 4×4 or an odd one."""
+    """Strided 4×4 convolutions with LeakyReLU 0.2, each with twice the channels, down to a side of 4 or an odd one."""
 
-    def __init__(self, latent_dim: int, resolution: int, channels: int, num_classes: int, width: int = 32) -> None:
+    def __init__(self, latent_dim: int, shape: Shape, num_classes: int, width: int = 32) -> None:
         require(width > 0, "width", width, "must be more than 0")
         layers: list[nn.Module] = []
-        before, after, side = channels, width, resolution
-        while side % 2 == 0 and side > 4:
+        (before, *sides), after = shape, width
+        while min(sides) > 4 and not any(side % 2 for side in sides):
             layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2)]
-            before, after, side = after, 2 * after, side // 2
+            before, after, sides = after, 2 * after, [side // 2 for side in sides]
         layers += [nn.Flatten()]
-        super().__init__(nn.Sequential(*layers), before * side**2, latent_dim, num_classes)
+        super().__init__(nn.Sequential(*layers), before * prod(sides), latent_dim, num_classes)

@@ -1,4 +1,4 @@
-"""Fully connected networks, for images of any size; points in the plane are images of 1×1 with two channels."""
+"""Fully connected networks, for samples of any shape."""
 
 from itertools import pairwise
 from math import prod
@@ -12,6 +12,7 @@ from ganflow.errors import require
 from ganflow.methods.networks.layers.conditioning import Head, LatentInput
 from ganflow.methods.networks.layers.initial_weights import initialise
 from ganflow.methods.networks.layers.spectral_norm import normalise_spectrally
+from ganflow.signals.base import Shape
 
 ACTIVATIONS = ("leaky_relu", "prelu", "relu")
 PIECES = 5  # of maxout
@@ -66,13 +67,12 @@ class MLPGenerator(nn.Module):
     ``slope`` is LeakyReLU's, and where PReLU's starts. ``output=linear`` is for points, which have no bounds.
     """
 
-    points: ClassVar[bool] = True
+    signals: ClassVar[tuple[str, ...]] = ("image", "points")
 
     def __init__(
         self,
         latent_dim: int,
-        resolution: int,
-        channels: int,
+        shape: Shape,
         num_classes: int,
         widths: list[int] = [256, 512, 1024],  # noqa: B006 - read only, a configuration default
         activation: str = "leaky_relu",
@@ -86,7 +86,7 @@ class MLPGenerator(nn.Module):
         super().__init__()
         require(activation in ACTIVATIONS, "activation", activation, f"one of {', '.join(ACTIVATIONS)}")
         require(output in OUTPUTS, "output", output, f"one of {', '.join(OUTPUTS)}")
-        self.shape = (channels, resolution, resolution)
+        self.shape = shape
         self.latent = LatentInput(latent_dim, num_classes)
         layers = hidden_layers(self.latent.features, widths, activation, slope, norm, momentum, dropout)
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], prod(self.shape)), OUTPUTS[output]())
@@ -101,12 +101,11 @@ class MLPGenerator(nn.Module):
 class MLPDiscriminator(nn.Module):
     """Dense layers with LeakyReLU and, if asked for, dropout; ``maxout`` is the largest of five dense layers."""
 
-    points: ClassVar[bool] = True
+    signals: ClassVar[tuple[str, ...]] = ("image", "points")
 
     def __init__(
         self,
-        resolution: int,
-        channels: int,
+        shape: Shape,
         num_classes: int,
         conditioning: str,
         widths: list[int] = [1024, 512, 256],  # noqa: B006 - read only, a configuration default
@@ -121,8 +120,7 @@ class MLPDiscriminator(nn.Module):
         super().__init__()
         activations = (*ACTIVATIONS, "maxout")
         require(activation in activations, "activation", activation, f"one of {', '.join(activations)}")
-        features = channels * resolution**2
-        layers = hidden_layers(features, widths, activation, slope, norm, momentum, dropout)
+        layers = hidden_layers(prod(shape), widths, activation, slope, norm, momentum, dropout)
         self.layers = nn.Sequential(nn.Flatten(), *layers)
         self.head = Head(widths[-1], num_classes, conditioning, spectral_norm)
         initialise(self, init)

@@ -12,7 +12,6 @@ from ganflow.atomic_files import write_whole
 from ganflow.config.schema import RegisterConfig
 from ganflow.errors import GanflowError
 from ganflow.generation import export
-from ganflow.generation.image_grid import picture
 from ganflow.methods.generator import Generator
 from ganflow.report import metrics_file
 from ganflow.report.model_card import EXPORTS, SAMPLES, Card, markdown, summary
@@ -27,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 README = "README.md"
 UNASKED = "register.exports did not ask for it"
-SHOWN, SHOWN_POINTS, COLUMNS = 64, 2500, 16
+SHOWN, COLUMNS = 64, 16
 
 LONGEST = 5000  # characters of a description in MLflow's tables
 _MARK = re.compile(r"(?s)(.*)\n\n<!-- ganflow ([0-9a-f]{16}) -->\Z")
@@ -99,8 +98,9 @@ def _samples(generator: Generator) -> bytes:
     """The first samples as a PNG; of a few classes each column is one."""
     spec = generator.spec
     columns = spec.num_classes if 1 < spec.num_classes <= COLUMNS else None
-    n = SHOWN_POINTS if spec.points else min(SHOWN, generator.batch) // (columns or 1) * (columns or 1)
-    return picture(generator.sample(max(n, columns or 1), seed=0), spec.centres, columns)
+    some = min(SHOWN, generator.batch) // (columns or 1) * (columns or 1)
+    n = max(some, columns or 1) if spec.signal.alone else spec.signal.shown
+    return spec.signal.preview(generator.sample(n, seed=0), columns, spec.centres)
 
 
 def _profile(run: "Run") -> dict[str, object]:

@@ -29,11 +29,10 @@ _CODE = (
     "distributed/__init__.py",
     "distributed/host_arrays.py",
     "distributed/rng.py",
-    "generation/__init__.py",
-    "generation/image_grid.py",
     "methods/__init__.py",
     "methods/generator.py",
     "methods/networks",
+    "signals",
 )
 _REQUIREMENTS = ("mlflow", "torch", "numpy", "safetensors", "omegaconf", "pillow")
 
@@ -74,15 +73,13 @@ def signature(spec: generator.GeneratorSpec) -> "ModelSignature":
 
     MLflow has no word for an answer of two types, so ``format`` "png" stands in the model card alone.
     """
-    import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
-    pixels = TensorSpec(np.dtype(np.uint8), (-1, spec.resolution, spec.resolution, spec.channels))
-    points = TensorSpec(np.dtype(np.float32), (-1, spec.channels))
+    samples = TensorSpec(spec.signal.dtype, (-1, *spec.signal.row(spec.shape)))
     types = {int: DataType.long, float: DataType.double, str: DataType.string}
     return ModelSignature(
-        outputs=Schema([points if spec.points else pixels]),
+        outputs=Schema([samples]),
         params=ParamSchema([ParamSpec(name, types[type(value)], value) for name, value in DEFAULTS.items()]),
     )
 

@@ -15,15 +15,16 @@ import mlflow
 from mlflow.exceptions import MlflowException
 
 from ganflow.errors import ConfigError, require
-from ganflow.generation import image_grid
 from ganflow.methods import generator
+from ganflow.signals import image_grid
+from ganflow.signals.base import Samples
 
 EVERY_CLASS, UNTRUNCATED = -1, -1.0
 MOST = 256  # samples of a request
 FORMATS = ("array", "png")
 
 
-def answer(made: generator.Generator, asked: Mapping[str, int | float | str]) -> generator.Samples | list[str]:
+def answer(made: generator.Generator, asked: Mapping[str, int | float | str]) -> Samples | list[str]:
     """The samples that a request asks for: those that ``ganflow generate`` makes of the same seed.
 
     Args:
@@ -40,7 +41,12 @@ def answer(made: generator.Generator, asked: Mapping[str, int | float | str]) ->
     cut, kind = float(asked.get("truncation", UNTRUNCATED)), str(asked.get("format", FORMATS[0]))
     require(1 <= n <= MOST, "n", n, f"1 to {MOST}; `ganflow generate` makes any number")
     require(kind in FORMATS, "format", kind, f"one of {', '.join(FORMATS)}")
-    require(kind != "png" or not made.spec.points, "format", kind, "array: this generator makes points")
+    require(
+        kind != "png" or made.spec.signal.alone,
+        "format",
+        kind,
+        f"array: this generator makes {made.spec.signal.plural}",
+    )
     require(math.isfinite(cut), "truncation", cut, "a number; -1 for none")
     classes, truncation = None if label == EVERY_CLASS else label, None if cut == UNTRUNCATED else cut
     samples = made.sample(n, seed, classes, truncation=truncation)

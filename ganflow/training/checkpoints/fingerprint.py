@@ -12,7 +12,7 @@ import ganflow
 from ganflow.config.keys import trained_sections
 from ganflow.config.schema import Config
 
-SOURCES = ("distributed", "methods", "training")  # as the stage train of dvc.yaml
+SOURCES = ("distributed", "signals", "methods", "training")  # as the stage train of dvc.yaml
 
 
 def fingerprint(config: Config, data_digest: str) -> str:

@@ -23,7 +23,7 @@ from ganflow.config.schema import ClusterConfig
 from ganflow.serving.model import Model
 from ganflow.serving.request import Asked
 
-spec = GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 0)
+spec = GeneratorSpec({"name": "mlp", "widths": [16]}, 4, (1, 8, 8), 0)
 torch.manual_seed(0)
 made = Generator(spec.build(), spec)
 

@@ -62,7 +62,7 @@ def test_params_yaml_is_the_composed_default(default: Config) -> None:
 def test_every_choice_composes_and_builds(slot: str, group: str, name: str) -> None:
     params = composition.compose([f"{slot}={name}"])
     assert at(params, slot)["name"] == name
-    check_fits(params, Facts(32, 3, 10))
+    check_fits(params, Facts((3, 32, 32), 10))
     if group == "source" and "path" in at(params, slot):
         params.data["path"] = "somewhere"  # it has no default that works
     facts = {"resolution": 32, "channels": 3, "num_classes": 10, "conditioning": "projection", "latent_dim": 8}

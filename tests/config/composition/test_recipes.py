@@ -67,7 +67,8 @@ def facts(recipe: str) -> Facts:
     text = sections()[recipe] if recipe not in own() else f"At {table(OWN)[0][1 + own().index(recipe)]}"
     size = re.search(r"At (\d+)×\1×(\d)(?:, (\d+) classes)?", text)
     assert size is not None
-    return Facts(int(size[1]), int(size[2]), int(size[3] or 0))
+    side, channels, classes = (int(number or 0) for number in size.groups())
+    return Facts((channels, side, side), classes)
 
 
 @cache

@@ -163,6 +163,33 @@ def test_the_centre_is_cut_out() -> None:
     np.testing.assert_array_equal(got[0], noise(7, 4, 9)[:, 2:6])
 
 
+@pytest.mark.parametrize(
+    ("frame", "of", "shape"),
+    [
+        (Frame(), (4, 9), (4, 9)),
+        (Frame(crop=True), (4, 9), (4, 4)),
+        (Frame(resize=8), (4, 9), (8, 8)),
+        (Frame(resize="6x3"), (4, 9), (3, 6)),
+        (Frame(resize="6x3", crop=True), (40, 90), (3, 6)),
+    ],
+)
+def test_the_shape_is_known_before(frame: Frame, of: tuple[int, int], shape: tuple[int, int]) -> None:
+    height, width = of
+    assert frame.shape(1, width, height) == (1, *shape)
+    assert decode(encoded(Image.fromarray(noise(7, *of))), 1, frame).shape == (1, *shape)
+
+
+WIDE, TALL = (slice(None), slice(4, 16)), (slice(8, 11), slice(None))
+
+
+@pytest.mark.parametrize(("of", "part"), [((6, 20), WIDE), ((20, 6), TALL)])
+def test_the_largest_part_of_the_wanted_proportions_is_cut_out(of: tuple[int, int], part: tuple[slice, slice]) -> None:
+    pixels = noise(7, *of)
+    got = decode(encoded(Image.fromarray(pixels)), 1, Frame(resize="8x4", crop=True, filter="box"))
+    expected = Image.fromarray(pixels[part]).resize((8, 4), Image.Resampling.BOX)
+    np.testing.assert_array_equal(got[0], np.asarray(expected))
+
+
 def test_resizing_by_box_is_the_mean_so_it_is_antialiased() -> None:
     pixels = noise(8, 32, 32)
     got = decode(encoded(Image.fromarray(pixels)), 1, Frame(resize=8, filter="box"))
@@ -176,7 +203,10 @@ def test_every_filter_keeps_a_flat_image_flat(name: str) -> None:
     assert (got == np.array([10, 200, 90]).reshape(3, 1, 1)).all()
 
 
-@pytest.mark.parametrize(("key", "value"), [("resize", -1), ("filter", "nearest")])
+WRONG = [*(("resize", size) for size in (-1, "48", "0x8", True, 2.5)), ("filter", "nearest")]
+
+
+@pytest.mark.parametrize(("key", "value"), WRONG)
 def test_an_impossible_option_is_named(key: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"{key}={value}"):
         Frame(**{key: value})
@@ -191,6 +221,16 @@ def test_the_header_tells_size_and_colour_without_pixels() -> None:
     grey_palette = Image.fromarray(GREY % 4)
     grey_palette.putpalette(np.repeat(np.arange(4), 3).tolist())
     assert header(encoded(grey_palette)).grey
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_the_header_s_sides_are_those_of_the_upright_image(format: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    raw = encoded(Image.fromarray(noise(9, 6, 8, 3)), format, exif=exif)
+    got = header(raw)
+    assert (3, got.height, got.width) == decode(raw, 3, AS_IT_IS).shape
 
 
 def test_more_pixels_than_the_option_allows_is_unreadable_and_pillow_says_nothing(

@@ -13,7 +13,7 @@ from ganflow.data.prepared.dataset import MANIFEST, Dataset, Facts
 from ganflow.data.prepared.shards import SplitWriter, workplace, write_manifest
 from ganflow.errors import GanflowError
 
-FACTS = Facts(resolution=4, channels=3, num_classes=5)
+FACTS = Facts((3, 4, 4), 5)
 N = 53
 
 
@@ -121,8 +121,8 @@ def test_an_edited_description_is_refused(own: Path) -> None:
 
 def test_another_format_version_is_refused(own: Path) -> None:
     manifest = json.loads((own / MANIFEST).read_text())
-    (own / MANIFEST).write_text(json.dumps({**manifest, "format": 2}))
-    with pytest.raises(GanflowError, match="format version 2, this ganflow reads 1"):
+    (own / MANIFEST).write_text(json.dumps({**manifest, "format": 3}))
+    with pytest.raises(GanflowError, match="format version 3, this ganflow reads 1 and 2"):
         Dataset.open(own)
 
 

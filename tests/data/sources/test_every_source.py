@@ -55,7 +55,7 @@ def test_every_digit_is_held_out_to_a_fifth_and_keeps_its_label(tmp_path: Path) 
 def test_digits_can_be_resized(tmp_path: Path) -> None:
     prepare(source("digits", resize=16, filter="box"), tmp_path / "big")
     prepare(source("digits"), tmp_path / "small")
-    assert Dataset.open(tmp_path / "big").facts == Facts(16, 1, 10)
+    assert Dataset.open(tmp_path / "big").facts == Facts((1, 16, 16), 10)
     np.testing.assert_array_equal(everything(tmp_path / "big")[..., ::2, ::2], everything(tmp_path / "small"))
 
 
@@ -77,7 +77,7 @@ def test_mnist_itself(tmp_path: Path) -> None:
     data = Dataset.open(tmp_path / "data")
     raw = gzip.decompress((path / "train-labels-idx1-ubyte.gz").read_bytes())
     np.testing.assert_array_equal(data.labels, np.frombuffer(raw, np.uint8, offset=8))
-    assert (len(data), data.facts.resolution) == ((60000 if SHARED else 600), 32)
+    assert (len(data), data.facts.shape) == ((60000 if SHARED else 600), (1, 32, 32))
 
 
 def test_idx_names_with_a_dot_and_a_prefix_are_found(tmp_path: Path) -> None:
@@ -173,10 +173,12 @@ def test_idx_paths_that_are_no_folder(tmp_path: Path) -> None:
         source("idx")
 
 
-def test_oblong_idx_images_are_cut_to_their_centre(tmp_path: Path) -> None:
+def test_oblong_idx_images_stay_so_or_are_cut_to_their_centre(tmp_path: Path) -> None:
     folder = write_idx(tmp_path / "in", test=40)
     for name, seed in ((IMAGES, 0), ("t10k-images-idx3-ubyte", 1)):
         (folder / name).write_bytes(idx_bytes(noise(seed, 40, 6, 8)))
-    assert "data.crop=false: every image is 8x6, not square" in refused("idx", folder, tmp_path)
+    prepare(source("idx", folder), tmp_path / "whole")
+    assert Dataset.open(tmp_path / "whole").facts.shape == (1, 6, 8)
+    np.testing.assert_array_equal(everything(tmp_path / "whole")[:, 0], noise(0, 40, 6, 8))
     prepare(source("idx", folder, crop=True), tmp_path / "data")
     np.testing.assert_array_equal(everything(tmp_path / "data")[:, 0], noise(0, 40, 6, 8)[..., 1:7])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ganflow.data.prepare import prepare
-from ganflow.data.prepared.dataset import POINTS, Dataset
+from ganflow.data.prepared.dataset import Dataset
 from ganflow.errors import ConfigError
 from tests.data.made import everything, source
 
@@ -54,7 +54,7 @@ def test_the_data_set_says_what_it_holds(name: str, root: Path) -> None:
     centres, sigma = protocol(name)
     data = Dataset.open(root)
     facts = data.facts
-    assert (facts.resolution, facts.channels, facts.num_classes, facts.kind) == (1, 2, len(centres), POINTS)
+    assert (facts.shape, facts.num_classes, facts.kind) == ((2, 1, 1), len(centres), "points")
     assert facts.mixture is not None
     np.testing.assert_allclose(facts.mixture.centres, centres, atol=1e-12)
     assert facts.mixture.sigma == sigma

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ganflow.data.prepare import prepare
-from ganflow.data.prepared.dataset import STACKED, Dataset, Facts
+from ganflow.data.prepared.dataset import Dataset, Facts
 from ganflow.errors import ConfigError
 from tests.data.made import everything, idx_bytes, noise, refused, source, write_idx
 
@@ -17,7 +17,7 @@ def test_every_channel_is_a_digit_of_its_own_label(tmp_path: Path) -> None:
     for split, n, seed in (("train", 40, 0), ("test", 10, 1)):
         of = {image.tobytes(): i % 3 for i, image in enumerate(noise(seed, n, 6, 6))}
         data, images = Dataset.open(tmp_path / "data", split), everything(tmp_path / "data", split)
-        assert data.facts == Facts(6, 3, 27, STACKED)
+        assert data.facts == Facts((3, 6, 6), 27, "stacked")
         triples = [[of[channel.tobytes()] for channel in image] for image in images]
         np.testing.assert_array_equal(data.labels, np.array(triples) @ [9, 3, 1])
         assert [data.classes[k] for k in np.asarray(data.labels)] == ["".join(map(str, triple)) for triple in triples]

@@ -40,7 +40,7 @@ def test_channels_are_grey_images_of_their_own_class(stacked: Path) -> None:
     data = Dataset.open(stacked)
     single = Channels(data)
     assert len(single) == 9000
-    assert single.facts == Facts(8, 1, 10)
+    assert single.facts == Facts((1, 8, 8), 10)
     rows = np.array([0, 1, 2, 8999, 4, 4])
     expected = data.images(np.arange(3000)).reshape(9000, 1, 8, 8)[rows]
     np.testing.assert_array_equal(single.images(rows), expected)

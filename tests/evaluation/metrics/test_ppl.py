@@ -12,7 +12,7 @@ from ganflow.evaluation.metrics.features import Features
 from ganflow.evaluation.metrics.ppl import PPL, trimmed_mean
 from ganflow.methods.generator import Generator, GeneratorSpec
 
-SPEC = GeneratorSpec({"name": "mlp"}, 6, 2, 2, 0)
+SPEC = GeneratorSpec({"name": "mlp"}, 6, (2, 2, 2), 0)
 
 
 def flat(images: Tensor) -> Features:
@@ -54,7 +54,7 @@ def test_a_linear_generator_s_is_the_speed_of_its_ways(samples: int) -> None:
 
 def test_the_step_hardly_matters() -> None:
     torch.manual_seed(0)
-    spec = GeneratorSpec({"name": "mlp"}, 16, 8, 1, 0)
+    spec = GeneratorSpec({"name": "mlp"}, 16, (1, 8, 8), 0)
     generator = Generator(spec.build(), spec)
     coarse, fine = (PPL(200, epsilon)(generator, flat)["ppl"] for epsilon in (3e-4, 1e-4))
     assert coarse == pytest.approx(fine, rel=0.01)
@@ -93,20 +93,20 @@ class Recorder:
 
 
 def test_way_i_is_of_class_i_at_both_ends() -> None:
-    asked = Recorder(GeneratorSpec({"name": "mlp"}, 4, 1, 1, 3))
+    asked = Recorder(GeneratorSpec({"name": "mlp"}, 4, (1, 1, 1), 3))
     PPL(130)(asked, flat)
     labels = [row.tolist() for row in asked.labels if row is not None]
     assert labels[0] == labels[1] == [i % 3 for i in range(100)]
     assert labels[2] == labels[3] == [i % 3 for i in range(100, 130)]
     assert asked.noises[0] == asked.noises[1] == list(range(100))
     assert asked.noises[2] == asked.noises[3] == list(range(100, 130))
-    unconditional = Recorder(GeneratorSpec({"name": "mlp"}, 4, 1, 1, 0))
+    unconditional = Recorder(GeneratorSpec({"name": "mlp"}, 4, (1, 1, 1), 0))
     PPL(130)(unconditional, flat)
     assert unconditional.labels == [None] * 4
 
 
 def test_of_points_nothing_is_said() -> None:
-    assert PPL()(Recorder(GeneratorSpec({"name": "mlp"}, 2, 1, 2, 0, points=True)), flat) == {}
+    assert PPL()(Recorder(GeneratorSpec({"name": "mlp"}, 2, (2, 1, 1), 0, kind="points")), flat) == {}
 
 
 def test_the_outermost_hundredths_do_not_count() -> None:

@@ -14,9 +14,9 @@ from ganflow.generation.writers import Place, choose
 from ganflow.methods.generator import Generator, GeneratorSpec
 
 CLASSES = ["cat", "dog", "owl"]
-SPEC = GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 3, 3, CLASSES)
-PLAIN = GeneratorSpec({"name": "mlp", "widths": [16]}, 4, 8, 1, 0)
-POINTS = GeneratorSpec({"name": "mlp", "widths": [16], "output": "linear"}, 4, 1, 2, 0, points=True)
+SPEC = GeneratorSpec({"name": "mlp", "widths": [16]}, 4, (3, 8, 8), 3, CLASSES)
+PLAIN = GeneratorSpec({"name": "mlp", "widths": [16]}, 4, (1, 8, 8), 0)
+POINTS = GeneratorSpec({"name": "mlp", "widths": [16], "output": "linear"}, 4, (2, 1, 1), 0, kind="points")
 
 
 def model(spec: GeneratorSpec = SPEC, seed: int = 0) -> Generator:

@@ -8,12 +8,12 @@ import torch
 from PIL import Image, ImageSequence
 
 from ganflow.errors import GanflowError
-from ganflow.generation import image_grid
 from ganflow.generation.sampling import Sampling
 from ganflow.methods.generator import slerp
+from ganflow.signals import image_grid
 from tests.generation.writers.made import PLAIN, POINTS, SPEC, below, model, write
 
-GREY = Sampling(model(replace(SPEC, channels=1)), 6, 3, batch=4)
+GREY = Sampling(model(replace(SPEC, shape=(1, 8, 8))), 6, 3, batch=4)
 
 
 def frames_of(path: Path) -> tuple[list[np.ndarray], list[int]]:

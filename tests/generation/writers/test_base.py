@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 
 from ganflow.errors import GanflowError
-from ganflow.generation import image_grid
 from ganflow.generation.sampling import Sampling
 from ganflow.generation.writers import Place, choose
 from ganflow.generation.writers.animation import Animation
 from ganflow.generation.writers.folder import FolderWriter
 from ganflow.generation.writers.npz import Npz
 from ganflow.generation.writers.png import PictureWriter
+from ganflow.signals import image_grid
 from tests.generation.writers.made import PLAIN, POINTS, below, model, write
 
 

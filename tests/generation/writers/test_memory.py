@@ -44,7 +44,7 @@ def peak(folder: Path, n: int, out: str) -> int:
 
 @pytest.mark.parametrize("out", ["x.npz", "x/"])
 def test_memory_does_not_grow_with_their_number(out: str, tmp_path: Path) -> None:
-    spec = replace(SPEC, resolution=SIDE)
+    spec = replace(SPEC, shape=(3, SIDE, SIDE))
     network = model(spec).network
     for parameter in network.parameters():
         parameter.zero_()  # plain grey, so that a PNG takes no time

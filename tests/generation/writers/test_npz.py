@@ -15,7 +15,7 @@ from ganflow.generation.writers import npz
 from ganflow.methods.generator import Generator, GeneratorSpec
 from tests.generation.writers.made import PLAIN, POINTS, SPEC, below, die_at, model, write
 
-SAMPLING = Sampling(model(replace(SPEC, resolution=16)), 400, 7, batch=12)  # a batch fills the file's buffer
+SAMPLING = Sampling(model(replace(SPEC, shape=(3, 16, 16))), 400, 7, batch=12)  # a batch fills the file's buffer
 
 
 @pytest.mark.parametrize(("spec", "name"), [(SPEC, "images"), (PLAIN, "images"), (POINTS, "points")])

@@ -54,7 +54,7 @@ def parameters(monkeypatch: pytest.MonkeyPatch, p: float, side: int = 32) -> dic
 
     for name in ("blit", "deform", "recolouring"):
         monkeypatch.setattr(ada, name, keep(getattr(ada, name)))
-    drawn = ada._transforms(0, 0, "D", MANY, "bgc", 1.0, 3, side)
+    drawn = ada._transforms(0, 0, "D", MANY, "bgc", 1.0, 3, (side, side))
     above = np.concatenate([drawn[:, 0, :8, 0], drawn[:, 1, :5, 0]], axis=1)
     assert (drawn[:, 1, 5:, 0] > 1).all()
     done = dict(zip(DONE_IN_ORDER, (above < p).T, strict=True))
@@ -94,6 +94,14 @@ def test_every_transform_is_drawn_with_p_from_the_paper_s_distribution(monkeypat
         assert set(axis) == set(range(-4, 5))
         assert (axis == 3).mean() == pytest.approx(p / 8, abs=0.015)
         assert (axis == 4).mean() == pytest.approx(p / 16, abs=0.015)
+
+
+def test_images_move_by_shares_of_either_side() -> None:
+    drawn = ada._transforms(0, 0, "D", MANY, "bg", 1.0, 3, (48, 32))
+    maps = drawn[:, 0, :, 1:].reshape(MANY, -1, 4, 4)
+    whole, drift = maps[:, 2, :2, 2], maps[:, 7, :2, 2]
+    assert np.abs(whole).max(0).tolist() == [6, 4]  # an eighth
+    np.testing.assert_allclose(drift.std(0), [6, 4], rtol=0.02)
 
 
 def test_transforms_of_an_image_do_not_know_of_each_other(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from torch import nn
 
 from ganflow.config import components
 from ganflow.errors import ConfigError
+from ganflow.methods.generator import network_facts
 
 LATENT = 6
 GENERATORS, DISCRIMINATORS = (tuple(components.choices(group)) for group in ("generator", "discriminator"))
@@ -48,7 +49,7 @@ def build(
     group: str, name: str, resolution: int, channels: int, conditioning: str, seed: int = 0, **options: Any
 ) -> nn.Module:
     torch.manual_seed(seed)
-    facts = {"resolution": resolution, "channels": channels, "num_classes": CLASSES[conditioning]}
+    facts = network_facts((channels, resolution, resolution), CLASSES[conditioning])
     node = {"name": name, **SMALL[group].get(name, {}), **options}
     network: nn.Module = components.build(group, node, group, **facts, latent_dim=LATENT, conditioning=conditioning)
     return network

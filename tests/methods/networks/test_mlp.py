@@ -10,13 +10,13 @@ from ganflow.methods.networks.mlp import Maxout, MLPDiscriminator, MLPGenerator,
 
 @pytest.mark.parametrize("resolution", [1, 5, 10, 30])
 def test_it_makes_and_judges_images_of_any_size(resolution: int) -> None:
-    images = MLPGenerator(3, resolution, 2, 0, widths=[4])(torch.randn(5, 3))
+    images = MLPGenerator(3, (2, resolution, resolution), 0, widths=[4])(torch.randn(5, 3))
     assert images.shape == (5, 2, resolution, resolution)
-    assert MLPDiscriminator(resolution, 2, 0, "none", widths=[4])(images).shape == (5,)
+    assert MLPDiscriminator((2, resolution, resolution), 0, "none", widths=[4])(images).shape == (5,)
 
 
 def test_layers_have_the_widths_asked_for() -> None:
-    G, D = MLPGenerator(3, 4, 2, 0, widths=[7, 9]), MLPDiscriminator(4, 2, 0, "none", widths=[9, 7])
+    G, D = MLPGenerator(3, (2, 4, 4), 0, widths=[7, 9]), MLPDiscriminator((2, 4, 4), 0, "none", widths=[9, 7])
     for network, sizes in ((G, [(3, 7), (7, 9), (9, 32)]), (D, [(32, 9), (9, 7), (7, 1)])):
         linear = [m for m in network.modules() if isinstance(m, nn.Linear)]
         assert [(m.in_features, m.out_features) for m in linear] == sizes
@@ -45,7 +45,7 @@ def by_hand(layers: nn.Module, x: Tensor, activation: str, slope: float) -> Tens
 @pytest.mark.parametrize("activation", ["leaky_relu", "prelu", "relu", "maxout"])
 def test_hidden_layers_are_those_written_by_hand(activation: str, norm: str) -> None:
     torch.manual_seed(0)
-    D = MLPDiscriminator(2, 3, 0, "none", [6, 4], activation, 0.3, norm, dropout=0.4).double()
+    D = MLPDiscriminator((3, 2, 2), 0, "none", [6, 4], activation, 0.3, norm, dropout=0.4).double()
     x = torch.randn(8, 3, 2, 2, dtype=torch.float64)
     for _ in range(3):
         D(x)
@@ -55,14 +55,14 @@ def test_hidden_layers_are_those_written_by_hand(activation: str, norm: str) -> 
 
 def test_maxout_is_the_largest_of_five_dense_layers() -> None:
     assert Maxout()(torch.tensor([[1.0, 5, 2, 3, 4, -9, -8, -7, -6, -5]])).tolist() == [[5.0, -5.0]]
-    D = MLPDiscriminator(1, 2, 0, "none", [200, 200, 200], "maxout")  # PacGAN's, for points
+    D = MLPDiscriminator((2, 1, 1), 0, "none", [200, 200, 200], "maxout")  # PacGAN's, for points
     assert [m.out_features for m in D.modules() if isinstance(m, nn.Linear)] == [1000, 1000, 1000, 1]
 
 
 @pytest.mark.parametrize("activation", ["leaky_relu", "prelu", "relu"])
 def test_a_generator_s_activation_is_the_one_asked_for(activation: str) -> None:
     kinds = {"leaky_relu": nn.LeakyReLU, "prelu": nn.PReLU, "relu": nn.ReLU}
-    G = MLPGenerator(3, 2, 1, 0, [5, 5], activation)
+    G = MLPGenerator(3, (1, 2, 2), 0, [5, 5], activation)
     assert [type(m) for m in G.layers] == [nn.Linear, kinds[activation]] * 2 + [nn.Linear, nn.Tanh]
 
 
@@ -71,7 +71,7 @@ def test_outputs_are_on_the_range_of_images_or_without_bounds() -> None:
     z, made = torch.randn(500, 3), {}
     for output in ("tanh", "sigmoid", "linear"):
         torch.manual_seed(1)
-        G = MLPGenerator(3, 1, 2, 0, [8], output=output)
+        G = MLPGenerator(3, (2, 1, 1), 0, [8], output=output)
         G.layers[-2].weight.data.mul_(30)
         made[output] = G(z)
     assert made["linear"].abs().max() > 4
@@ -81,7 +81,8 @@ def test_outputs_are_on_the_range_of_images_or_without_bounds() -> None:
 
 
 @pytest.mark.parametrize("build", [
-    lambda **o: MLPGenerator(3, 2, 1, 0, [6, 6], **o), lambda **o: MLPDiscriminator(2, 1, 0, "none", [6, 6], **o),
+    lambda **o: MLPGenerator(3, (1, 2, 2), 0, [6, 6], **o),
+    lambda **o: MLPDiscriminator((1, 2, 2), 0, "none", [6, 6], **o),
 ])  # fmt: skip
 def test_momentum_is_the_share_of_the_newest_batch(build) -> None:  # type: ignore[no-untyped-def]
     network = build(norm="batch", momentum=0.25)
@@ -94,8 +95,8 @@ def test_momentum_is_the_share_of_the_newest_batch(build) -> None:  # type: igno
 
 
 @pytest.mark.parametrize("build", [
-    lambda: MLPGenerator(3, 4, 1, 0, widths=[64], dropout=0.5),
-    lambda: MLPDiscriminator(4, 1, 0, "none", widths=[64], dropout=0.5),
+    lambda: MLPGenerator(3, (1, 4, 4), 0, widths=[64], dropout=0.5),
+    lambda: MLPDiscriminator((1, 4, 4), 0, "none", widths=[64], dropout=0.5),
 ])  # fmt: skip
 def test_dropout_drops_while_training_alone(build) -> None:  # type: ignore[no-untyped-def]
     torch.manual_seed(0)
@@ -109,21 +110,24 @@ def test_dropout_drops_while_training_alone(build) -> None:  # type: ignore[no-u
 @pytest.mark.parametrize(
     ("build", "line"),
     [
-        (lambda: MLPGenerator(3, 4, 1, 0, norm="layer"), "norm=layer: one of none, batch"),
-        (lambda: MLPGenerator(3, 4, 1, 0, widths=[]), "widths=[]: at least one width, each more than 0"),
-        (lambda: MLPGenerator(3, 4, 1, 0, activation="maxout"), "activation=maxout: one of leaky_relu, prelu, relu"),
-        (lambda: MLPGenerator(3, 4, 1, 0, output="relu"), "output=relu: one of tanh, sigmoid, linear"),
+        (lambda: MLPGenerator(3, (1, 4, 4), 0, norm="layer"), "norm=layer: one of none, batch"),
+        (lambda: MLPGenerator(3, (1, 4, 4), 0, widths=[]), "widths=[]: at least one width, each more than 0"),
         (
-            lambda: MLPGenerator(3, 4, 1, 0, momentum=0.0),
+            lambda: MLPGenerator(3, (1, 4, 4), 0, activation="maxout"),
+            "activation=maxout: one of leaky_relu, prelu, relu",
+        ),
+        (lambda: MLPGenerator(3, (1, 4, 4), 0, output="relu"), "output=relu: one of tanh, sigmoid, linear"),
+        (
+            lambda: MLPGenerator(3, (1, 4, 4), 0, momentum=0.0),
             "momentum=0.0: more than 0, at most 1: the share of the newest batch",
         ),
         (
-            lambda: MLPDiscriminator(4, 1, 0, "none", widths=[8, 0]),
+            lambda: MLPDiscriminator((1, 4, 4), 0, "none", widths=[8, 0]),
             "widths=[8, 0]: at least one width, each more than 0",
         ),
-        (lambda: MLPDiscriminator(4, 1, 0, "none", dropout=1.0), "dropout=1.0: 0 to less than 1"),
+        (lambda: MLPDiscriminator((1, 4, 4), 0, "none", dropout=1.0), "dropout=1.0: 0 to less than 1"),
         (
-            lambda: MLPDiscriminator(4, 1, 0, "none", activation="elu"),
+            lambda: MLPDiscriminator((1, 4, 4), 0, "none", activation="elu"),
             "activation=elu: one of leaky_relu, prelu, relu, maxout",
         ),
     ],
@@ -141,11 +145,11 @@ def test_he_s_weights_keep_the_size_of_activations_through_many_layers() -> None
     z = torch.randn(4096, 64)
     sizes = {}
     for init in ("he", "torch"):
-        G = MLPGenerator(64, 4, 4, 0, widths=[256] * 8, activation="relu", output="linear", init=init)
+        G = MLPGenerator(64, (4, 4, 4), 0, widths=[256] * 8, activation="relu", output="linear", init=init)
         sizes[init] = float(G(z).detach().square().mean())
     assert 1.0 < sizes["he"] < 4.0
     assert sizes["torch"] < 0.1
-    D = MLPDiscriminator(4, 4, 0, "none", widths=[256], init="he")
+    D = MLPDiscriminator((4, 4, 4), 0, "none", widths=[256], init="he")
     first, head = (m for m in D.modules() if isinstance(m, nn.Linear))
     torch.testing.assert_close(first.weight.var(), torch.tensor(2 / 64), rtol=0.05, atol=0)
     assert not first.bias.any()
@@ -154,4 +158,4 @@ def test_he_s_weights_keep_the_size_of_activations_through_many_layers() -> None
 
 def test_an_unknown_init_is_refused() -> None:
     with pytest.raises(ConfigError, match="init=xavier: one of torch, he, glorot"):
-        MLPGenerator(3, 4, 1, 0, init="xavier")
+        MLPGenerator(3, (1, 4, 4), 0, init="xavier")

@@ -116,7 +116,7 @@ def test_points_are_no_png(tmp_path: Path) -> None:
     from mlflow import pyfunc
     from mlflow.exceptions import MlflowException
 
-    spec = generator.GeneratorSpec({"name": "mlp", "widths": [8], "output": "linear"}, 4, 1, 2, 0, points=True)
+    spec = generator.GeneratorSpec({"name": "mlp", "widths": [8], "output": "linear"}, 4, (2, 1, 1), 0, kind="points")
     write_model(tmp_path / "model", "0" * 32, spec=spec)
     model_package.write(tmp_path / "logged", tmp_path / "model" / generator.FILE, "m-1", "0" * 32, Card("m", spec, 1))
     served = pyfunc.load_model(str(tmp_path / "logged"))

@@ -158,7 +158,7 @@ def test_the_signature_names_its_params(tracking: TrackingConfig, run_id: str, t
 
 def test_points_are_registered_and_served_as_points(tracking: TrackingConfig, run_id: str, tmp_path: Path) -> None:
     network = {"name": "mlp", "widths": [16], "output": "linear"}
-    spec = generator.GeneratorSpec(network, 4, 1, 2, 0, points=True, centres=[[0.0, 0.0], [1.0, 0.0]])
+    spec = generator.GeneratorSpec(network, 4, (2, 1, 1), 0, kind="points", centres=[[0.0, 0.0], [1.0, 0.0]])
     write_model(tmp_path / "model", run_id, spec=spec)
     signature = model_package.signature(spec)
     assert (signature.outputs.inputs[0].type, signature.outputs.inputs[0].shape) == (np.dtype(np.float32), (-1, 2))

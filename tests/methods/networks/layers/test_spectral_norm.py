@@ -90,7 +90,7 @@ def test_under_autocast_it_is_computed_in_float32() -> None:
 
 
 def test_placing_a_network_lays_its_kernels_out_and_moves_nothing() -> None:
-    D = DCGANDiscriminator(8, 3, 0, "none", width=4, spectral_norm=True)
+    D = DCGANDiscriminator((3, 8, 8), 0, "none", width=4, spectral_norm=True)
     start = copy.deepcopy(D.state_dict())
     to_device(D, torch.device("cpu"))
     torch.testing.assert_close(D.state_dict(), start, rtol=0, atol=0)
@@ -103,7 +103,7 @@ def test_placing_a_network_lays_its_kernels_out_and_moves_nothing() -> None:
 def gradients(real: Tensor, fake: Tensor) -> tuple[list[Tensor], dict[str, Tensor]]:
     """Two forwards and a penalty before a joint backward, on this rank's rows; then the state."""
     torch.manual_seed(0)
-    D = DCGANDiscriminator(8, 1, 3, "projection", width=3, spectral_norm=True).double()
+    D = DCGANDiscriminator((1, 8, 8), 3, "projection", width=3, spectral_norm=True).double()
     network, rows = collectives.data_parallel(D), collectives.share(4)
     x, y = real[rows].clone().requires_grad_(), torch.arange(4)[rows] % 3
     on_real, on_fake = network(x, y), network(fake[rows], y)
