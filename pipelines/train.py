@@ -27,8 +27,8 @@ def main() -> None:
     from ganflow.cluster.workers.staging import supply
     from ganflow.config.composition import override
     from ganflow.methods.build import check_fits
-    from ganflow.methods.generator import FILE
     from ganflow.terminal.interrupts import held
+    from ganflow.tracking.registry.loader import load_start
     from ganflow.tracking.runs.callback import follow
     from ganflow.tracking.runs.late_run import LateRun
     from ganflow.tracking.runs.train_run import record_of, tracked_training
@@ -44,15 +44,16 @@ def main() -> None:
     params = override(searched, read_best(TUNE))
     dataset = open_train(DATA)
     check_fits(params, dataset.facts)
-    identity = fingerprint(params, dataset.digest)
+    supplied = supply(params.cluster, DATA).with_start(start := load_start(params, dataset.facts))
+    identity = fingerprint(params, dataset.digest, supplied.start)
     name = f"{params.register.name}-{identity}"
     unfinished = project_folder.unfinished_runs()
-    reconcile_search(searched, dataset.digest, TUNE, unfinished)
-    supplied = supply(params.cluster, DATA)
+    reconcile_search(searched, dataset.digest, supplied.start, TUNE, unfinished)
+    begun_with = f"{start.source} ({supplied.start[:12]})" if start else None
     run = supplied.run(name)
     history = History(run)
     with project_folder.alone(name):
-        with LateRun(lambda: tracked_training(params, name, identity, dataset, unfinished)) as tracked:
+        with LateRun(lambda: tracked_training(params, name, identity, dataset, unfinished, begun_with)) as tracked:
             events = Kept()
             with Progress("train") as progress:
                 train(
@@ -62,7 +63,8 @@ def main() -> None:
             with held():
                 export_model(params, dataset, run, MODEL)
                 export_reports(history, REPORTS)
-                record_of(params, tracked.run, identity, name, dataset, MODEL / FILE).write(MODEL / "run.json")
+                record = record_of(params, tracked.run, identity, name, dataset, MODEL, begun_with)
+                record.write(MODEL / "run.json")
         CheckpointStore(run).retire()  # only now: until here the same command would have gone on
 
 

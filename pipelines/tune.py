@@ -43,18 +43,20 @@ def search(params: "Config") -> None:
     from ganflow.data.prepared.dataset import Dataset
     from ganflow.methods.build import check_fits
     from ganflow.terminal.interrupts import held
+    from ganflow.tracking.registry.loader import load_start
     from ganflow.tracking.runs.late_run import LateRun
     from ganflow.tracking.runs.tune_run import log_search, search_name, tracked_search
 
     dataset = Dataset.open(DATA)
     check_fits(params, dataset.facts)
-    name = search_name(params, dataset.digest)
+    supplied = supply(params.cluster, DATA).with_start(load_start(params, dataset.facts))
+    name = search_name(params, dataset.digest, supplied.start)
     unfinished = project_folder.unfinished_runs()
     with (
         project_folder.alone(name),
         LateRun(lambda: tracked_search(params, name, dataset.digest, unfinished)) as tracked,
     ):
-        result = ray_tune.search(params, name, supply(params.cluster, DATA), beside=tracked.open)
+        result = ray_tune.search(params, name, supplied, beside=tracked.open)
         with held():
             write_search(OUT, result)
         log_search(tracked.run, params.tune.metric, OUT)

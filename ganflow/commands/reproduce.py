@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -89,7 +90,9 @@ def _commit(version: Trace) -> str:
 
 
 def _parameters(version: Trace, project: Path, experiment: str) -> None:
-    node: dict[str, object] = {**(version.origin.params or {}), "tracking": {"experiment": experiment}}
+    node: dict[str, Any] = {**(version.origin.params or {}), "tracking": {"experiment": experiment}}
+    if start := version.tags.get("start"):  # an alias may point to another version by now
+        node["training"] = {**node["training"], "start": start.partition(" ")[0]}
     write_whole(project / provenance.PARAMS, yaml.safe_dump(node, sort_keys=False))
     write_whole(project / provenance.TUNE / provenance.BEST, yaml.safe_dump(version.origin.best or {"overrides": []}))
 

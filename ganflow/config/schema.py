@@ -24,6 +24,8 @@ class GANConfig:
     loss: Any = MISSING
     augmentation: Any = MISSING
     regularizers: dict[str, Any] = field(default_factory=dict)
+    # first layers of D that keep the weights of training.start (FreezeD: Mo et al., 2020)
+    freeze_discriminator: int = from_zero(0, "all learn")
 
 
 @dataclass
@@ -79,6 +81,7 @@ class TrainingConfig:
     batch: int = positive(128)  # real images per discriminator turn, over all workers
     microbatch: int | None = None  # images that a worker takes at once, to spare memory; null: all of its share
     kimg: float = positive(240.0)
+    start: str = ""  # the model whose weights it begins with: models:/NAME@ALIAS, models:/NAME/3, a file or folder
     d_steps: int = positive(1)  # discriminator turns per generator turn
     mirror: bool = False  # flip half of the real images left to right
     ema_kimg: float = from_zero(10.0, "no average")  # half-life of the generator's moving average

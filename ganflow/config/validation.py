@@ -27,6 +27,9 @@ def check_values(config: Config) -> None:
     _check_schedule(config)
     _check_promotion(config)
     _check_batch(config)
+    frozen = config.gan.freeze_discriminator
+    hint = "0, or set training.start: fresh layers that do not learn are noise"
+    require(not frozen or bool(config.training.start), "gan.freeze_discriminator", frozen, hint)
 
 
 def figures_of(metrics: Sequence[str]) -> dict[str, str]:

@@ -24,6 +24,7 @@ from ganflow.methods.augment.none import NoAugmentation
 from ganflow.methods.augmented_discriminator import AugmentedDiscriminator, DiscriminatorOutputs, Judgement
 from ganflow.methods.base import Batch, BuiltMethod, MethodBuilder, Network, Terms, Turn
 from ganflow.methods.build import build_generator, check_signal, conditioning_classes, shapes_only
+from ganflow.methods.frozen_layers import freeze_first
 from ganflow.methods.generator import network_facts
 from ganflow.methods.losses.base import AdversarialLoss
 from ganflow.methods.player import build_player
@@ -179,6 +180,7 @@ class GANBuilder(MethodBuilder):
     def build(self, config: Config, facts: Facts, device: torch.device) -> BuiltMethod:
         """Two players, of which G is sampled."""
         networks = dict(zip("GD", build_networks(config, facts), strict=True))
+        freeze_first(networks["D"], config.gan.freeze_discriminator, "gan.freeze_discriminator")
         players = {name: build_player(networks[name], config, key, device) for name, key in self.optimizers.items()}
         loss, regularizers, augmentation = build_loss(config), build_regularizers(config), build_augmentation(config)
         method = GAN(players["G"], players["D"], loss, regularizers, augmentation, config.training.d_steps)

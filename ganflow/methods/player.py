@@ -20,7 +20,7 @@ class Player:
     """Calling a player calls its network; only in its own turn does that lead to averaged gradients.
 
     Args:
-        network: what learns.
+        network: what learns, but for parameters that need no gradient.
         optimizer: over its parameters.
     """
 
@@ -28,7 +28,7 @@ class Player:
         self.network = network
         self.optimizer = optimizer
         self._parallel = collectives.data_parallel(network)
-        self.parameters = list(network.parameters())
+        self.parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self.weight_copies = WeightCopies(network)  # for turns in bf16
         self._learning = False
         self._zero = torch.zeros((), device=self.parameters[0].device if self.parameters else None)
@@ -100,7 +100,8 @@ def build_player(network: nn.Module, config: Config, optimizer: str, device: tor
     """A player with the optimizer at this key of ``params.yaml``, its network moved to the device."""
     torch_internals.leave_out_compiler()
     make = components.build("optimizer", value_at(config, optimizer), optimizer)
-    return Player(to_device(network, device), make(network.parameters()))
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    return Player(to_device(network, device), make(learning))
 
 
 def to_device(network: nn.Module, device: torch.device) -> nn.Module:

@@ -24,6 +24,7 @@ from ganflow.training.divergence import Guard
 from ganflow.training.ema import EMA
 from ganflow.training.rhythm import Rhythm
 from ganflow.training.schedules import build_ramps
+from ganflow.training.start import Start
 from ganflow.training.state import TrainState
 from ganflow.training.trainer import Trainer
 
@@ -35,6 +36,7 @@ def build_trainer(
     place: Path | Storage | None = None,
     callbacks: Callbacks | None = None,
     writer: Writer | None = None,
+    start: Start | None = None,
 ) -> Trainer:
     """A trainer at image 0.
 
@@ -45,6 +47,7 @@ def build_trainer(
         place: the folder or storage of this run alone, for its checkpoints; None keeps none.
         callbacks: what hears, measures and pauses it.
         writer: writes checkpoints; given where something else is written in one order with them.
+        start: the weights to begin with; None: fresh ones.
     """
     store = None if place is None else CheckpointStore(place)
     torch.manual_seed(rng.derive(config.seed, "weights"))
@@ -54,6 +57,8 @@ def build_trainer(
     strides = images_per_turn(built.method.turns, t.batch)
     arrays = _arrays(device)
     ema = EMA(built.generator, t.ema_kimg * 1000, t.ema_rampup, t.ema_start_kimg * 1000)
+    if start is not None:
+        start.give(built, ema.network)
     return Trainer(
         method=built.method,
         state=TrainState(built.players, ema, RunningMeans(device), built.method.modules, microbatches),

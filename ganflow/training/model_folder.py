@@ -9,7 +9,7 @@ from ganflow.config.params_file import dump
 from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import Dataset
 from ganflow.errors import GanflowError
-from ganflow.methods import generator
+from ganflow.methods import generator, players_file
 from ganflow.storage.base import Storage
 from ganflow.terminal.redaction import hidden
 from ganflow.training.build import generator_spec
@@ -20,7 +20,8 @@ CONFIG = "config.yaml"
 
 
 def export_model(config: Config, dataset: Dataset, run: Storage, out: Path) -> None:
-    """Write ``generator.safetensors`` (the averaged weights) and ``config.yaml`` (what they were trained with).
+    """Write ``generator.safetensors`` (the averaged weights), ``players.safetensors`` (those that the players left off
+    with) and ``config.yaml`` (what they were trained with).
 
     A model is copied to wherever DVC's remote is, so no secret of the configuration goes with it.
 
@@ -35,6 +36,8 @@ def export_model(config: Config, dataset: Dataset, run: Storage, out: Path) -> N
     network.load_state_dict(state["ema"])
     out.mkdir(parents=True, exist_ok=True)
     generator.save(out / generator.FILE, network, spec)
+    networks = {name: player["network"] for name, player in state["players"].items()}
+    players_file.save(out / players_file.FILE, networks)
     write_whole(out / CONFIG, yaml.safe_dump(hidden(yaml.safe_load(dump(config))), sort_keys=False))
 
 

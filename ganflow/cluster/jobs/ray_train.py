@@ -67,4 +67,5 @@ def _trainer(work: Work) -> "Trainer":
         measure=lambda generator: flat(evaluator.measure(generator, samples, names)),
         pause_requested=work.pause_request(),
     )
-    return build_trainer(config, dataset, get_device(), run, callbacks, writer)
+    start = supply.start_here(config.training.start)
+    return build_trainer(config, dataset, get_device(), run, callbacks, writer, start)

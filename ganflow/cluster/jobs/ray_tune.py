@@ -175,7 +175,8 @@ def _train(values: dict[str, object], base: Config, supply: RunStaging, recipes:
     name = figures_of(config.evaluation.snapshot_metrics)[config.tune.metric]
     evaluator.check_enough(samples, [name], "evaluation.snapshot_samples")
     callbacks = Callbacks(report, lambda g: flat(evaluator.measure_one(config.tune.metric, g, samples, name)))
-    trainer = build_trainer(config, open_train(data), device, callbacks=callbacks)
+    start = supply.start_here(config.training.start)
+    trainer = build_trainer(config, open_train(data), device, callbacks=callbacks, start=start)
     try:
         trainer.fit()
     except GanflowError as why:

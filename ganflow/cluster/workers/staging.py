@@ -6,8 +6,9 @@ Without a cluster that is named, all of it lies on this machine and is read ther
 
 import hashlib
 import shutil
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock
@@ -22,9 +23,10 @@ from ganflow.storage.local_folder import LocalFolder
 from ganflow.storage.locate import open_storage
 from ganflow.storage.retries import Patient
 from ganflow.terminal.progress import progress
+from ganflow.training.start import Start
 
 AT_A_TIME = 8  # transfers
-RUNS, DATA, EXTRACTORS = "runs", "data", "extractors"
+RUNS, DATA, EXTRACTORS, STARTS = "runs", "data", "extractors", "starts"
 
 
 def storage_of(cluster: ClusterConfig, named: bool) -> Storage:
@@ -43,7 +45,8 @@ def storage_of(cluster: ClusterConfig, named: bool) -> Storage:
 class RunStaging:
     """Travels to the workers.
 
-    ``shared`` says that they are on machines of their own; ``data`` is a folder, or the data set's digest then.
+    ``shared`` says that they are on machines of their own; ``data`` is a folder, or the data set's digest then;
+    ``start`` is the digest of the weights to begin with, empty without.
     """
 
     storage: Storage
@@ -51,6 +54,7 @@ class RunStaging:
     data: str
     cache: Path
     patience_s: float
+    start: str = ""
 
     def run(self, name: str) -> Storage:
         """The place of one run, waited for when it is away."""
@@ -73,6 +77,30 @@ class RunStaging:
             if not (local / MANIFEST).is_file():
                 _fetch(source, local)
         return local
+
+    def with_start(self, start: Start | None) -> "RunStaging":
+        """The same with the weights to begin with, which are put into the storage; None: fresh ones."""
+        if start is None:
+            return self
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "start.safetensors")
+            digest = start.write(file)
+            target = self._there(STARTS)
+            if digest not in target.names():
+                target.upload(file, digest)
+        return replace(self, start=digest)
+
+    def start_here(self, source: str) -> Start | None:
+        """The weights to begin with; None: fresh ones.
+
+        Raises:
+            GanflowError: they cannot be fetched, or are not what the driver had.
+        """
+        if not self.start:
+            return None
+        with tempfile.TemporaryDirectory() as folder:
+            _fetch_file(self._there(STARTS), Path(folder), self.start, self.start)
+            return Start.read(source, Path(folder, self.start))
 
     def extractors_here(self) -> Path:
         """The folder of trained extractors on this machine, with those that the storage has."""

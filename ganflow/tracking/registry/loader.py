@@ -4,13 +4,16 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganflow.config.schema import TrackingConfig
-from ganflow.errors import GanflowError
-from ganflow.methods import generator
+from ganflow.config import project_folder
+from ganflow.config.schema import Config, TrackingConfig
+from ganflow.data.prepared.dataset import Facts
+from ganflow.errors import GanflowError, require
+from ganflow.methods import generator, players_file
 from ganflow.terminal.redaction import redact
 from ganflow.tracking import mlflow_client
-from ganflow.tracking.registry import checkout, logged_model, model_package, registration
+from ganflow.tracking.registry import checkout, logged_model, model_package
 from ganflow.tracking.runs import run_record
+from ganflow.training.start import Start
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.exceptions import MlflowException
 
+DIGESTS = {model_package.WEIGHTS: run_record.DIGEST, model_package.PLAYERS: run_record.PLAYERS_DIGEST}  # tags
 FORMS = "models:/NAME@ALIAS, models:/NAME/3, models:/m-ID, runs:/RUN_ID, or a file"
 
 
@@ -34,13 +38,47 @@ def load_generator(uri: str, config: TrackingConfig, device: str = "cpu") -> gen
         GanflowError: no such model, version, alias, run or file; no answer; weights that are not those registered.
     """
     scheme, _, rest = uri.partition(":/")
-    if scheme not in ("models", "runs"):
+    if is_local(uri):
         return generator.load(_local(uri), device)
     client = mlflow_client.connect(config, create=False)
     with mlflow_client.telling(mlflow_client.uri_of(config)):
         model = _named(client, uri, rest.strip("/"), mlflow_client.uri_of(config), in_run=scheme == "runs")
         with tempfile.TemporaryDirectory() as folder:
             return generator.load(_fetch(uri, model, mlflow_client.uri_of(config), Path(folder)), device)
+
+
+def load_start(params: Config, facts: Facts) -> Start | None:
+    """The weights that ``training.start`` names, from the same places as :func:`load_generator`; None: fresh ones.
+
+    Raises:
+        GanflowError: as there; or nothing of them fits the generator for these data.
+    """
+    uri = params.training.start
+    if not uri:
+        return None
+    start = _local_start(uri) if is_local(uri) else _registered_start(uri, params.tracking)
+    start.check(params, facts)
+    return start
+
+
+def _local_start(uri: str) -> Start:
+    written = project_folder.place(str(checkout.MODEL)).resolve()
+    way = "`dvc repro` empties it first; name a copy of it, or register it and name models:/NAME@ALIAS"
+    require(written not in (Path(uri).resolve(), *Path(uri).resolve().parents), "training.start", uri, way)
+    weights = _local(uri)
+    players = weights.with_name(players_file.FILE)
+    return Start.of(uri, weights, players if players.is_file() else None)
+
+
+def _registered_start(uri: str, config: TrackingConfig) -> Start:
+    client, store = mlflow_client.connect(config, create=False), mlflow_client.uri_of(config)
+    scheme, _, rest = uri.partition(":/")
+    with mlflow_client.telling(store), tempfile.TemporaryDirectory() as folder:
+        model = _named(client, uri, rest.strip("/"), store, in_run=scheme == "runs")
+        weights = _fetch(uri, model, store, Path(folder))
+        has_players = run_record.PLAYERS_DIGEST in model.tags
+        players = _fetch(uri, model, store, Path(folder), model_package.PLAYERS) if has_players else None
+        return Start.of(fixed(uri, config), weights, players)
 
 
 def fixed(uri: str, config: TrackingConfig) -> str:
@@ -63,6 +101,11 @@ def fixed(uri: str, config: TrackingConfig) -> str:
             raise absent(client, uri, rest, mlflow_client.uri_of(config), error) from None
     assert version is not None
     return f"models:/{version.name}/{version.version}"
+
+
+def is_local(uri: str) -> bool:
+    """True of an address that MLflow is not asked for."""
+    return not uri.startswith(("models:/", "runs:/"))
 
 
 def _local(uri: str) -> Path:
@@ -140,16 +183,16 @@ def _offer(client: "MlflowClient", rest: str) -> str:
     return f"; registered are {', '.join(model.name for model in models) or 'no models yet'}"
 
 
-def _fetch(uri: str, model: "LoggedModel", store: str, folder: Path) -> Path:
+def _fetch(uri: str, model: "LoggedModel", store: str, folder: Path, name: str = model_package.WEIGHTS) -> Path:
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
     try:
-        address = f"{model.artifact_location.rstrip('/')}/{model_package.WEIGHTS}"
+        address = f"{model.artifact_location.rstrip('/')}/{name}"
         path = Path(download_artifacts(artifact_uri=address, dst_path=str(folder), tracking_uri=store))
     except (MlflowException, OSError) as error:
         raise GanflowError(f"{uri}: its weights cannot be fetched: {mlflow_client.reason(error)}") from None
-    expected = model.tags.get(registration.DIGEST)
+    expected = model.tags.get(DIGESTS[name])
     if expected and run_record.file_digest(path) != expected:
-        raise GanflowError(f"{uri}: its weights are not those that were registered ({registration.DIGEST} differs)")
+        raise GanflowError(f"{uri}: its weights are not those that were registered ({DIGESTS[name]} differs)")
     return path

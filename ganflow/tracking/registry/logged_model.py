@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ganflow.report.model_card import Card
 from ganflow.tracking.registry import model_package
 from ganflow.tracking.runs import run_record
-from ganflow.tracking.runs.run_record import DIGEST
+from ganflow.tracking.runs.run_record import DIGEST, PLAYERS_DIGEST
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -54,7 +54,7 @@ def _begin_model(client: "MlflowClient", run: "Run", record: run_record.RunRecor
         experiment_id=run.info.experiment_id,
         name=model_package.NAME,
         source_run_id=run.info.run_id,
-        tags={DIGEST: record.model_digest},
+        tags={DIGEST: record.model_digest} | ({PLAYERS_DIGEST: record.players_digest} if record.players_digest else {}),
         params=dict(run.data.params),
         model_type="generator",
     )

@@ -54,6 +54,7 @@ def card_of(
     origin = {
         "recipe": record.recipe,
         "git commit": record.git_commit,
+        "started from": record.start,
         "MLflow run": record.run_id,
         "environment": record.environment,
         "sha256 of the weights": record.model_digest,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ganflow
-from ganflow.methods import generator
+from ganflow.methods import generator, players_file
 from ganflow.report.model_card import WEIGHTS as WEIGHTS  # where MLflow puts the artifact inside of a model
 from ganflow.report.model_card import Card
 from ganflow.tracking.registry import model_files
@@ -15,6 +15,7 @@ from ganflow.tracking.registry import model_files
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
+PLAYERS = f"artifacts/{players_file.FILE}"
 NAME = "generator"  # of the logged model
 SCRIPT = Path(__file__).with_name("pyfunc.py")
 # Of a request; label -1 is every class in turn, truncation -1 is none.
@@ -56,7 +57,7 @@ def write(folder: Path, weights: Path, model_id: str, run_id: str, card: Card) -
         pyfunc.save_model(
             path=str(folder),
             python_model=str(SCRIPT),
-            artifacts={"generator": str(weights.resolve())},
+            artifacts=_artifacts(weights),
             code_paths=[str(_stage_code(Path(staged)))],
             signature=signature(G.spec),
             input_example=(np.zeros(1, np.int64), dict(DEFAULTS)),
@@ -66,6 +67,12 @@ def write(folder: Path, weights: Path, model_id: str, run_id: str, card: Card) -
     for cache in list(folder.rglob("__pycache__")):
         shutil.rmtree(cache)
     model_files.write(folder, G, card)
+
+
+def _artifacts(weights: Path) -> dict[str, str]:
+    """The weights, and those of the players where they lie beside."""
+    players = weights.with_name(players_file.FILE).resolve()
+    return {"generator": str(weights.resolve())} | ({"players": str(players)} if players.is_file() else {})
 
 
 def signature(spec: generator.GeneratorSpec) -> "ModelSignature":

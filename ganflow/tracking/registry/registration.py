@@ -207,6 +207,7 @@ def _tags(record: run_record.RunRecord, metrics: Mapping[str, object]) -> dict[s
         "ray_run": record.ray_run,
         "data_path": record.data_path,
         "environment": record.environment,
+        "start": record.start,
         "fingerprint": record.fingerprint,
     }
     return loggable({**facts, **{f"{METRIC}{key}": value for key, value in metrics.items()}})

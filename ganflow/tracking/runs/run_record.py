@@ -15,6 +15,7 @@ from ganflow.errors import GanflowError
 
 FILE = "run.json"
 DIGEST = "model_digest"  # tag of a model and of its versions: sha256 of the weights
+PLAYERS_DIGEST = "players_digest"  # tag of a model: sha256 of the players' file, where it has one
 _DIRTY = "-dirty"
 # The pipeline writes these, and a version keeps what they held (ganflow.tracking.registry.provenance): they make no
 # commit dirty.
@@ -37,6 +38,8 @@ class RunRecord:
     ray_run: str | None = None
     data_path: str | None = None  # in DVC's repository
     environment: str | None = None
+    start: str | None = None  # the model whose weights it began with, and the digest of those
+    players_digest: str | None = None  # sha256 of the players' file
 
     def write(self, path: Path) -> None:
         """Write the record, whole or not at all."""

@@ -16,9 +16,9 @@ from ganflow.tracking.runs.unfinished_run import UnfinishedRun
 from ganflow.training.checkpoints.fingerprint import fingerprint
 
 
-def search_name(params: Config, data_digest: str) -> str:
+def search_name(params: Config, data_digest: str, start_digest: str) -> str:
     """The name of the search that ``params.yaml`` asks for, as it stands."""
-    return f"{params.register.name}-tune-{fingerprint(params, data_digest)}"
+    return f"{params.register.name}-tune-{fingerprint(params, data_digest, start_digest)}"
 
 
 def tracked_search(params: Config, name: str, data_digest: str, unfinished: Path) -> TrackedRun:
@@ -41,12 +41,12 @@ def log_search(run: TrackedRun, metric: str, reports: Path) -> None:
         run.text(path.read_text(encoding="utf-8"), path.name)
 
 
-def reconcile_search(params: Config, data_digest: str, reports: Path, unfinished: Path) -> None:
+def reconcile_search(params: Config, data_digest: str, start_digest: str, reports: Path, unfinished: Path) -> None:
     """Log the search in ``reports`` again if MLflow missed its end, and answers now.
 
     DVC does not run the stage again, for its files are complete; so the stage that uses them does it.
     """
-    name = search_name(params, data_digest)
+    name = search_name(params, data_digest, start_digest)
     note = UnfinishedRun.note(unfinished, name)
     if not params.tune.trials or not UnfinishedRun.read(note, params.tracking):
         return

@@ -15,14 +15,14 @@ from ganflow.config.schema import Config
 SOURCES = ("distributed", "signals", "methods", "training")  # as the stage train of dvc.yaml
 
 
-def fingerprint(config: Config, data_digest: str) -> str:
-    """12 hex digits over what the weights depend on: configuration, data, code and torch's version.
+def fingerprint(config: Config, data_digest: str, start_digest: str = "") -> str:
+    """12 hex digits over what the weights depend on: configuration, data, the weights to begin with, code, torch.
 
     The cluster is left out: the number of workers may change during a run.
     """
     whole = asdict(config)
     sections = {section: whole[section] for section in trained_sections()}
-    origin = sections | {"data": data_digest, "code": _code(), "torch": torch.__version__}
+    origin = sections | {"data": data_digest, "start": start_digest, "code": _code(), "torch": torch.__version__}
     return hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from ganflow.cluster.workers.staging import RunStaging, storage_of, supply
 from ganflow.config.schema import ClusterConfig
@@ -13,6 +14,7 @@ from ganflow.data.prepared.dataset import MANIFEST, Dataset
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.storage.base import StorageError
 from ganflow.storage.local_folder import LocalFolder
+from ganflow.training.start import Start
 from tests.support.patience import patience
 
 
@@ -97,6 +99,23 @@ def test_extractors_go_to_the_storage_and_come_from_it(digits: Path, tmp_path: P
     made.keep_extractors(here)
     other = RunStaging(made.storage, True, made.data, tmp_path / "other", 1)
     assert (other.extractors_here() / "classifier-1.pt").read_bytes() == b"weights"
+
+
+def test_weights_to_begin_with_go_to_the_storage_once_and_are_checked(digits: Path, tmp_path: Path) -> None:
+    start = Start("a model", {"a": torch.ones(3)}, {"D": {"b": torch.zeros(2)}})
+    made = supply(cluster(tmp_path), digits)
+    assert made.with_start(None) == made
+    assert made.start_here("a model") is None
+    given = made.with_start(start)
+    assert given == made.with_start(start)
+    assert made.storage.below("starts").names() == [given.start]
+    here = given.start_here("a model")
+    assert here is not None
+    assert torch.equal(here.average["a"], torch.ones(3))
+    assert torch.equal(here.players["D"]["b"], torch.zeros(2))
+    made.storage.below("starts").write(given.start, b"damaged")
+    with pytest.raises(GanflowError, match="does not match its checksum"):
+        given.start_here("a model")
 
 
 def test_a_folder_of_the_checkout_is_no_storage_of_a_cluster() -> None:

@@ -54,7 +54,7 @@ def test_the_folder_is_all_that_others_need(tracking: TrackingConfig, tmp_path: 
     folder = folder_of(tracking, register(tracking, tmp_path))
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert {"README.md", "samples.png", "export/generator.pt2", "export/generator.onnx", model_package.WEIGHTS,
-            "requirements.txt", "python_env.yaml", "code/ganflow/generation/image_grid.py"} <= files  # fmt: skip
+            "requirements.txt", "python_env.yaml", "code/ganflow/signals/image_grid.py"} <= files  # fmt: skip
     text = (folder / "README.md").read_text()
     for said in ("| FID | 12.5 | 12 to 13 |", "recipe: `tests`", "source: `digits`", "path: `s3://***@bucket/x`"):
         assert said in text

@@ -26,7 +26,7 @@ def params(tracking: TrackingConfig) -> Config:
 
 def searched(params: Config, store: Path, away: bool) -> str:
     """A search that ends while the store answers or is away. Its run."""
-    name = search_name(params, DIGEST)
+    name = search_name(params, DIGEST, "")
     params.tracking.patience_s = 1 if away else 120
     with tracked_search(params, name, DIGEST, UNFINISHED) as run:
         if away:
@@ -53,7 +53,7 @@ def is_complete(tracking: TrackingConfig, run_id: str) -> None:
 def test_a_search_is_logged_with_its_files(params: Config, tracking: TrackingConfig, tmp_path: Path) -> None:
     run_id = searched(params, tmp_path / "mlflow.db", away=False)
     is_complete(tracking, run_id)
-    reconcile_search(params, DIGEST, REPORTS, UNFINISHED)
+    reconcile_search(params, DIGEST, "", REPORTS, UNFINISHED)
     run = run_of(tracking, run_id)
     assert len(mlflow_client.connect(tracking).search_runs([run.info.experiment_id])) == 1
 
@@ -66,9 +66,9 @@ def test_a_search_whose_end_the_store_missed_is_logged_when_it_answers(
     assert capsys.readouterr().err.endswith("; the next training of this project delivers it\n")
     rename(tmp_path / "mlflow.db", "gone", "metrics")
     address, params.tracking.uri = params.tracking.uri, "http://127.0.0.1:9"
-    reconcile_search(params, DIGEST, REPORTS, UNFINISHED)  # of another server, which does not answer either
+    reconcile_search(params, DIGEST, "", REPORTS, UNFINISHED)  # of another server, which does not answer either
     params.tracking.uri = address
     assert run_of(tracking, run_id).info.status == "RUNNING"
     params.tracking.patience_s = 120
-    reconcile_search(params, DIGEST, REPORTS, UNFINISHED)
+    reconcile_search(params, DIGEST, "", REPORTS, UNFINISHED)
     is_complete(tracking, run_id)
