@@ -1,6 +1,7 @@
 """The discriminator as it is called in a turn: behind the augmentation and the regularisers that perturb images.
 
-Shapes: images (N, C, H, W) in [-1, 1]; labels (N,) or None; logits (N,).
+Shapes: images (N, C, H, W) in [-1, 1]; labels (N,) or None; logits (N,), or (N, K) of a D that judges K parts of an
+image.
 """
 
 from collections.abc import Sequence
@@ -15,10 +16,25 @@ from ganflow.methods.regularizers.base import Regularizer
 
 
 class Judgement(NamedTuple):
-    """D of images: logits (N,), and the auxiliary classifier's logits (N, classes) where it has one."""
+    """D of images: logits (N,) or (N, K), and the auxiliary classifier's logits (N, classes) where it has one."""
 
     logits: Tensor
     classes: Tensor | None
+
+    @classmethod
+    def of(cls, out: Tensor) -> "Judgement":
+        """By the shape of a network's output: (N,), (N, 1 + classes), or a map of such, (N, 1 + classes, …)."""
+        if out.ndim == 1:
+            return cls(out, None)
+        if out.ndim == 2:
+            return cls(out[:, 0], out[:, 1:])
+        classes = out[:, 1:].flatten(2).mean(2)
+        return cls(out[:, 0].flatten(1), classes if classes.shape[1] else None)
+
+    @property
+    def by_image(self) -> Tensor:
+        """One logit of every image, the mean over its parts: (N,)."""
+        return self.logits if self.logits.ndim == 1 else self.logits.mean(1)
 
 
 class DiscriminatorOutputs(NamedTuple):
@@ -46,8 +62,7 @@ class AugmentedDiscriminator:
 
     def __call__(self, images: Tensor, labels: Tensor | None) -> Judgement:
         perturbed = self._perturbed(images) if self.perturbs else images
-        out = to_float32(self.D(perturbed, labels))
-        return Judgement(out, None) if out.ndim == 1 else Judgement(out[:, 0], out[:, 1:])
+        return Judgement.of(to_float32(self.D(perturbed, labels)))
 
     def _perturbed(self, images: Tensor) -> Tensor:
         self.calls += 1

@@ -1,6 +1,7 @@
 """The adversarial method (Goodfellow et al., 2014, algorithm 1), as terms that each player minimises.
 
-Shapes: real, fake (N, C, H, W) in [-1, 1]; z (N, latent_dim); labels (N,) or None; logits (N,).
+Shapes: real, fake (N, C, H, W) in [-1, 1]; z (N, latent_dim); labels (N,) or None; logits (N,), or (N, K) of a D that
+judges K parts of an image: losses are means over all of them.
 """
 
 import functools
@@ -76,7 +77,7 @@ class GAN:
         on_real, on_fake = D(real, batch.labels), D(fake, labels)
         terms = {"adversarial": self.loss.discriminator(on_real.logits, on_fake.logits)}
         terms |= _class_terms((on_real, batch.labels), (on_fake, labels))
-        real_logits, fake_logits = on_real.logits.detach(), on_fake.logits.detach()
+        real_logits, fake_logits = on_real.by_image.detach(), on_fake.by_image.detach()
         self._keep(DiscriminatorOutputs(batch.real, fake, real_logits, fake_logits, batch.place, batch.size))
         self._show_augmentation(real_logits, batch)
         logits, step = (on_real.logits, on_fake.logits), batch.turn // self.d_steps

@@ -13,6 +13,7 @@ from ganflow.errors import ConfigError
 from ganflow.methods.augment.none import NoAugmentation
 from ganflow.methods.build import check_fits
 from ganflow.methods.gan import GAN, build_loss, build_networks, build_regularizers
+from ganflow.methods.generator import network_facts
 from ganflow.methods.losses.non_saturating import NonSaturating
 from ganflow.methods.player import Player
 from ganflow.methods.regularizers.base import Regularizer
@@ -186,7 +187,7 @@ def regularizer(name: str) -> Regularizer:
 def game(loss: str, penalties: tuple[str, ...], network: str) -> tuple[GAN, Player, Player]:
     """A game of the registry's own components in float64; batch normalisation is of one rank, so it stays out."""
     node = {"name": network, **({"widths": [5, 6]} if network == "mlp" else {"width": 3, "norm": "none"})}
-    facts = {"resolution": SIDE, "channels": 2, "num_classes": CLASSES}
+    facts = network_facts((2, SIDE, SIDE), CLASSES)
     torch.manual_seed(7)
     D = components.build("discriminator", node, "d", conditioning="projection", **facts).double()
     G = components.build("generator", node, "g", latent_dim=LATENT, **facts).double()

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from ganflow.distributed.rng import RandomStream
 from ganflow.errors import require
 
-Discriminator = Callable[[Tensor, Tensor | None], Tensor]  # images (N, C, H, W), labels (N,) or None → logits (N,)
+Discriminator = Callable[[Tensor, Tensor | None], Tensor]  # images (N, C, H, W), labels (N,) or None → logits
 Maker = Callable[..., Any]  # z (N, latent_dim), labels (N,) or None → images; with ``True`` after them, (images, w)
 
 
 @dataclass(frozen=True)
 class DiscriminatorTurn:
-    """D's turn on this rank's rows. Images (N, C, H, W) in [-1, 1], labels (N,) or None, logits (N,).
+    """D's turn on this rank's rows. Images (N, C, H, W) in [-1, 1], labels (N,) or None, logits (N,) or (N, K).
 
     ``real`` and ``fake`` are leaves of the graph; they require a gradient while a regulariser that is due
     differentiates them. ``D`` is what gave the logits, augmentation included; it may be called again. ``step`` counts

@@ -14,6 +14,7 @@ from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import Facts
 from ganflow.errors import GanflowError
 from ganflow.methods.build import check_fits
+from ganflow.methods.generator import network_facts
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +66,7 @@ def test_every_choice_composes_and_builds(slot: str, group: str, name: str) -> N
     check_fits(params, Facts((3, 32, 32), 10))
     if group == "source" and "path" in at(params, slot):
         params.data["path"] = "somewhere"  # it has no default that works
-    facts = {"resolution": 32, "channels": 3, "num_classes": 10, "conditioning": "projection", "latent_dim": 8}
+    facts = {**network_facts((3, 32, 32), 10), "conditioning": "projection", "latent_dim": 8}
     assert isinstance(components.build(group, at(params, slot), slot, **facts), components.choices(group)[name])
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from ganflow.config import components
 from ganflow.errors import ConfigError
+from ganflow.methods.augmented_discriminator import Judgement
 from ganflow.methods.generator import network_facts
 
 LATENT = 6
@@ -20,6 +21,7 @@ GENERATORS, DISCRIMINATORS = (tuple(components.choices(group)) for group in ("ge
 CLASSES = {"none": 0, "projection": 5, "auxiliary": 5}
 STATED = {
     "mlp": (1, 8, 28), "dcgan": (8, 16, 28, 32, 64), "dcgan5x5": (8, 16, 28, 32), "dense_conv": (8, 28, 32),
+    "patch": (8, 28, 32),
     "resnet": (32, 48, 64, 128), "biggan": (32, 64, 128), "stylegan2": (8, 16, 32, 64), "r3gan": (8, 28, 32, 64),
 }  # fmt: skip
 UNBOUNDED = {"stylegan2", "r3gan"}  # their papers end in a linear layer
@@ -33,6 +35,7 @@ SMALL: dict[str, dict[str, dict[str, Any]]] = {
     "discriminator": {
         "mlp": {"widths": [12, 10]}, "dcgan": {"width": 4}, "dcgan5x5": {"width": 4},
         "dense_conv": {"widths": [12, 10]}, "resnet": {"width": 2}, "biggan": {"width": 2},
+        "patch": {"width": 4, "layers": 1},
         "stylegan2": {"width": 8, "mapping_layers": 2}, "r3gan": {"width": 8, "group": 4, "blocks": 1},
     },
 }  # fmt: skip
@@ -99,7 +102,11 @@ def test_a_discriminator_judges_images_and_learns_everywhere(
     D = moved(build("discriminator", name, resolution, channels, conditioning))
     images = torch.randn(5, channels, resolution, resolution).requires_grad_()
     logits = D(images, labels(5, conditioning))
-    assert logits.shape == ((5, 1 + 5) if conditioning == "auxiliary" else (5,))
+    judged = Judgement.of(logits)
+    assert judged.by_image.shape == (5,)
+    assert (None if judged.classes is None else judged.classes.shape) == (
+        (5, 5) if conditioning == "auxiliary" else None
+    )
     logits.square().sum().backward()
     assert images.grad is not None
     assert (images.grad.flatten(1).abs().sum(1) > 0).all()
@@ -118,7 +125,7 @@ def test_the_class_changes_the_verdict_of_a_projection_alone(name: str) -> None:
     side = sides(name)[0]
     image = torch.randn(1, 1, side, side).expand(4, -1, -1, -1)
     projection, auxiliary = (build("discriminator", name, side, 1, kind).eval() for kind in ("projection", "auxiliary"))
-    assert torch.pdist(projection(image, torch.arange(4))[:, None]).min() > 0
+    assert torch.pdist(projection(image, torch.arange(4)).reshape(4, -1)).min() > 0
     assert torch.equal(auxiliary(image, torch.arange(4)), auxiliary(image, None))
 
 
@@ -257,8 +264,8 @@ def test_weights_come_from_torch_s_generator(group: str, name: str, options: dic
 
 @pytest.mark.parametrize(("group", "name"), [(g, n) for g, n, o in EVERY if n != "mlp" and not o.get("spectral_norm")])
 def test_a_side_that_it_does_not_reach_is_refused_with_a_way_out(group: str, name: str) -> None:
-    if (group, name) == ("discriminator", "dense_conv"):  # fully connected
-        assert build(group, name, NOWHERE, 1, "none")(torch.zeros(2, 1, NOWHERE, NOWHERE)).shape == (2,)
+    if (group, name) in (("discriminator", "dense_conv"), ("discriminator", "patch")):  # they take any side
+        assert len(build(group, name, NOWHERE, 1, "none")(torch.zeros(2, 1, NOWHERE, NOWHERE))) == 2
         return
     with pytest.raises(ConfigError) as refused:
         build(group, name, NOWHERE, 1, "none")

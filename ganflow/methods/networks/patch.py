@@ -1,0 +1,75 @@
+"""PatchGAN (Isola et al., 2017, "Image-to-image translation with conditional adversarial networks", appendix 6.1.2)."""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
+
+from ganflow.config.components import component
+from ganflow.errors import require
+from ganflow.methods.networks.layers.spectral_norm import normalise_spectrally
+from ganflow.signals.base import Shape
+
+KERNEL, WIDEST = 4, 8  # times the width
+NORMS = ("instance", "batch", "none")
+
+
+@component("discriminator", "patch")
+class PatchDiscriminator(nn.Module):
+    """A verdict on every patch of the image: of 70 pixels with three ``layers`` that halve the map, of 34 with two.
+
+    Convolutions of 4×4, each with twice the channels, up to eight times ``width``; LeakyReLU 0.2; all but the first and
+    the last are normalised. The authors normalise over the batch; here it is over the image, as in CycleGAN, so that
+    each is judged by itself. The output is a map of logits (N, 1, H', W'); ``projection`` adds the match of each patch
+    with the class, ``auxiliary`` has maps of the classes' logits beside it.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        num_classes: int,
+        conditioning: str,
+        width: int = 64,
+        layers: int = 3,
+        norm: str = "instance",
+        spectral_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        require(width > 0, "width", width, "must be more than 0")
+        require(norm in NORMS, "norm", norm, f"one of {', '.join(NORMS)}")
+        most = max(0, (min(shape[1:]) // 3).bit_length() - 1)
+        fits = f"1 to {most} for images of {shape[2]}×{shape[1]}" if most else "images of 6 pixels at least"
+        require(1 <= layers <= most, "layers", layers, fits)
+        widths = [width * min(2**level, WIDEST) for level in range(layers + 1)]
+        blocks: list[nn.Module] = [nn.Conv2d(shape[0], width, KERNEL, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
+        for level, (before, after) in enumerate(pairwise(widths), 1):
+            stride = 2 if level < layers else 1
+            blocks += [nn.Conv2d(before, after, KERNEL, stride, 1, bias=norm == "none"), *_normalised(after, norm)]
+            blocks += [nn.LeakyReLU(0.2, inplace=True)]
+        self.layers, features = nn.Sequential(*blocks), widths[-1]
+        self.patches = nn.Conv2d(features, 1, KERNEL, 1, 1)
+        self.embedding = nn.Embedding(num_classes, features) if conditioning == "projection" else None
+        self.classes = nn.Conv2d(features, num_classes, KERNEL, 1, 1) if conditioning == "auxiliary" else None
+        self.scale = 1.0 if spectral_norm else math.sqrt(features)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.normal_(module.weight, std=0.02)
+        if spectral_norm:
+            normalise_spectrally(self)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        h = self.layers(images)
+        logits: Tensor = self.patches(h)
+        if self.classes is not None:
+            return torch.cat([logits, self.classes(h)], dim=1)
+        if self.embedding is None:
+            return logits
+        matched = (self.embedding(labels)[:, :, None, None] * h).sum(1, keepdim=True) / self.scale
+        return logits + avg_pool2d(matched, KERNEL, 1, 1)
+
+
+def _normalised(channels: int, norm: str) -> list[nn.Module]:
+    kinds: dict[str, type[nn.Module]] = {"instance": nn.InstanceNorm2d, "batch": nn.BatchNorm2d}
+    return [kinds[norm](channels)] if norm in kinds else []
