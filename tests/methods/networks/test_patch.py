@@ -16,21 +16,20 @@ from tests.training.small import config, run, trainer
 PATCH = ("gan/discriminator=patch", "gan.discriminator.layers=1", "gan.discriminator.width=4")
 
 
-def authors(channels: int, width: int, layers: int) -> nn.Sequential:
-    """Their discriminator with instance normalisation, as the paper's appendix and CycleGAN's have it."""
-    made: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]
-    before = width
-    for level in range(1, layers + 1):
-        after = width * min(2**level, 8)
-        made += [nn.Conv2d(before, after, 4, 2 if level < layers else 1, 1, bias=False), nn.InstanceNorm2d(after)]
-        made += [nn.LeakyReLU(0.2)]
-        before = after
-    return nn.Sequential(*made, nn.Conv2d(before, 1, 4, 1, 1))
+def of_the_paper(channels: int, width: int, layers: int) -> nn.Sequential:
+    """C64-C128-C256-C512 and one more convolution, by table: channels and stride of every layer."""
+    table = [(width, 2), *((width * min(2**n, 8), 2) for n in range(1, layers)), (width * min(2**layers, 8), 1)]
+    parts: list[nn.Module] = []
+    for number, (after, stride) in enumerate(table):
+        normalised = [nn.InstanceNorm2d(after)] if number else []
+        parts += [nn.Conv2d(channels, after, 4, stride, 1, bias=not number), *normalised, nn.LeakyReLU(0.2)]
+        channels = after
+    return nn.Sequential(*parts, nn.Conv2d(channels, 1, 4, 1, 1))
 
 
 @pytest.mark.parametrize(("layers", "side"), [(3, 70), (3, 256), (2, 40), (1, 8)])
 def test_it_is_the_paper_s(layers: int, side: int) -> None:
-    D, theirs = PatchDiscriminator((3, side, side), 0, "none", 8, layers), authors(3, 8, layers)
+    D, theirs = PatchDiscriminator((3, side, side), 0, "none", 8, layers), of_the_paper(3, 8, layers)
     theirs.load_state_dict(dict(zip(theirs.state_dict(), D.state_dict().values(), strict=True)))
     images = torch.randn(2, 3, side, side)
     torch.testing.assert_close(D(images), theirs(images))

@@ -1,0 +1,48 @@
+"""Discriminators at several scales (Wang et al., 2018, "High-resolution image synthesis", section 3.2)."""
+
+import torch
+from torch import Tensor, nn
+
+from ganflow.config.components import component
+from ganflow.errors import require
+from ganflow.methods.networks.patch import PatchDiscriminator
+from ganflow.signals.base import Shape
+
+
+@component("discriminator", "multi_scale")
+class MultiScaleDiscriminator(nn.Module):
+    """``scales`` PatchGANs alike, of which each sees the image at half the size of the one before.
+
+    Halving is the mean of 3×3 pixels around every second one, of those that there are. The output is a list of all
+    patches' logits (N, 1, K), with those of the classes beside it for ``auxiliary``.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        num_classes: int,
+        conditioning: str,
+        width: int = 64,
+        layers: int = 3,
+        scales: int = 2,
+        norm: str = "instance",
+        spectral_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        require(scales > 0, "scales", scales, "must be at least 1")
+        self.halve = nn.AvgPool2d(3, 2, 1, count_include_pad=False)
+        options = (num_classes, conditioning, width, layers, norm, spectral_norm)
+        self.discriminators = nn.ModuleList(PatchDiscriminator(at, *options) for at in _shapes(shape, scales))
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        verdicts: list[Tensor] = []
+        for D in self.discriminators:
+            verdicts.append(D(images, labels).flatten(2))
+            images = self.halve(images)
+        return torch.cat(verdicts, dim=2)
+
+
+def _shapes(shape: Shape, scales: int) -> list[Shape]:
+    """The images' shape at every scale, the whole one first."""
+    channels, height, width = shape
+    return [(channels, -(-height >> scale), -(-width >> scale)) for scale in range(scales)]
