@@ -14,7 +14,7 @@ from ganflow.cli.app import app
 from ganflow.config.components import GROUPS
 from ganflow.config.recipes import built_in
 from ganflow.methods import generator
-from ganflow.signals import image_grid
+from ganflow.signals import scatter_plot
 from tests.support import preloaded
 
 pytestmark = pytest.mark.slow
@@ -164,7 +164,7 @@ def test_generate_draws_points_in_one_plot_or_as_an_array(tmp_path: Path) -> Non
         assert drawn.exit_code == 0, drawn.output
     expected = generator.load(path).sample(7, 5)
     np.testing.assert_array_equal(np.load("samples.npz")["points"], expected)
-    assert Path("plot.png").read_bytes() == image_grid.scatter(expected, spec.centres)
+    assert Path("plot.png").read_bytes() == scatter_plot.scatter(expected, spec.centres)
     refused = ganflow("generate", "--model", str(path), "-n", "7", "--out", "folder/")
     assert refused.exit_code != 0
     assert not Path("folder").exists()

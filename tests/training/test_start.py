@@ -120,18 +120,24 @@ def test_ranks_make_what_one_makes_and_a_finished_run_goes_on(digits: Path, mode
                 torch.testing.assert_close(tensor, alone["players"][player]["network"][name], rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize(("ranks", "overrides"), [(1, ()), (2, ()), (1, ("gan.discriminator.spectral_norm=true",))])
 def test_frozen_layers_of_the_discriminator_keep_their_weights(
-    ranks: int, digits: Path, model: Path, tmp_path: Path
+    ranks: int, overrides: tuple[str, ...], digits: Path, model: Path, tmp_path: Path
 ) -> None:
     frozen = ("gan.freeze_discriminator=1", "training.start=somewhere", "gan/regularizers=[r1]")
-    before = start_of(model).players["D"]
-    for state in on_ranks(ranks, fine_tuned, digits, model, tmp_path / "run", *frozen):
-        after = state["players"]["D"]["network"]
+    before = weights(begun(digits, start_of(model), *frozen, *overrides), "D")
+    for state in on_ranks(ranks, fine_tuned, digits, model, tmp_path / "run", *frozen, *overrides):
+        after = {name: tensor for name, tensor in state["players"]["D"]["network"].items() if not name.endswith(".u")}
         moved = [name for name, tensor in after.items() if not torch.equal(tensor, before[name])]
         first = [name for name in after if name.startswith("layers.1.")]
         assert len(first) == 2
         assert set(moved) == {name for name in after if name not in first}
+
+
+def test_no_parameter_is_frozen_where_none_is_asked_for(digits: Path) -> None:
+    for overrides in ((), ("gan.discriminator.spectral_norm=true",)):
+        player = begun(digits, None, *overrides).state.players["D"]
+        assert len(player.parameters) == len(list(player.network.parameters()))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from ganflow.config.components import component
 from ganflow.errors import require
-from ganflow.methods.networks.patch import PatchDiscriminator
+from ganflow.methods.networks.patch import PatchDiscriminator, checked_layers
 from ganflow.signals.base import Shape
 
 
@@ -13,8 +13,9 @@ from ganflow.signals.base import Shape
 class MultiScaleDiscriminator(nn.Module):
     """``scales`` PatchGANs alike, of which each sees the image at half the size of the one before.
 
-    Halving is the mean of 3×3 pixels around every second one, of those that there are. The output is a list of all
-    patches' logits (N, 1, K), with those of the classes beside it for ``auxiliary``.
+    Halving is the mean of 3×3 pixels around every second one, of those that there are. ``layers`` are by default as
+    many as `patch` has at the smallest scale. The output is a list of all patches' logits (N, 1, K), with those of the
+    classes beside it for ``auxiliary``.
     """
 
     def __init__(
@@ -23,7 +24,7 @@ class MultiScaleDiscriminator(nn.Module):
         num_classes: int,
         conditioning: str,
         width: int = 64,
-        layers: int = 3,
+        layers: int | None = None,
         scales: int = 2,
         norm: str = "instance",
         spectral_norm: bool = False,
@@ -31,8 +32,9 @@ class MultiScaleDiscriminator(nn.Module):
         super().__init__()
         require(scales > 0, "scales", scales, "must be at least 1")
         self.halve = nn.AvgPool2d(3, 2, 1, count_include_pad=False)
-        options = (num_classes, conditioning, width, layers, norm, spectral_norm)
-        self.discriminators = nn.ModuleList(PatchDiscriminator(at, *options) for at in _shapes(shape, scales))
+        shapes = _shapes(shape, scales)
+        options = (num_classes, conditioning, width, checked_layers(layers, shapes[-1]), norm, spectral_norm)
+        self.discriminators = nn.ModuleList(PatchDiscriminator(at, *options) for at in shapes)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         verdicts: list[Tensor] = []

@@ -12,7 +12,7 @@ from ganflow.errors import require
 from ganflow.methods.networks.layers.spectral_norm import normalise_spectrally
 from ganflow.signals.base import Shape
 
-KERNEL, WIDEST = 4, 8  # times the width
+KERNEL, LAYERS, WIDEST = 4, 3, 8  # times the width
 NORMS = ("instance", "batch", "none")
 
 
@@ -20,6 +20,7 @@ NORMS = ("instance", "batch", "none")
 class PatchDiscriminator(nn.Module):
     """A verdict on every patch of the image: of 70 pixels with three ``layers`` that halve the map, of 34 with two.
 
+    By default there are three as in the paper, fewer where images are too small.
     Convolutions of 4×4, each with twice the channels, up to eight times ``width``; LeakyReLU 0.2; all but the first and
     the last are normalised. The authors normalise over the batch; here it is over the image, as in CycleGAN, so that
     each is judged by itself. The output is a map of logits (N, 1, H', W'); ``projection`` adds the match of each patch
@@ -32,16 +33,14 @@ class PatchDiscriminator(nn.Module):
         num_classes: int,
         conditioning: str,
         width: int = 64,
-        layers: int = 3,
+        layers: int | None = None,
         norm: str = "instance",
         spectral_norm: bool = False,
     ) -> None:
         super().__init__()
         require(width > 0, "width", width, "must be more than 0")
         require(norm in NORMS, "norm", norm, f"one of {', '.join(NORMS)}")
-        most = max(0, (min(shape[1:]) // 3).bit_length() - 1)
-        fits = f"1 to {most} for images of {shape[2]}×{shape[1]}" if most else "images of 6 pixels at least"
-        require(1 <= layers <= most, "layers", layers, fits)
+        layers = checked_layers(layers, shape)
         widths = [width * min(2**level, WIDEST) for level in range(layers + 1)]
         blocks: list[nn.Module] = [nn.Conv2d(shape[0], width, KERNEL, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
         for level, (before, after) in enumerate(pairwise(widths), 1):
@@ -68,6 +67,20 @@ class PatchDiscriminator(nn.Module):
             return logits
         matched = (self.embedding(labels)[:, :, None, None] * h).sum(1, keepdim=True) / self.scale
         return logits + avg_pool2d(matched, KERNEL, 1, 1)
+
+
+def checked_layers(layers: int | None, shape: Shape) -> int:
+    """The number of layers that halve the map, which leave one patch at least.
+
+    Raises:
+        ConfigError: there are none such.
+    """
+    most = (min(shape[1:]) // 3).bit_length() - 1
+    misfit = f"cannot make {shape[2]}×{shape[1]} images; set data.resize=6 or more"
+    require(most > 0, "name", "patch", misfit)
+    layers = min(LAYERS, most) if layers is None else layers
+    require(1 <= layers <= most, "layers", layers, f"1 to {most} for images of {shape[2]}×{shape[1]}")
+    return layers
 
 
 def _normalised(channels: int, norm: str) -> list[nn.Module]:

@@ -51,7 +51,7 @@ def test_a_patch_is_as_large_as_the_paper_says(layers: int, pixels: int) -> None
     [
         ((1, 8, 8), {"layers": 2}, "layers=2: 1 to 1 for images of 8×8"),
         ((1, 32, 48), {"layers": 4}, "layers=4: 1 to 3 for images of 48×32"),
-        ((1, 4, 4), {"layers": 1}, "layers=1: images of 6 pixels at least"),
+        ((1, 4, 5), {}, "name=patch: cannot make 5×4 images; set data.resize=6 or more"),
         ((1, 64, 64), {"norm": "layer"}, "norm=layer: one of instance, batch, none"),
         ((1, 64, 64), {"width": 0}, "width=0: must be more than 0"),
     ],
@@ -60,6 +60,12 @@ def test_what_cannot_be_is_one_line(shape: tuple[int, int, int], options: dict[s
     with pytest.raises(ConfigError) as refused:
         PatchDiscriminator(shape, 0, "none", **options)  # type: ignore[arg-type]
     assert str(refused.value) == line
+
+
+@pytest.mark.parametrize(("side", "layers"), [(6, 1), (11, 1), (12, 2), (24, 3), (256, 3)])
+def test_three_layers_halve_the_map_where_they_can(side: int, layers: int) -> None:
+    D = PatchDiscriminator((1, side, side), 0, "none", 2)
+    assert [m.stride for m in D.layers if isinstance(m, nn.Conv2d)] == [(2, 2)] * layers + [(1, 1)]
 
 
 def test_classes_are_matched_patch_by_patch() -> None:
