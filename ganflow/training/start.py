@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import Facts
+from ganflow.distributed import collectives
 from ganflow.errors import ConfigError
 from ganflow.methods import generator, players_file
 from ganflow.methods.base import BuiltMethod
@@ -71,23 +72,27 @@ class Start:
             raise ConfigError(KEY, self.source, f"{hint} for {facts}; choose the network that it has")
 
     def give(self, built: BuiltMethod, average: nn.Module) -> None:
-        """Load the weights into the players and the average; a line each says what stays fresh."""
+        """Load the weights into the players and the average; rank 0 says in a line each what stays fresh."""
         for name, player in built.players.items():
             if name in self.players:
                 self._load(player.network, self.players[name], name)
-            elif name != built.generator_player:
-                logger.info(f"{self.source} has no weights of {name}, which starts afresh")
-        if built.generator_player not in self.players:
-            self._load(built.generator, self.average, built.generator_player)
+            elif name == built.generator_player:
+                self._load(built.generator, self.average, name)
+            else:
+                _say(f"{name} starts afresh: {self.source} has no weights of it")
         self._load(average, self.average, "the average")
 
     def _load(self, network: nn.Module, weights: Weights, name: str) -> None:
         fitting, state = _fitting(network, weights), network.state_dict()
         network.load_state_dict({**state, **fitting})
-        fresh = [tensor for tensor in state if tensor not in fitting]
-        named = ", ".join(fresh[:NAMED]) + (", …" if len(fresh) > NAMED else "")
-        count = f"{len(fitting)} of {len(state)} tensors of {name} are those of {self.source}"
-        logger.info(f"{count}; fresh are {named}" if fresh else f"{name} starts as {self.source} left it")
+        if fresh := [tensor for tensor in state if tensor not in fitting]:
+            named = ", ".join(fresh[:NAMED]) + (", …" if len(fresh) > NAMED else "")
+            _say(f"{len(fitting)} of {len(state)} tensors of {name} are those of {self.source}; fresh are {named}")
+
+
+def _say(line: str) -> None:
+    if collectives.rank() == 0:
+        logger.warning(line)
 
 
 def _fitting(network: nn.Module, weights: Weights) -> dict[str, Tensor]:

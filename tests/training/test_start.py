@@ -64,7 +64,7 @@ def test_a_model_without_players_gives_its_average_to_the_generator(
     made = begun(digits, start)
     assert same(dict(weights(made, "G")), dict(start.average))
     assert same(dict(weights(made, "D")), dict(weights(begun(digits, None), "D")))
-    assert "an old model has no weights of D, which starts afresh" in caplog.messages
+    assert caplog.messages == ["D starts afresh: an old model has no weights of it"]
 
 
 def test_what_has_another_shape_stays_fresh_and_a_line_names_it(

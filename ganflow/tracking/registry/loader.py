@@ -1,5 +1,6 @@
 """A generator from wherever it is: the registry, a run, a file. Only the weights are fetched; no code, no pickle."""
 
+import logging
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.exceptions import MlflowException
+
+logger = logging.getLogger(__name__)
 
 DIGESTS = {model_package.WEIGHTS: run_record.DIGEST, model_package.PLAYERS: run_record.PLAYERS_DIGEST}  # tags
 FORMS = "models:/NAME@ALIAS, models:/NAME/3, models:/m-ID, runs:/RUN_ID, or a file"
@@ -58,6 +61,8 @@ def load_start(params: Config, facts: Facts) -> Start | None:
         return None
     start = _local_start(uri) if is_local(uri) else _registered_start(uri, params.tracking)
     start.check(params, facts)
+    parts = ", ".join(["the average of its generator", *(f"its {player}" for player in start.players)])
+    logger.info(f"the training begins with {start.source}: {parts}")
     return start
 
 

@@ -1,5 +1,6 @@
 """The weights that `training.start` names: out of the registry, a run, a folder or a file."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,11 +76,14 @@ NOWHERE = TrackingConfig(uri="http://127.0.0.1:9", experiment="none")  # no MLfl
 
 
 @pytest.mark.parametrize("name", ["", f"/{generator.FILE}"])
-def test_a_folder_or_a_file(name: str, tmp_path: Path) -> None:
+def test_a_folder_or_a_file(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     made(tmp_path / "theirs", "a run", players=True)
     start = found(NOWHERE, f"{tmp_path}/theirs{name}")
     assert set(start.players) == set(PLAYERS)
     assert start.source == f"{tmp_path}/theirs{name}"
+    parts = "the average of its generator, its D, its G"
+    assert caplog.messages == [f"the training begins with {tmp_path}/theirs{name}: {parts}"]
 
 
 def test_none_is_named_by_default() -> None:
