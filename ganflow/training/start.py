@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import Facts
 from ganflow.distributed import collectives
-from ganflow.errors import ConfigError
+from ganflow.errors import require
 from ganflow.methods import generator, players_file
 from ganflow.methods.base import BuiltMethod
 from ganflow.methods.build import build_generator, shapes_only
@@ -31,11 +31,13 @@ class Start:
         source: where they are from, for lines.
         average: of the generator's.
         players: of every player's network, by name; of an earlier ganflow's model there are none.
+        generator: the name of its network; "" at the workers, where it was checked before.
     """
 
     source: str
     average: Weights
     players: Mapping[str, Weights]
+    generator: str = ""
 
     @classmethod
     def of(cls, source: str, weights: Path, players: Path | None) -> "Start":
@@ -44,8 +46,9 @@ class Start:
         Raises:
             GanflowError: a file that is none of ganflow's.
         """
-        average = generator.load(weights).network.state_dict()
-        return cls(source, average, {} if players is None else players_file.load(players))
+        model = generator.load(weights)
+        others = {} if players is None else players_file.load(players)
+        return cls(source, model.network.state_dict(), others, model.spec.network["name"])
 
     @classmethod
     def read(cls, source: str, path: Path) -> "Start":
@@ -59,17 +62,18 @@ class Start:
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
     def check(self, config: Config, facts: Facts) -> None:
-        """Refuse a generator of which nothing fits, before any work.
+        """Refuse another network for the generator, or one of which nothing fits, before any work.
 
         Raises:
             ConfigError: with the key.
         """
+        name = config.gan.generator["name"]
+        way = f"its generator is a {self.generator}, and gan.generator.name={name}; set gan/generator={self.generator}"
+        require(name == self.generator, KEY, self.source, way)
         with shapes_only():
             network = build_generator(config, facts)
-        if not _fitting(network, self.average):
-            name = config.gan.generator["name"]
-            hint = f"none of its generator's weights has the name and shape of one of gan.generator.name={name}"
-            raise ConfigError(KEY, self.source, f"{hint} for {facts}; choose the network that it has")
+        misfit = f"none of its generator's tensors has the shape of one for {facts} with the options of gan.generator"
+        require(bool(_fitting(network, self.average)), KEY, self.source, misfit)
 
     def give(self, built: BuiltMethod, average: nn.Module) -> None:
         """Load the weights into the players and the average; rank 0 says in a line each what stays fresh."""

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganflow.data.prepared.dataset import Dataset
+from ganflow.data.prepared.dataset import Dataset, Facts
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.methods import generator, players_file
 from ganflow.training.build import build_trainer
@@ -87,9 +87,14 @@ def test_a_generator_of_which_nothing_fits_is_refused(digits: Path, model: Path)
     facts = Dataset.open(digits).facts
     start_of(model).check(config(*NETWORKS), facts)
     with pytest.raises(ConfigError) as refused:
-        start_of(model).check(config("gan/generator=dcgan", "gan.generator.width=3", "gan.latent_dim=7"), facts)
-    why = "none of its generator's weights has the name and shape of one of gan.generator.name=dcgan"
-    assert str(refused.value).startswith(f"training.start=the model: {why} for grey images of 8x8")
+        start_of(model).check(config("gan/generator=dcgan", LATENT), facts)
+    why = "its generator is a mlp, and gan.generator.name=dcgan; set gan/generator=mlp"
+    assert str(refused.value) == f"training.start=the model: {why}"
+    other = ["gan.generator.widths=[5]", "gan.latent_dim=7"]
+    with pytest.raises(ConfigError) as refused:
+        start_of(model).check(config("gan/generator=mlp", *other), Facts((3, 8, 8), 9))
+    why = "none of its generator's tensors has the shape of one for RGB images of 8x8 with the options of gan.generator"
+    assert str(refused.value) == f"training.start=the model: {why}"
 
 
 def test_it_travels_as_one_file(model: Path, tmp_path: Path) -> None:
