@@ -106,6 +106,6 @@ def test_what_does_not_fit_is_refused_before_any_work(tmp_path: Path) -> None:
     assert SPEC.shape == FACTS.shape
     config = composition.compose(["gan/generator=dcgan", f"training.start={tmp_path}/theirs"])
     with pytest.raises(
-        ConfigError, match="its generator is a mlp, and .*; set gan/generator=mlp"
+        ConfigError, match=r"its generator is a mlp, and .*; set gan/generator=mlp"
     ):
         load_start(config, FACTS)
