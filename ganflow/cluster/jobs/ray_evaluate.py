@@ -23,11 +23,14 @@ def evaluate(config: Config, name: str, generator: Path, supply: RunStaging) -> 
     """Measure a generator's file on ``evaluation.samples`` samples.
 
     Raises:
-        GanflowError: see :func:`ganflow.cluster.workers.controller.launch`.
+        GanflowError: there is no such file; and see :func:`ganflow.cluster.workers.controller.launch`.
     """
     results: list[Measured] = []
-
-    launch(config, name, _worker, EvaluateWork(generator.read_bytes(), supply), results.append)
+    try:
+        content = generator.read_bytes()
+    except FileNotFoundError:
+        raise GanflowError(f"{generator} is missing; `dvc repro train` writes it") from None
+    launch(config, name, _worker, EvaluateWork(content, supply), results.append)
     if not results:
         raise GanflowError("evaluation ended without figures")
     return results[-1]
