@@ -16,11 +16,11 @@ from ganflow.data.prepare import prepare
 from ganflow.data.prepared.dataset import Dataset
 from ganflow.evaluation.build import build_evaluator
 from ganflow.methods import generator, players_file
+from ganflow.methods.start import Start
 from ganflow.terminal.console import entry_point
 from ganflow.training.build import build_trainer
 from ganflow.training.callbacks import Callbacks
 from ganflow.training.events import Event, Snapshot
-from ganflow.training.start import Start
 
 CPU = torch.device("cpu")
 SAMPLES = 5000

@@ -100,8 +100,8 @@ def build_player(network: nn.Module, config: Config, optimizer: str, device: tor
     """A player with the optimizer at this key of ``params.yaml``, its network moved to the device."""
     torch_internals.leave_out_compiler()
     make = components.build("optimizer", value_at(config, optimizer), optimizer)
-    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    return Player(to_device(network, device), make(learning))
+    network = to_device(network, device)  # before its parameters are listed: a move may exchange them
+    return Player(network, make([parameter for parameter in network.parameters() if parameter.requires_grad]))
 
 
 def to_device(network: nn.Module, device: torch.device) -> nn.Module:

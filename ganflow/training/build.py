@@ -15,6 +15,7 @@ from ganflow.distributed.metric_means import RunningMeans
 from ganflow.methods.base import Turn
 from ganflow.methods.build import build_method, conditioning_classes
 from ganflow.methods.generator import GeneratorSpec
+from ganflow.methods.start import Start
 from ganflow.storage.base import Storage
 from ganflow.training.batches import BatchSource
 from ganflow.training.callbacks import Callbacks
@@ -24,7 +25,6 @@ from ganflow.training.divergence import Guard
 from ganflow.training.ema import EMA
 from ganflow.training.rhythm import Rhythm
 from ganflow.training.schedules import build_ramps
-from ganflow.training.start import Start
 from ganflow.training.state import TrainState
 from ganflow.training.trainer import Trainer
 

@@ -65,6 +65,7 @@ GENERATORS = ("dcgan", "dcgan5x5", "dense_conv", "mlp")
     "overrides",
     [
         *([f"gan/generator={name}", "gan/discriminator=dcgan"] for name in GENERATORS),
+        *(["gan/generator=dcgan", f"gan/discriminator={name}"] for name in ("patch", "multi_scale", "unet")),
         ["gan/generator=dcgan", "gan/discriminator=dcgan", "gan/augmentation=ada", "gan.augmentation.p=0.9"],
         ["gan/generator=dcgan", "gan/discriminator=dcgan5x5", "gan/augmentation=diffaugment"],
         ["gan/generator=dcgan", "gan/discriminator=mlp", "gan/regularizers=[consistency]"],
@@ -82,12 +83,11 @@ def test_networks_of_any_shape_train_on_them(overrides: list[str], data: Path) -
     assert Generator(made.state.ema.network, made.spec).sample(3, seed=0).shape == (3, HEIGHT, WIDTH, 3)
 
 
+OF_D = "dcgan or dcgan5x5 or dense_conv or mlp or multi_scale or patch or unet"
+
+
 @pytest.mark.parametrize(
-    ("slot", "name", "others"),
-    [
-        ("generator", "r3gan", "dcgan or dcgan5x5 or dense_conv or mlp"),
-        ("discriminator", "resnet", "dcgan or dcgan5x5 or dense_conv or mlp"),
-    ],
+    ("slot", "name", "others"), [("generator", "r3gan", " or ".join(GENERATORS)), ("discriminator", "resnet", OF_D)]
 )
 def test_a_network_of_squares_is_refused_with_the_ways_out(slot: str, name: str, others: str) -> None:
     cfg = composition.compose(["gan/generator=dcgan", "gan/discriminator=dcgan", f"gan/{slot}={name}"])

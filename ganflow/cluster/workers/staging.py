@@ -18,12 +18,12 @@ from ganflow.config import project_folder
 from ganflow.config.schema import ClusterConfig
 from ganflow.data.prepared.dataset import MANIFEST, files_of, read_manifest
 from ganflow.errors import GanflowError, require
+from ganflow.methods.start import Start
 from ganflow.storage.base import Storage
 from ganflow.storage.local_folder import LocalFolder
 from ganflow.storage.locate import open_storage
 from ganflow.storage.retries import Patient
 from ganflow.terminal.progress import progress
-from ganflow.training.start import Start
 
 AT_A_TIME = 8  # transfers
 RUNS, DATA, EXTRACTORS, STARTS = "runs", "data", "extractors", "starts"

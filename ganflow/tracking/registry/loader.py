@@ -10,11 +10,11 @@ from ganflow.config.schema import Config, TrackingConfig
 from ganflow.data.prepared.dataset import Facts
 from ganflow.errors import GanflowError, require
 from ganflow.methods import generator, players_file
+from ganflow.methods.start import Start
 from ganflow.terminal.redaction import redact
 from ganflow.tracking import mlflow_client
 from ganflow.tracking.registry import checkout, logged_model, model_package
 from ganflow.tracking.runs import run_record
-from ganflow.training.start import Start
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -12,9 +12,9 @@ from ganflow.cluster.workers.staging import RunStaging, storage_of, supply
 from ganflow.config.schema import ClusterConfig
 from ganflow.data.prepared.dataset import MANIFEST, Dataset
 from ganflow.errors import ConfigError, GanflowError
+from ganflow.methods.start import Start
 from ganflow.storage.base import StorageError
 from ganflow.storage.local_folder import LocalFolder
-from ganflow.training.start import Start
 from tests.support.patience import patience
 
 

@@ -12,10 +12,10 @@ from ganflow.config.schema import Config, TrackingConfig
 from ganflow.data.prepared.dataset import Facts
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.methods import generator, players_file
+from ganflow.methods.start import Start
 from ganflow.tracking.registry import registration
 from ganflow.tracking.registry.loader import load_start
 from ganflow.tracking.runs import run_record
-from ganflow.training.start import Start
 from tests.tracking.mlflow_help import MODEL, SPEC, config_for, open_run, write_model
 
 FACTS = Facts((1, 8, 8), 3)
@@ -105,7 +105,5 @@ def test_what_does_not_fit_is_refused_before_any_work(tmp_path: Path) -> None:
     made(tmp_path / "theirs", "a run", players=False)
     assert SPEC.shape == FACTS.shape
     config = composition.compose(["gan/generator=dcgan", f"training.start={tmp_path}/theirs"])
-    with pytest.raises(
-        ConfigError, match=r"its generator is a mlp, and .*; set gan/generator=mlp"
-    ):
+    with pytest.raises(ConfigError, match=r"its generator is a mlp, and .*; set gan/generator=mlp"):
         load_start(config, FACTS)

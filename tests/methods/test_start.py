@@ -11,11 +11,11 @@ from torch import Tensor
 from ganflow.data.prepared.dataset import Dataset, Facts
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.methods import generator, players_file
+from ganflow.methods.start import Start
 from ganflow.training.build import build_trainer
 from ganflow.training.checkpoints.checkpoint import CheckpointStore
 from ganflow.training.checkpoints.fingerprint import fingerprint
 from ganflow.training.model_folder import export_model
-from ganflow.training.start import Start
 from ganflow.training.trainer import Trainer
 from tests.support.ranks import on_ranks
 from tests.training.small import CPU, config, run, same
