@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from torch import Tensor
-from torch.nn.functional import conv2d, leaky_relu, upsample
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, leaky_relu
 
 from ganflow.errors import ConfigError
 from ganflow.methods.networks.unet import UNetDiscriminator
@@ -17,14 +17,13 @@ def written_out(weights: dict[str, Tensor], images: Tensor) -> Tensor:
     eighth = leaky_relu(conv2d(quarter, weights["down.2.weight"], stride=2, padding=1), 0.2)
     h = eighth
     for number, beside in enumerate((quarter, half, whole)):
-        enlarged = upsample(h, beside.shape[2:], mode="bilinear")
+        enlarged = nn.Upsample(scale_factor=2, mode="bilinear")(h)
         h = beside + leaky_relu(conv2d(enlarged, weights[f"up.{number}.weight"], padding=1), 0.2)
     for number in (0, 1):
         h = leaky_relu(conv2d(h, weights[f"refine.{number}.weight"], padding=1), 0.2)
     return conv2d(h, weights["pixels.weight"], weights["pixels.bias"], padding=1)
 
 
-@pytest.mark.filterwarnings("ignore:.*upsample is deprecated")
 def test_it_is_the_paper_s() -> None:
     D = UNetDiscriminator((3, 32, 48), 0, "none", 4, spectral_norm=False)
     images = torch.randn(2, 3, 32, 48)
