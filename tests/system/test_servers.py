@@ -22,16 +22,16 @@ OFTEN = {"mode": "standard", "total_max_attempts": 5}
 def test_s3_keeps_what_it_was_given(s3: Swift) -> None:
     client = s3.client()
     content = os.urandom(1000)
-    names = [f"kept/{i} ü.bin" for i in range(12)]
+    names = [f"given/{i} ü.bin" for i in range(12)]
     for name in names:
         client.put_object(Bucket=BUCKET, Key=name, Body=content)
     pages = client.get_paginator("list_objects_v2").paginate(
-        Bucket=BUCKET, Prefix="kept/", PaginationConfig={"PageSize": 5}
+        Bucket=BUCKET, Prefix="given/", PaginationConfig={"PageSize": 5}
     )
     assert sorted(o["Key"] for page in pages for o in page["Contents"]) == sorted(names)
     assert client.get_object(Bucket=BUCKET, Key=names[3])["Body"].read() == content
     client.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": name} for name in names]})
-    assert client.list_objects_v2(Bucket=BUCKET, Prefix="kept/")["KeyCount"] == 0
+    assert client.list_objects_v2(Bucket=BUCKET, Prefix="given/")["KeyCount"] == 0
 
 
 def test_s3_puts_parts_together(s3: Swift, faulty: FaultProxy, tmp_path: Path) -> None:
