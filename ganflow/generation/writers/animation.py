@@ -53,7 +53,7 @@ class Animation(Sink):
 
     def write(self, sampling: Sampling, place: Place) -> None:
         signal = sampling.spec.signal
-        require(signal.alone, "out", place.out, f"{signal.plural} are no images; name a .png (all in one plot)")
+        require(signal.alone, "out", place.out, f"{signal.plural} are not images; name a .png (all in one plot)")
         require(sampling.n <= MOST, "n", sampling.n, f"at most {MOST} walks side by side")
         parts = np.concatenate(list(self._walk(sampling)))  # (frames · n, H, W, C)
         walks = parts.reshape(self.frames, sampling.n, *parts.shape[1:])

@@ -38,7 +38,7 @@ class FolderWriter(Sink):
 
     def write(self, sampling: Sampling, place: Place) -> None:
         spec = sampling.spec
-        hint = f"{spec.signal.plural} are no images; name a .png (all in one plot) or .npz"
+        hint = f"{spec.signal.plural} are not images; name a .png (all in one plot) or .npz"
         require(spec.signal.alone, "out", place.out, hint)
         require(not self.by_class or spec.num_classes > 0, "by_class", True, "this generator is unconditional")
         with place.alone():

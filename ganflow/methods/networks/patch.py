@@ -1,14 +1,12 @@
 """PatchGAN (Isola et al., 2017, "Image-to-image translation with conditional adversarial networks", appendix 6.1.2)."""
 
-import math
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d
 
 from ganflow.config.components import component
 from ganflow.errors import require
+from ganflow.methods.networks.layers.conditioning import MapHead
 from ganflow.methods.networks.layers.spectral_norm import normalise_spectrally
 from ganflow.signals.base import Shape
 
@@ -48,10 +46,7 @@ class PatchDiscriminator(nn.Module):
             blocks += [nn.Conv2d(before, after, KERNEL, stride, 1, bias=norm == "none"), *_normalised(after, norm)]
             blocks += [nn.LeakyReLU(0.2, inplace=True)]
         self.layers, features = nn.Sequential(*blocks), widths[-1]
-        self.patches = nn.Conv2d(features, 1, KERNEL, 1, 1)
-        self.embedding = nn.Embedding(num_classes, features) if conditioning == "projection" else None
-        self.classes = nn.Conv2d(features, num_classes, KERNEL, 1, 1) if conditioning == "auxiliary" else None
-        self.scale = 1.0 if spectral_norm else math.sqrt(features)
+        self.head = MapHead(features, num_classes, conditioning, KERNEL, spectral_norm)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, std=0.02)
@@ -60,13 +55,8 @@ class PatchDiscriminator(nn.Module):
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         h = self.layers(images)
-        logits: Tensor = self.patches(h)
-        if self.classes is not None:
-            return torch.cat([logits, self.classes(h)], dim=1)
-        if self.embedding is None:
-            return logits
-        matched = (self.embedding(labels)[:, :, None, None] * h).sum(1, keepdim=True) / self.scale
-        return logits + avg_pool2d(matched, KERNEL, 1, 1)
+        logits: Tensor = self.head(h, labels)
+        return logits
 
 
 def checked_layers(layers: int | None, shape: Shape) -> int:

@@ -1,14 +1,13 @@
 """A discriminator of every pixel: the U-Net of Real-ESRGAN (Wang et al., 2021, section 3.3; Schönfeld et al., 2020)."""
 
-import math
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate, leaky_relu
+from torch.nn.functional import interpolate, leaky_relu
 
 from ganflow.config.components import component
 from ganflow.errors import require
+from ganflow.methods.networks.layers.conditioning import MapHead
 from ganflow.methods.networks.layers.spectral_norm import normalise_spectrally
 from ganflow.signals.base import Shape
 
@@ -40,10 +39,7 @@ class UNetDiscriminator(nn.Module):
         self.down = nn.ModuleList(nn.Conv2d(smaller, larger, 4, 2, 1, bias=False) for smaller, larger in pairs)
         self.up = nn.ModuleList(nn.Conv2d(larger, smaller, 3, 1, 1, bias=False) for smaller, larger in pairs[::-1])
         self.refine = nn.ModuleList(nn.Conv2d(width, width, 3, 1, 1, bias=False) for _ in range(2))
-        self.pixels = nn.Conv2d(width, 1, 3, 1, 1)
-        self.embedding = nn.Embedding(num_classes, width) if conditioning == "projection" else None
-        self.classes = nn.Conv2d(width, num_classes, 3, 1, 1) if conditioning == "auxiliary" else None
-        self.scale = 1.0 if spectral_norm else math.sqrt(width)
+        self.head = MapHead(width, num_classes, conditioning, 3, spectral_norm)
         if spectral_norm:
             normalise_spectrally(self)
 
@@ -57,10 +53,5 @@ class UNetDiscriminator(nn.Module):
             h = leaky_relu(layer(larger), SLOPE) + maps.pop()
         for layer in self.refine:
             h = leaky_relu(layer(h), SLOPE)
-        logits: Tensor = self.pixels(h)
-        if self.classes is not None:
-            return torch.cat([logits, self.classes(h)], dim=1)
-        if self.embedding is None:
-            return logits
-        matched = (self.embedding(labels)[:, :, None, None] * h).sum(1, keepdim=True) / self.scale
-        return logits + avg_pool2d(matched, 3, 1, 1)
+        logits: Tensor = self.head(h, labels)
+        return logits

@@ -115,6 +115,6 @@ def test_what_cannot_be_a_walk_is_refused(options: dict[str, float], line: str, 
 def test_too_many_and_points_are_refused(tmp_path: Path) -> None:
     with pytest.raises(GanflowError, match=r"^n=401: at most 400 walks side by side$"):
         write(f"{tmp_path}/walk.gif", replace(GREY, n=401))
-    with pytest.raises(GanflowError, match="points are no images"):
+    with pytest.raises(GanflowError, match="points are not images"):
         write(f"{tmp_path}/walk.gif", Sampling(model(POINTS), 2))
     assert not below(tmp_path)

@@ -146,7 +146,7 @@ def test_two_at_once_are_refused(tmp_path: Path) -> None:
 
 
 def test_points_and_classes_that_there_are_not_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(GanflowError, match=r"points are no images; name a \.png"):
+    with pytest.raises(GanflowError, match=r"points are not images; name a \.png"):
         write(out(tmp_path / "x"), Sampling(model(POINTS), 5))
     with pytest.raises(GanflowError, match=r"^by_class=True: this generator is unconditional$"):
         write(out(tmp_path / "x"), Sampling(model(PLAIN), 5), by_class=True)

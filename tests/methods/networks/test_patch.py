@@ -72,13 +72,13 @@ def test_classes_are_matched_patch_by_patch() -> None:
     D = PatchDiscriminator((1, 8, 8), 3, "projection", 4, 1).double()
     images, labels = torch.randn(2, 1, 8, 8, dtype=torch.float64), torch.tensor([2, 0])
     h = D.layers(images)
-    assert D.embedding is not None
-    expected = D.patches(h).clone()
+    assert D.head.embedding is not None
+    expected = D.head.linear(h).clone()
     padded = nn.functional.pad(h, (1, 1, 1, 1))
     for row in range(expected.shape[2]):
         for column in range(expected.shape[3]):
             mean = padded[:, :, row : row + 4, column : column + 4].mean((2, 3))
-            expected[:, 0, row, column] += (D.embedding(labels) * mean).sum(1) / D.scale
+            expected[:, 0, row, column] += (D.head.embedding(labels) * mean).sum(1) / D.head.scale
     torch.testing.assert_close(D(images, labels), expected)
 
 

@@ -21,7 +21,7 @@ def written_out(weights: dict[str, Tensor], images: Tensor) -> Tensor:
         h = beside + leaky_relu(conv2d(enlarged, weights[f"up.{number}.weight"], padding=1), 0.2)
     for number in (0, 1):
         h = leaky_relu(conv2d(h, weights[f"refine.{number}.weight"], padding=1), 0.2)
-    return conv2d(h, weights["pixels.weight"], weights["pixels.bias"], padding=1)
+    return conv2d(h, weights["head.linear.weight"], weights["head.linear.bias"], padding=1)
 
 
 def test_it_is_the_paper_s() -> None:

@@ -47,6 +47,34 @@ class Head(nn.Module):
         return logits + matched / self.scale
 
 
+class MapHead(nn.Module):
+    """The last layer of a discriminator of an image's parts, from a map (N, features, H, W) to maps of logits.
+
+    As :class:`Head` by ``conditioning``: ``none`` and ``projection`` give (N, 1, H', W'), ``auxiliary`` has
+    those of the classes beside it, (N, 1 + num_classes, H', W'). A class is matched with the mean of the features that a
+    logit sees.
+    """
+
+    def __init__(
+        self, features: int, num_classes: int, conditioning: str, kernel: int, spectral_norm: bool = False
+    ) -> None:
+        super().__init__()
+        self.linear = nn.Conv2d(features, 1, kernel, 1, 1)
+        self.embedding = nn.Embedding(num_classes, features) if conditioning == "projection" else None
+        self.classes = nn.Conv2d(features, num_classes, kernel, 1, 1) if conditioning == "auxiliary" else None
+        self.seen = nn.AvgPool2d(kernel, 1, 1)
+        self.scale = 1.0 if spectral_norm else math.sqrt(features)
+
+    def forward(self, h: Tensor, labels: Tensor | None) -> Tensor:
+        logits: Tensor = self.linear(h)
+        if self.classes is not None:
+            return torch.cat([logits, self.classes(h)], dim=1)
+        if self.embedding is None:
+            return logits
+        matched: Tensor = self.seen((self.embedding(labels)[:, :, None, None] * h).sum(1, keepdim=True))
+        return logits + matched / self.scale
+
+
 class ConditionalBatchNorm2d(nn.Module):
     """Batch normalisation with a gain and a bias of each class (Dumoulin et al., 2017): (N, features, H, W), labels.
 
