@@ -51,8 +51,8 @@ class MapHead(nn.Module):
     """The last layer of a discriminator of an image's parts, from a map (N, features, H, W) to maps of logits.
 
     As :class:`Head` by ``conditioning``: ``none`` and ``projection`` give (N, 1, H', W'), ``auxiliary`` has
-    those of the classes beside it, (N, 1 + num_classes, H', W'). A class is matched with the mean of the features that a
-    logit sees.
+    those of the classes beside it, (N, 1 + num_classes, H', W'). A class is matched with the mean of the
+    features that a logit sees.
     """
 
     def __init__(
