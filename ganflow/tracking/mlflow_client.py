@@ -118,6 +118,21 @@ def telling(uri: str) -> Iterator[None]:
         raise unreachable(uri, error) from None
 
 
+def again_after_a_clash(write: Callable[[], object]) -> None:
+    """Write what several may write at once: MLflow looks whether a row is there, and then another has made it.
+
+    The second time it is found.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        write()
+    except MlflowException as error:
+        if error.error_code != "BAD_REQUEST":  # of the database: a constraint that does not hold
+            raise
+        write()
+
+
 @contextlib.contextmanager
 def absent_is_fine() -> Iterator[None]:
     """Go on where MLflow does not have what was to be changed."""

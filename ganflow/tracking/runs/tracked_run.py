@@ -218,4 +218,5 @@ def log_data(client: "MlflowClient", run_id: str, dataset: DataSet) -> None:
         source=json.dumps({"uri": redact(dataset.source)}),
         profile=json.dumps({"digest": dataset.digest, **dataset.profile}),
     )
-    client.log_inputs(run_id, [DatasetInput(entity, [InputTag("mlflow.data.context", "training")])])
+    inputs = [DatasetInput(entity, [InputTag("mlflow.data.context", "training")])]
+    mlflow_client.again_after_a_clash(lambda: client.log_inputs(run_id, inputs))

@@ -1,6 +1,8 @@
 import contextlib
 import sqlite3
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,25 @@ def test_a_run_keeps_params_curves_grids_data_and_load(tracking: TrackingConfig)
     assert (data.dataset.name, data.dataset.digest) == ("digits", "ab" * 18)
     [grid] = mlflow_client.connect(tracking).list_artifacts(run.run_id, tracked_run.SAMPLES)
     assert grid.path == "samples/000000128.png"
+
+
+def test_runs_that_begin_at_once_share_their_data_set(tracking: TrackingConfig) -> None:
+    client = mlflow_client.connect(tracking)
+    experiment = mlflow_client.experiment(client, tracking)
+    runs = [client.create_run(experiment).info.run_id for _ in range(8)]
+    for data_set in range(5):  # MLflow looks for it before it adds it, so that all may find that there is none
+        data = tracked_run.DataSet(f"set {data_set}", f"{data_set:064x}", "data")
+        start = threading.Barrier(len(runs))
+
+        def log(run_id: str, data: tracked_run.DataSet = data, start: threading.Barrier = start) -> None:
+            start.wait()
+            tracked_run.log_data(client, run_id, data)
+
+        with ThreadPoolExecutor(len(runs)) as pool:
+            list(pool.map(log, runs))
+    for run_id in runs:
+        names = {given.dataset.name for given in client.get_run(run_id).inputs.dataset_inputs}
+        assert names == {f"set {data_set}" for data_set in range(5)}
 
 
 def test_the_same_fingerprint_continues_and_repeats_no_step(tracking: TrackingConfig) -> None:
