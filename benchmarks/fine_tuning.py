@@ -15,7 +15,8 @@ from ganflow.config import components, composition
 from ganflow.data.prepare import prepare
 from ganflow.data.prepared.dataset import Dataset
 from ganflow.evaluation.build import build_evaluator
-from ganflow.methods import generator, players_file
+from ganflow.methods import generator
+from ganflow.methods.players import players_file
 from ganflow.methods.start import Start
 from ganflow.terminal.console import entry_point
 from ganflow.training.build import build_trainer

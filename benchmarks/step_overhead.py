@@ -23,7 +23,7 @@ from ganflow.data.prepare import prepare
 from ganflow.data.prepared.dataset import Dataset
 from ganflow.methods.build import conditioning_classes
 from ganflow.methods.gan import build_loss, build_networks
-from ganflow.methods.player import to_device
+from ganflow.methods.players.player import to_device
 from ganflow.terminal.console import entry_point
 from ganflow.training.build import build_trainer
 

@@ -10,7 +10,10 @@ from ganflow.terminal.console import entry_point
 from ganflow.terminal.progress import doing
 
 DATA, MODEL, REPORTS = Path("data"), Path("model"), Path("reports")
-SHOWN = ("fid", "kid", "coverage", "modes", "high_quality", "reverse_kl", "memorisation_p")
+SHOWN = (
+    "fid", "kid", "coverage", "modes", "high_quality", "reverse_kl", "memorisation_p", "psnr", "psnr_simple",
+    "masked_psnr", "masked_psnr_simple", "auroc", "auroc_pca", "auroc_nearest", "pixel_auroc",
+)  # fmt: skip
 
 
 @entry_point

@@ -18,8 +18,8 @@ from ganflow.cli.app import app
 from ganflow.config import catalogue, composition, params_file
 from ganflow.data.prepared.dataset import MANIFEST, Dataset, digest_of
 from ganflow.errors import GanflowError
+from ganflow.evaluation.evidence.feature_store import split_features
 from ganflow.evaluation.extractors.classifier import ClassifierChoice, load_or_train
-from ganflow.evaluation.feature_store import split_features
 from ganflow.generation.writers import npz
 from ganflow.training.checkpoints.checkpoint import CheckpointStore
 from tests.generation.writers.made import SPEC, model

@@ -52,6 +52,59 @@ def generate(
     typer.echo(f"{n} samples of {model}, seed {seed}: {out}")
 
 
+@app.command("restore")
+def restore(
+    source: Annotated[str, typer.Argument(help="A folder, zip or tar of images, or one image; local or s3://…")],
+    out: Annotated[str, typer.Argument(help="The folder for PNGs by the same names; local or s3://…")],
+    model: Annotated[str, typer.Option(help="models:/NAME@ALIAS, models:/NAME/3, runs:/RUN_ID, or a file or folder.")],
+    masks: Annotated[
+        str, typer.Option(help="A folder of pictures by the images' names, white where pixels are hidden.")
+    ] = "",
+    degrade: Annotated[
+        bool, typer.Option("--degrade", help="First degrade the images as the model's data were: a trial on good ones.")
+    ] = False,
+    tile: Annotated[int, typer.Option(min=1, help="Larger images are made in tiles of so many pixels.")] = 512,
+    seed: Annotated[int, typer.Option(help="Of the noise, where the model takes some.")] = 0,
+) -> None:
+    """Restore images: denoise, deblur, enlarge, fill in, colour, as the model was trained to.
+
+    Without --masks what is transparent in a picture is hidden, for a model that fills in.
+
+    \b
+    Examples:
+      ganflow restore noisy/ clean/ --model models:/ganflow-denoise@champion
+      ganflow restore small.png large/ --model model/
+      ganflow restore photos/ filled/ --masks masks/ --model model/
+      ganflow restore photos/ trial/ --degrade --model model/
+    """
+    from ganflow.commands.restore import restore as command
+
+    for line in command(model, source, out, masks=masks, degrade=degrade, tile=tile, seed=seed):
+        typer.echo(line)
+
+
+@app.command("detect")
+def detect(
+    source: Annotated[str, typer.Argument(help="A folder, zip or tar of images, or one image; local or s3://…")],
+    model: Annotated[str, typer.Option(help="models:/NAME@ALIAS, models:/NAME/3, runs:/RUN_ID, or a file or folder.")],
+    out: Annotated[str, typer.Option(help="The table, a .csv.")] = "scores.csv",
+    maps: Annotated[str, typer.Option(help="A folder for PNGs that are white where an image is anomalous.")] = "",
+) -> None:
+    """Say how anomalous images are, by a model that has seen normal ones alone.
+
+    The higher a score, the more anomalous. An alarm is a score above what nearly all normal images have that were held
+    out from training. Images of another size are resized to the model's.
+
+    \b
+    Examples:
+      ganflow detect parts/ --model models:/ganflow-tiles@champion --out scores.csv --maps maps/
+    """
+    from ganflow.commands.detect import detect as command
+
+    for line in command(model, source, out, maps=maps):
+        typer.echo(line)
+
+
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Of evaluation, as in `evaluation/extractor=inception`. None: params.yaml.")
 ]

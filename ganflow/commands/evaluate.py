@@ -14,10 +14,10 @@ from ganflow.evaluation import evaluation_result
 from ganflow.evaluation.build import evaluator_here
 from ganflow.evaluation.evaluation_result import Measured
 from ganflow.evaluation.evaluator import Evaluator
+from ganflow.evaluation.evidence.samples import Samples
 from ganflow.evaluation.image_sets import as_samples, is_pictures, open_images
 from ganflow.evaluation.metrics.base import Measurement
 from ganflow.evaluation.outcome import Evaluation
-from ganflow.evaluation.samples import Samples
 from ganflow.evaluation.significance import Difference, compare
 from ganflow.methods.generator import FILE
 from ganflow.report import comparison_table, metrics_file, report_files

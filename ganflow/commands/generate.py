@@ -4,12 +4,10 @@ from collections.abc import Mapping
 
 import torch
 
-from ganflow.config import params_file
-from ganflow.config.schema import TrackingConfig
 from ganflow.generation.sampling import Sampling, classes_of
 from ganflow.generation.writers import Place, choose
 from ganflow.terminal.progress import doing
-from ganflow.tracking.registry.loader import load_generator
+from ganflow.tracking.registry.loader import load_generator, tracking_of
 
 
 def generate(
@@ -42,13 +40,6 @@ def generate(
     """
     sink, target = choose(out, options), Place.of(out, patience_s)
     with doing("generate: loading the model"):
-        generator = load_generator(model, _tracking(model), "cuda" if torch.cuda.is_available() else "cpu")
+        generator = load_generator(model, tracking_of(model), "cuda" if torch.cuda.is_available() else "cpu")
     classes = None if label is None else classes_of(label.split(","), generator.spec)
     sink.write(Sampling(generator, n, seed, classes, truncation, batch), target)
-
-
-def _tracking(model: str) -> TrackingConfig:
-    """The MLflow store that ``params.yaml`` names, if there is such a file."""
-    if model.startswith(("models:", "runs:")) and params_file.PARAMS.is_file():
-        return params_file.load().tracking
-    return TrackingConfig(experiment="")

@@ -36,14 +36,19 @@ class Group:
 
 GROUPS: dict[str, Group] = {
     "source": Group("ganflow.data.sources", ("data",)),
+    "degradation": Group("ganflow.methods.degradations", ("given",), several=True),
     "method": Group("ganflow.methods", (), key="method", declares=("sections", "schedulable", "optimizers")),
     "generator": Group("ganflow.methods.networks", ("gan/generator",)),
     "discriminator": Group("ganflow.methods.networks", ("gan/discriminator",)),
-    "encoder": Group("ganflow.methods.networks", ("vae/encoder",)),
+    "encoder": Group("ganflow.methods.networks", ("vae/encoder", "detection/encoder")),
     "loss": Group("ganflow.methods.losses", ("gan/loss",)),
+    "content_loss": Group("ganflow.methods.content_losses", ("gan/content",), several=True),
     "augmentation": Group("ganflow.methods.augment", ("gan/augmentation",)),
     "regularizer": Group("ganflow.methods.regularizers", ("gan/regularizers",), several=True),
-    "optimizer": Group("ganflow.methods.optimizers", ("optimizers/generator", "optimizers/discriminator")),
+    "optimizer": Group(
+        "ganflow.methods.optimizers", ("optimizers/generator", "optimizers/discriminator", "optimizers/encoder")
+    ),
+    "task": Group("ganflow.evaluation.tasks", ()),
     "extractor": Group("ganflow.evaluation.extractors", ("evaluation/extractor",)),
     "metric": Group(
         "ganflow.evaluation.metrics", ("evaluation/metrics",), several=True, declares=("figures", "bounded")
@@ -79,8 +84,8 @@ def component(group: str, name: str) -> Callable[[type[T]], type[T]]:
 @functools.cache
 def _discover(package: str) -> None:
     module = importlib.import_module(package)
-    for info in pkgutil.iter_modules(getattr(module, "__path__", ())):
-        importlib.import_module(f"{package}.{info.name}")
+    for info in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{package}."):
+        importlib.import_module(info.name)
 
 
 def any_registered() -> bool:

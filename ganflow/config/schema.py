@@ -16,13 +16,14 @@ from ganflow.config.constraints import any_of, from_zero, limited, one_of, posit
 class GANConfig:
     """The method: who plays, for which loss, under which penalties."""
 
-    latent_dim: int = positive(64)
+    latent_dim: int = from_zero(64, "no noise, for a generator that is given an image")
     # projection: Miyato & Koyama, 2018; auxiliary: Odena et al., 2017
     conditioning: str = one_of("none", "projection", "auxiliary", default="projection")
     generator: Any = MISSING
     discriminator: Any = MISSING
     loss: Any = MISSING
     augmentation: Any = MISSING
+    content: dict[str, Any] = field(default_factory=dict)  # losses between G's image and the one that it should be
     regularizers: dict[str, Any] = field(default_factory=dict)
     # first layers of D that keep the weights of training.start (FreezeD: Mo et al., 2020)
     freeze_discriminator: int = from_zero(0, "all learn")
@@ -38,11 +39,27 @@ class VAEConfig:
 
 
 @dataclass
+class DetectionConfig:
+    """Anomaly detection, on data of which some are known to be normal: how anomalous an image is."""
+
+    encoder: Any = field(default_factory=lambda: {"name": "conv"})  # from images to z, of method=f_anogan
+    features: float = from_zero(1.0, "pixels alone")  # weight of D's features in what that encoder learns
+    # the share of the score that is the distance of the codes of an image and of its reconstruction, if it has codes
+    latent: float = limited(0.0, lambda share: 0 <= share <= 1, "0 (pixels alone) to 1 (codes alone)")
+    smooth: float = from_zero(0.0, "none")  # deviation of the Gaussian that smooths the difference, in pixels
+    relative: bool = False  # as a share of the image's own energy, where dark images are easy to make again
+    pool: str = one_of("mean", "max", default="mean")  # from the map to the score: max for small defects
+    # of normal images held out from training: the share below the threshold of an alarm
+    quantile: float = limited(0.99, lambda share: 0.5 <= share < 1, "0.5 to less than 1")
+
+
+@dataclass
 class OptimizersConfig:
     """One optimizer per player."""
 
     generator: Any = MISSING
     discriminator: Any = MISSING
+    encoder: Any = field(default_factory=lambda: {"name": "adam"})
 
 
 @dataclass
@@ -195,9 +212,11 @@ class Config:
     recipe: str = "default"
     seed: int = 0
     data: Any = MISSING
-    method: str = "gan"  # gan | vae
+    given: dict[str, Any] = field(default_factory=dict)  # degradations in order: of what they leave G makes the image
+    method: str = "gan"  # gan | vae | regression | f_anogan
     gan: GANConfig = field(default_factory=GANConfig)
     vae: VAEConfig = field(default_factory=VAEConfig)
+    detection: DetectionConfig = field(default_factory=DetectionConfig)
     optimizers: OptimizersConfig = field(default_factory=OptimizersConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)

@@ -24,7 +24,7 @@ def headers(
     """Name and header of every image whose header can be read; of the others, which and why."""
     for file in images:
         try:
-            yield file.name, header(_read(archive, file), max_pixels)
+            yield file.name, header(read_image(archive, file), max_pixels)
         except UnreadableImageError as error:
             unreadable.append(f"{file.name} ({error})")
 
@@ -45,7 +45,7 @@ class ImageFiles:
         tall = Image.new(MODES[channels], (width, height * len(items)))  # NumPy takes one picture faster than many
         for i, file in enumerate(items):
             try:
-                picture = decode(_read(self.archive, file), channels, self.frame, self.conversion)
+                picture = decode(read_image(self.archive, file), channels, self.frame, self.conversion)
             except UnreadableImageError as error:
                 bad.append(Bad(file.name, str(error)))
                 continue
@@ -63,7 +63,12 @@ class ImageFiles:
             raise ConfigError("data.resize", 0, f"leaves images of mixed sizes: {hint}")
 
 
-def _read(archive: Archive, file: File) -> bytes:
+def read_image(archive: Archive, file: File) -> bytes:
+    """The bytes of one image.
+
+    Raises:
+        UnreadableImageError: they cannot be read.
+    """
     try:
         return read_file(archive, file)
     except OSError as error:

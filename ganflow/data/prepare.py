@@ -142,12 +142,11 @@ def _counts(split: dict[str, Any], classes: list[str]) -> dict[str, object]:
 
 def jobs_of(content: Content) -> list[DecodeJob]:
     """Cut every split into batches, in order; a batch is small enough that several fit into memory."""
-    facts = content.facts
-    size = max(1, min(BATCH_IMAGES, BATCH_BYTES // facts.values))
+    sizes = {name: max(1, min(BATCH_IMAGES, BATCH_BYTES // content.facts.size(name))) for name in content.splits}
     return [
-        DecodeJob(name, split.items[i : i + size], split.labels[i : i + size], split.decode)
+        DecodeJob(name, split.items[i : i + sizes[name]], split.labels[i : i + sizes[name]], split.decode)
         for name, split in content.splits.items()
-        for i in range(0, len(split.items), size)
+        for i in range(0, len(split.items), sizes[name])
     ]
 
 
@@ -179,7 +178,7 @@ def _write(content: Content, place: Workplace, mapper: Mapper, show: Progress, s
             bad += decoded.bad
             tally += decoded.tally
             if content.skip_bad or not bad:
-                writers[job.split].add(decoded.images, np.asarray(job.labels)[decoded.kept])
+                writers[job.split].add(decoded.images, np.asarray(job.labels)[decoded.kept], decoded.further)
             advance(len(job.items))
     bad.sort(key=lambda b: b.file)
     if bad and not content.skip_bad:

@@ -5,9 +5,10 @@ returns a :class:`Content`, whose facts are known before any work starts. Shapes
 H rows and W columns of pixels.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
+from itertools import compress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ from PIL import Image
 from ganflow.data.decoding.decode import Frame, to_chw
 from ganflow.data.decoding.ranges import Ranges
 from ganflow.data.decoding.source_statistics import Tally
-from ganflow.data.prepared.dataset import Facts, Images, Labels
+from ganflow.data.prepared.dataset import Bytes, Facts, Images, Labels
 from ganflow.errors import require
 
 WATCHED = "path"  # names the stage source@path of dvc.yaml and its stamp
@@ -40,6 +41,7 @@ class Decoded:
     kept: NDArray[np.bool_]  # (B,): which items they come from; B' of them hold
     bad: list[Bad] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)  # of the images that were files
+    further: Mapping[str, Bytes] = field(default_factory=dict)  # what stands beside the images, by role, in step
 
 
 Items = Sequence[Any] | NDArray[np.generic]
@@ -53,6 +55,11 @@ class Split:
     items: Items  # what ``decode`` takes slices of: locators, or pixels that need no decoding
     labels: Labels  # int64 (N,), zeros when unlabelled
     decode: Decode  # picklable, because it may run in another process
+
+    def part(self, of: NDArray[np.bool_]) -> "Split":
+        """The items for which ``of`` (N,) holds."""
+        items = self.items[of] if isinstance(self.items, np.ndarray) else list(compress(self.items, of))
+        return replace(self, items=items, labels=self.labels[of])
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class Content:
 
     facts: Facts  # of the images as they will be written
     classes: list[str]  # empty when unlabelled
-    splits: dict[str, Split]  # "train", and "test" where there is one
+    splits: dict[str, Split]  # "train", "test" where there is one, "held_out" of data for detection
     recipe: dict[str, object]  # the source's name and its options except the path
     skip_bad: bool = False  # leave unreadable images out instead of failing
     ignored: dict[str, int] = field(default_factory=dict)  # files that are not images of this data set, by kind

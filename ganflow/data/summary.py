@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ganflow.data.decoding.decode import FIRST, TRANSPARENT, TURNED
+from ganflow.data.decoding.decode import EMPTY_MASK, FIRST, LOST_MASK, TRANSPARENT, TURNED
 from ganflow.data.decoding.ranges import AUTO
 from ganflow.data.prepared.dataset import shape_of
 from ganflow.signals import named
@@ -17,7 +17,7 @@ Report = Mapping[str, Any]
 
 def lines(report: Report) -> list[str]:
     """The lines that a person has to know about a data set that was just prepared."""
-    parts = [f"{_images(report)}; {_classes(report)}; {_splits(report)}"]
+    parts = ["; ".join(filter(None, [_images(report), _further(report), _classes(report), _splits(report)]))]
     if pixels := _pixels(report):
         parts.append(f"pixels: {pixels}")
     if left_out := _left_out(report):
@@ -35,13 +35,22 @@ def _images(report: Report) -> str:
     return f"{count:,} {named(facts.get('kind', IMAGE)).says(shape_of(facts))}"
 
 
+def _further(report: Report) -> str:
+    """The arrays that stand beside images and labels; empty where there are none."""
+    facts = report["facts"]
+    given = f"given: {named(IMAGE).says(tuple(facts['given']))}" if "given" in facts else ""
+    return "; ".join(filter(None, [given, "masks of the test images" if "masked" in facts else ""]))
+
+
 def _classes(report: Report) -> str:
     names = list(report["splits"]["train"]["per_class"])
     labels = report["understood"]["labels"]
     if not names:
         return f"no classes{f' ({labels})' if labels else ''}"
     shown = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
-    return f"{_many(len(names), 'class', 'es')}{f' from {labels}' if labels else ''}: {shown}"
+    which = ", ".join(names[label] for label in report["facts"].get("normal", []))
+    normal = f"; normal: {which}" if which else ""
+    return f"{_many(len(names), 'class', 'es')}{f' from {labels}' if labels else ''}: {shown}{normal}"
 
 
 def _splits(report: Report) -> str:
@@ -61,6 +70,8 @@ def _pixels(report: Report) -> str:
         TRANSPARENT: f"transparent, now over {ground} (data.background)",
         FIRST: "with several frames, of which the first is taken",
         TURNED: TURNED,
+        EMPTY_MASK: EMPTY_MASK,
+        LOST_MASK: LOST_MASK,
     }
     parts = [", ".join(f"{count:,} {form}" for form, count in forms.items())]
     parts += [f"{count:,} {how[note]}" for note, count in notes.items()]
@@ -83,9 +94,10 @@ def _left_out(report: Report) -> str:
 
 def _few(report: Report) -> Iterator[str]:
     for name, split in report["splits"].items():
-        few = [
-            f"{kind} ({count})" for kind, count in split["per_class"].items() if count < (FEW if name == "train" else 1)
-        ]
+        classes = list(split["per_class"].items())
+        if name != "test" and report["facts"].get("normal"):
+            classes = [classes[label] for label in report["facts"]["normal"]]
+        few = [f"{kind} ({count})" for kind, count in classes if count < (FEW if name == "train" else 1)]
         if few:
             shown = ", ".join(few[:NAMED]) + (", …" if len(few) > NAMED else "")
             what = f"fewer than {FEW} images" if name == "train" else "no image"

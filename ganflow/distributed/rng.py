@@ -36,6 +36,8 @@ def derive(*parts: object) -> int:
 def bits(seed: int, stream: str, first: First, count: int, words: int) -> npt.NDArray[np.uint32]:
     """Random words of images ``first … first + count - 1``: (count, words), words rounded up to a multiple of 8."""
     starts = [first] if isinstance(first, int) else first
+    if not words:
+        return np.empty((count * len(starts), 0), np.uint32)
     if len(starts) > 1 and all(b - a == count for a, b in pairwise(starts)):  # the only rank's
         starts, count = starts[:1], count * len(starts)
     blocks = -(-words // 8)

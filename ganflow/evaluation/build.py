@@ -8,6 +8,7 @@ import torch
 from ganflow import storage
 from ganflow.config import components, project_folder
 from ganflow.config.schema import Config, EvaluationConfig
+from ganflow.data.normal_classes import HELD_OUT
 from ganflow.data.prepared.dataset import Dataset, read_manifest
 from ganflow.errors import GanflowError, require
 from ganflow.evaluation.evaluator import Evaluator
@@ -42,7 +43,8 @@ def build_evaluator(
     if config.reference == "test" and not has_test:
         raise GanflowError(f"{train.root} has no split 'test' to be the reference; set evaluation.reference=train")
     test = Dataset.open(data, "test", verify=config.reference == "test") if has_test else None
-    splits = Splits(train, test)
+    held_out = Dataset.open(data, HELD_OUT, verify=False) if HELD_OUT in read_manifest(data)["splits"] else None
+    splits = Splits(train, test, held_out)
     choice = components.build("extractor", config.extractor, "evaluation.extractor")
     return Evaluator(config, splits, choice.build(splits, cache, device, making), cache, device, listener)
 

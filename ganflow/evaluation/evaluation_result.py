@@ -2,18 +2,13 @@
 
 from dataclasses import dataclass, field, replace
 
-import torch
-
 from ganflow.distributed import collectives
 from ganflow.errors import GanflowError
-from ganflow.evaluation import pictures
 from ganflow.evaluation.evaluator import Evaluator
-from ganflow.evaluation.inputs import MetricInputs
+from ganflow.evaluation.evidence.inputs import MetricInputs
+from ganflow.evaluation.evidence.samples import Samples
 from ganflow.evaluation.metrics import intra_fid
 from ganflow.evaluation.outcome import Evaluation
-from ganflow.evaluation.samples import Samples
-
-PAIRS = 16  # in the picture
 
 
 @dataclass(frozen=True)
@@ -57,13 +52,13 @@ def evaluate(evaluator: Evaluator, samples: Samples, resamples: int) -> Measured
         reasons = "; ".join(f"{name}: {why}" for name, why in outcome.left_out.items())
         raise GanflowError(f"nothing can be measured: {reasons}")
     # Rank 0 alone goes on below, so what all make together is made before, whatever the metrics asked for.
-    inputs.prepare(["fake", "real", *(["neighbours"] if _pairs_wanted(inputs) else [])])
+    inputs.prepare(["fake", "real", *(["neighbours"] if inputs.pairs_wanted else [])])
     if collectives.rank() > 0:
         return None
     repeats = len(inputs.real) - len(inputs.real.distinct)
     protocol = replace(evaluator.protocol(len(samples)), reference_repeats=repeats)
     left_out = {**outcome.left_out, **_single_classes(inputs)}
-    return Measured(outcome.figures, left_out, protocol, class_shares(inputs), _pictures(inputs))
+    return Measured(outcome.figures, left_out, protocol, class_shares(inputs), dict(evaluator.pictures(inputs)))
 
 
 def alone(evaluator: Evaluator, samples: Samples) -> Measured:
@@ -71,12 +66,6 @@ def alone(evaluator: Evaluator, samples: Samples) -> Measured:
     measured = evaluate(evaluator, samples, evaluator.config.resamples)
     assert measured is not None
     return measured
-
-
-def _pairs_wanted(inputs: MetricInputs) -> bool:
-    """Some samples alone are nothing to see; and features of the train split may be costly where nothing else asks."""
-    asked_for = inputs.config.reference == "train" or "memorisation" in inputs.config.metrics
-    return asked_for and inputs.features.splits.train.facts.signal.alone
 
 
 def _single_classes(inputs: MetricInputs) -> dict[str, str]:
@@ -105,19 +94,3 @@ def class_shares(inputs: MetricInputs) -> list[ClassRow]:
         ClassRow(name, generated, reference, within.get(label))
         for label, (name, generated, reference) in enumerate(zip(names, *shares, strict=True))
     ]
-
-
-def _pictures(inputs: MetricInputs) -> dict[str, bytes]:
-    train, samples = inputs.features.splits.train, inputs.samples
-    signal = train.facts.signal
-    some = signal.rows(samples.images(0, min(signal.shown, len(samples))))
-    centres = train.facts.mixture.centres if train.facts.mixture else ()
-    drawn = {"samples": signal.preview(some, centres=centres)}
-    if _pairs_wanted(inputs):
-        ratios, neighbours = inputs.neighbours
-        closest = ratios.argsort()[:PAIRS].tolist()
-        images = signal.rows(torch.cat([samples.images(i, 1) for i in closest]))
-        originals = signal.rows(torch.from_numpy(train.images(neighbours[closest].cpu().numpy())))
-        drawn["pairs"] = pictures.closest_pairs(images, originals)
-    ways = pictures.interpolation(inputs.generator) if inputs.generator is not None else None
-    return drawn if ways is None else drawn | {"interpolation": ways}

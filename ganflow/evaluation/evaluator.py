@@ -7,25 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ganflow.config import components
 from ganflow.config.schema import EvaluationConfig
 from ganflow.data.prepared.dataset import Dataset
-from ganflow.distributed import collectives, rng
+from ganflow.distributed import collectives
 from ganflow.errors import ConfigError, GanflowError
+from ganflow.evaluation.evidence.feature_store import FeatureStore
+from ganflow.evaluation.evidence.inputs import MetricInputs
+from ganflow.evaluation.evidence.samples import SEED, Samples
 from ganflow.evaluation.extractors.base import Extractor, Splits
-from ganflow.evaluation.feature_store import FeatureStore
-from ganflow.evaluation.inputs import MetricInputs
 from ganflow.evaluation.metrics.base import Measurement, Metric
 from ganflow.evaluation.outcome import Outcome, Protocol, lacking, outcome_of
-from ganflow.evaluation.samples import GeneratorSamples, Samples
+from ganflow.evaluation.tasks.chosen import task_of
 from ganflow.methods.generator import Generator
 from ganflow.terminal.progress import Advanced, unheard
 
 logger = logging.getLogger(__name__)
-
-SEED = 0  # of the samples: every model is measured on the same latents
 
 
 @dataclass
@@ -79,18 +77,17 @@ class Evaluator:
             raise GanflowError(f"{figure} cannot be measured: {outcome.left_out[figure]}")
         return outcome.figures
 
-    def drawn(self, generator: Generator, samples: int) -> GeneratorSamples:
-        """Samples 0 … samples − 1 of a generator, with the reference's own mix of classes.
+    def drawn(self, generator: Generator, samples: int) -> Samples:
+        """Samples of a model, by its task: all ranks make them together.
 
         Raises:
-            GanflowError: it makes images of another size, other channels or other classes than the reference has.
+            GanflowError: this model cannot be measured on these data.
         """
-        spec, facts = generator.spec, self.reference.facts
-        fits = (spec.shape, spec.signal.family) == (facts.shape, facts.signal.family)
-        if not fits or spec.num_classes not in (0, facts.num_classes):
-            makes, has = f"{spec}, {spec.num_classes} classes", f"{facts}, {facts.num_classes} classes"
-            raise GanflowError(f"the generator makes {makes}; the reference has {has}")
-        return GeneratorSamples(generator, SEED, samples, self._labels(generator, samples))
+        return task_of(generator).samples(generator, self.splits, self.reference, samples)
+
+    def pictures(self, inputs: MetricInputs) -> Mapping[str, bytes]:
+        """PNGs of what was measured, by name and by the model's task; on one rank."""
+        return task_of(inputs.samples.model).pictures(inputs)
 
     def outcome(self, inputs: MetricInputs, names: Sequence[str] | None = None, resamples: int = 0) -> Outcome:
         """Figures of the chosen metrics, and why others are left out; each metric is computed by one rank.
@@ -103,7 +100,8 @@ class Evaluator:
         Raises:
             GanflowError: images that cannot be read.
         """
-        metrics, lacks = self._metrics(names), lacking(inputs)
+        metrics = self._metrics(names)
+        lacks = lacking(inputs, metrics.values())
         inputs.prepare(name for metric in metrics.values() if not lacks & {*metric.needs} for name in metric.needs)
         mine = list(metrics)[collectives.rank() :: collectives.world_size()]
         outcomes: dict[str, Outcome] = {}
@@ -152,9 +150,3 @@ class Evaluator:
             for name, node in self.config.metrics.items()
             if names is None or name in names
         }
-
-    def _labels(self, generator: Generator, samples: int) -> Tensor | None:
-        if not generator.spec.num_classes:
-            return None
-        rows = rng.integers(SEED, "evaluation-label", 0, samples, len(self.reference))
-        return torch.from_numpy(self.reference.labels[rows])

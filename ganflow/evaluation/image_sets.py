@@ -14,7 +14,7 @@ from ganflow.data.prepared.dataset import Dataset, Facts, Labels, is_prepared, r
 from ganflow.data.prepared.shards import SplitWriter, workplace, write_manifest
 from ganflow.errors import ConfigError, GanflowError
 from ganflow.evaluation.arrays import SUFFIXES, read_array
-from ganflow.evaluation.samples import ImageSamples
+from ganflow.evaluation.evidence.samples import ImageSamples
 
 logger = logging.getLogger(__name__)
 

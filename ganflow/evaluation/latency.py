@@ -49,13 +49,14 @@ def alone(a: Generator, batches: int = PAIRS) -> float:
 
 def batch_of(generator: Generator) -> Callable[[], Tensor]:
     """A call that makes a batch from latents that are there already, and returns when it is made."""
-    device = next(generator.network.parameters()).device
+    device, spec = generator.device, generator.spec
     z = generator.latents(SEED, 0, BATCH).to(device)
-    others = generator.labels(0, BATCH, None), generator.noise(SEED, 0, BATCH)
-    labels, noise = (None if each is None else each.to(device) for each in others)
+    blank = None if spec.given_shape is None else torch.zeros(BATCH, *spec.given_shape)
+    others = generator.labels(0, BATCH, None), generator.noise(SEED, 0, BATCH), blank
+    labels, noise, given = (None if each is None else each.to(device) for each in others)
 
     def make() -> Tensor:
-        made = generator.draw(z, labels, noise=noise)
+        made = generator.draw(z, labels, noise=noise, given=given)
         if made.is_cuda:
             torch.cuda.synchronize(device)
         return made

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ganflow.evaluation import bootstrap
-from ganflow.evaluation.inputs import MetricInputs
+from ganflow.evaluation.evidence.inputs import MetricInputs
 from ganflow.evaluation.metrics.base import Measurement, Metric
 from ganflow.evaluation.metrics.features import UnmeasurableError
+
+OPTIONAL = ("generator", "accuracy_of", "pairs", "detection")  # inputs that samples may not have
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Evaluation(Outcome):
 
 def outcome_of(name: str, metric: Metric, inputs: MetricInputs, resamples: int) -> Outcome:
     """The figures of a metric, with the bounds of its interval unless ``resamples`` is 0."""
-    if lacking(inputs) & {*metric.needs}:
+    if lacking(inputs, [metric]):
         return Outcome({}, _needs(metric, {}))
     try:
         values = metric(*(getattr(inputs, name) for name in metric.needs))
@@ -61,9 +63,10 @@ def outcome_of(name: str, metric: Metric, inputs: MetricInputs, resamples: int) 
     return _finite(figures, _needs(metric, figures))
 
 
-def lacking(inputs: MetricInputs) -> set[str]:
-    """The inputs that a metric may need and these samples do not have."""
-    return {name for name in ("generator", "accuracy_of") if getattr(inputs, name) is None}
+def lacking(inputs: MetricInputs, metrics: Iterable[Metric]) -> set[str]:
+    """The inputs that these metrics need and these samples do not have; what is not needed is not made."""
+    needed = {name for metric in metrics for name in metric.needs}
+    return {name for name in OPTIONAL if name in needed and getattr(inputs, name) is None}
 
 
 def _needs(metric: Metric, figures: Mapping[str, Measurement]) -> dict[str, str]:
@@ -78,8 +81,8 @@ def _bounded(
     if not resamples or metric.bounded not in figures:
         return {}
     figure = figures[metric.bounded]
-    counts = bootstrap.counts(len(inputs.fake), resamples).to(inputs.fake.embeddings.device)
-    resampled = metric.resampled(inputs.fake, inputs.real, counts)
+    counts = bootstrap.counts(len(inputs.samples), resamples).to(inputs.features.device)
+    resampled = metric.resampled(*(getattr(inputs, name) for name in metric.needs), counts=counts)
     bounds = bootstrap.interval(figure.value, resampled, metric.smooth)
     return {metric.bounded: replace(figure, low=bounds.low, high=bounds.high)}
 

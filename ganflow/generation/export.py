@@ -1,7 +1,8 @@
 """A generator for those who do not have ganflow: as an exported program of torch (``pt2``) and as ONNX.
 
 Both map z, float32 (N, latent_dim), and of a conditional generator labels, int64 (N,), to images, float32 (N, C, H, W)
-in [-1, 1], or to points (N, 2, 1, 1). N is any number from 1 on. Neither holds a pickle, a path or a class of ours.
+in [-1, 1], or to points (N, 2, 1, 1); those of a model that restores map what it is given, float32 (N, C', H', W'), to
+images. N is any number from 1 on. Neither holds a pickle, a path or a class of ours.
 Noise of StyleGAN2 is the constant one, as where its authors draw single images: z and labels alone say what is made.
 """
 
@@ -11,6 +12,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from ganflow.methods.generator import Generator
 
 PT2, ONNX = "generator.pt2", "generator.onnx"
 FORMS = {"pt2": PT2, "onnx": ONNX}
-Z, LABELS, IMAGES = "z", "labels", "images"
+Z, LABELS, GIVEN, IMAGES = "z", "labels", "given", "images"
 
 TOLERANCE = 1e-3  # of a value, in units of the largest one or of 1: an eighth of a step of a pixel
 TRACED, CHECKED = 2, (1, 3, 8)  # batch sizes
@@ -40,6 +42,12 @@ class _Conditional(nn.Module):
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         images: Tensor = self.network(z, labels).float()
+        return images
+
+
+class _Restoring(_Conditional):
+    def forward(self, given: Tensor) -> Tensor:  # type: ignore[override]
+        images: Tensor = self.network(given.new_zeros(given.shape[0], 0), None, given).float()
         return images
 
 
@@ -84,7 +92,7 @@ def _save_pt2(program: torch.export.ExportedProgram, path: Path) -> Run:
 
 def _save_onnx(program: torch.export.ExportedProgram, path: Path) -> Run:
     """Translate the program to ONNX and read it back."""
-    names = [name for name in (Z, LABELS) if name in program.graph_signature.user_inputs]
+    names = [name for name in (Z, LABELS, GIVEN) if name in program.graph_signature.user_inputs]
     made = torch.onnx.export(
         program, dynamo=True, verbose=False, input_names=names, output_names=[IMAGES], dynamic_shapes=_dynamic(names)
     )
@@ -127,7 +135,7 @@ def _quiet() -> Iterator[None]:
 def _program(generator: Generator) -> torch.export.ExportedProgram:
     """The network's graph, which says nothing of where its code lies."""
     network, inputs = copy.deepcopy(generator.network).cpu(), _inputs(generator, TRACED)
-    wrapped = _Conditional(network) if generator.spec.num_classes else _Unconditional(network)
+    wrapped = _wrapper(generator)(network)
     with torch.no_grad():
         program = torch.export.export(
             wrapped.eval(), tuple(inputs.values()), dynamic_shapes=_dynamic(inputs), strict=True
@@ -140,8 +148,21 @@ def _program(generator: Generator) -> torch.export.ExportedProgram:
     return program
 
 
+def _wrapper(generator: Generator) -> type[_Conditional]:
+    """The module that has the network's inputs under the names that the files state."""
+    spec = generator.spec
+    if not spec.restores:
+        return _Conditional if spec.num_classes else _Unconditional
+    if spec.latent_dim or spec.num_classes:
+        raise GanflowError("a model that takes noise or a class beside an image is not exported")
+    return _Restoring
+
+
 def _inputs(generator: Generator, count: int) -> dict[str, Tensor]:
-    """z, and labels of a conditional generator, by name."""
+    """z, and labels of a conditional generator, by name; of a model that restores what it is given."""
+    if generator.spec.given_shape is not None:
+        at = torch.linspace(0, 1, count * prod(generator.spec.given_shape)).sin()
+        return {GIVEN: at.view(count, *generator.spec.given_shape)}
     labels = generator.labels(0, count, None)
     return {Z: generator.latents(0, 0, count), **({} if labels is None else {LABELS: labels})}
 
@@ -183,7 +204,9 @@ def _check(generator: Generator, name: str, run: Run) -> None:
     """Refuse a file that differs from the network on batches of other sizes than the one that was traced."""
     for count in CHECKED:
         inputs = _inputs(generator, count)
-        expected = generator.draw(inputs[Z], inputs.get(LABELS)).cpu()
+        expected = generator.draw(
+            inputs.get(Z, torch.empty(count, 0)), inputs.get(LABELS), given=inputs.get(GIVEN)
+        ).cpu()
         made = run(*inputs.values())
         if made.shape != expected.shape:
             raise GanflowError(f"{name} makes {tuple(made.shape)} where the network makes {tuple(expected.shape)}")

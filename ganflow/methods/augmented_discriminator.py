@@ -55,14 +55,22 @@ class DiscriminatorOutputs(NamedTuple):
 class AugmentedDiscriminator:
     """D in one turn: every image passes the augmentation and the perturbing regularisers first, each by new draws."""
 
-    def __init__(self, D: Network, augmentation: Augmentation, perturbing: Sequence[Regularizer], batch: Batch) -> None:
+    def __init__(
+        self,
+        D: Network,
+        augmentation: Augmentation,
+        perturbing: Sequence[Regularizer],
+        batch: Batch,
+        sees_given: bool = False,
+    ) -> None:
         self.D, self.augmentation, self.perturbing, self.batch = D, augmentation, perturbing, batch
+        self.others = (batch.given,) if sees_given else ()
         self.perturbs = bool(perturbing) or not isinstance(augmentation, NoAugmentation)
         self.calls = 0
 
     def __call__(self, images: Tensor, labels: Tensor | None) -> Judgement:
         perturbed = self._perturbed(images) if self.perturbs else images
-        return Judgement.of(to_float32(self.D(perturbed, labels)))
+        return Judgement.of(to_float32(self.D(perturbed, labels, *self.others)))
 
     def _perturbed(self, images: Tensor) -> Tensor:
         self.calls += 1

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import Facts
 from ganflow.distributed.rng import RandomStream
-from ganflow.methods.player import Player
+from ganflow.methods.players.player import Player
+from ganflow.signals.base import Shape
 
 Network = Callable[..., Any]
 Terms = dict[str, Tensor]
@@ -25,7 +26,9 @@ Terms = dict[str, Tensor]
 class Batch:
     """Rows of one turn: this rank's, or the part of them that it plays at a time.
 
-    Shapes: real (N, C, H, W) in [-1, 1]; z (N, latent_dim); labels (N,), None when unconditional.
+    Shapes: real (N, C, H, W) in [-1, 1]; z (N, latent_dim); labels (N,), None when unconditional; given
+    (N, C', H', W'), None where G makes its images of noise alone; hidden (N, 1, H, W), 1 where a pixel is not given,
+    None where all are.
     ``size`` counts the rows of the whole turn, ``turn`` this player's turns and ``nimg`` the real images before this
     one; ``place`` is where in the turn the first row stands.
     """
@@ -38,6 +41,8 @@ class Batch:
     turn: int
     nimg: int
     draw: RandomStream
+    given: Tensor | None = None
+    hidden: Tensor | None = None
 
     @property
     def place(self) -> int:
@@ -103,6 +108,15 @@ class BuiltMethod:
     generator_player: str  # the player that trains it
 
 
+@dataclass(frozen=True)
+class Kept:
+    """The network that leaves training, without its weights."""
+
+    network: Mapping[str, Any]  # the choice as in params.yaml: name and options
+    latent_dim: int
+    given_shape: Shape | None  # of what it makes an image from; None: of noise alone
+
+
 class MethodBuilder(ABC):
     """The base of what ``method`` may be: from a configuration and the data's facts to a :class:`BuiltMethod`."""
 
@@ -117,6 +131,10 @@ class MethodBuilder(ABC):
         Raises:
             ConfigError: options that a part refuses, or data of which it cannot make samples, with the key.
         """
+
+    @abstractmethod
+    def kept(self, config: Config, facts: Facts) -> Kept:
+        """The network that :attr:`BuiltMethod.generator` is."""
 
     @abstractmethod
     def check(self, config: Config, facts: Facts) -> None:

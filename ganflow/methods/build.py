@@ -1,6 +1,6 @@
 """From a configuration and the data's facts to a method, for any method; and the parts that methods share."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -14,10 +14,11 @@ from ganflow.config.scheduled_options import moving, value_at
 from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import Facts
 from ganflow.errors import ConfigError, require
-from ganflow.methods.base import BuiltMethod, MethodBuilder
-from ganflow.methods.generator import network_facts
+from ganflow.methods.base import BuiltMethod, Kept, MethodBuilder
+from ganflow.methods.degradations.chain import DegradationChain
+from ganflow.methods.networks.facts import network_facts
 from ganflow.signals import named
-from ganflow.signals.base import IMAGE
+from ganflow.signals.base import IMAGE, Shape
 
 
 def build_method(config: Config, facts: Facts, device: torch.device) -> BuiltMethod:
@@ -33,6 +34,14 @@ def _builder(name: str) -> MethodBuilder:
     return cast(MethodBuilder, components.choices("method")[name]())
 
 
+def _check_detection(config: Config, facts: Facts) -> None:
+    """Refuse distances of codes where the network that is kept has none."""
+    if facts.normal and config.detection.latent:
+        name = kept(config, facts).network["name"]
+        allowed = f"0: {name} has no codes; set gan/generator=autoencoder, or method=f_anogan or vae"
+        require(name == "autoencoder", "detection.latent", config.detection.latent, allowed)
+
+
 def check_fits(config: Config, facts: Facts) -> None:
     """Build everything that the configuration names, without memory for weights, so that a misfit shows at once.
 
@@ -44,6 +53,7 @@ def check_fits(config: Config, facts: Facts) -> None:
         builder.check(config, facts)
     for key in dict.fromkeys(key for builder in builders for key in builder.optimizers.values()):
         components.build("optimizer", value_at(config, key), key)
+    _check_detection(config, facts)
     _check_evaluation(config, facts)
     if moving(config):
         try:
@@ -100,7 +110,8 @@ def check_signal(config: Config, facts: Facts, group: str, slot: str) -> None:
     """
     key, signal, classes = slot.replace("/", "."), facts.signal, components.choices(group)
     name = value_at(config, f"{key}.name")
-    others = [other for other, cls in classes.items() if signal.family in _signals(cls)]
+    works = {other: cls for other, cls in classes.items() if config.given or not _restores(group, cls)}
+    others = [other for other, cls in works.items() if signal.family in _signals(cls)]
     hint = f"set {slot}={' or '.join(others)}, {_or_begin(config)}"
     misfit = f"is for {_plural(_signals(classes[name]))}, and these data are {signal.plural}; {hint}"
     require(signal.family in _signals(classes[name]), f"{key}.name", name, misfit)
@@ -122,18 +133,85 @@ def _of_squares(cls: type) -> bool:
     return "resolution" in components.facts_of(cls)
 
 
+def _restores(group: str, cls: type) -> bool:
+    return group == "generator" and "given" in components.facts_of(cls)
+
+
 def _or_begin(config: Config) -> str:
     return f"or begin with experiment={config.data['name']}"
 
 
 def build_generator(config: Config, facts: Facts) -> nn.Module:
-    """The generator: z (N, latent_dim), labels (N,) or None → images, with fresh weights from torch's generator."""
-    classes = conditioning_classes(config, facts)
+    """The generator: z (N, latent_dim), labels (N,) or None → images, with fresh weights from torch's generator.
+
+    Where something is given of an image, that comes third.
+    """
+    classes, given = conditioning_classes(config, facts), given_shape(config, facts)
+    _check_takes_given(config, given)
+    noise = given is not None or config.gan.latent_dim > 0
+    require(noise, "gan.latent_dim", config.gan.latent_dim, "must be at least 1, or set given=[noise] or another")
     generator: nn.Module = components.build(
         "generator", config.gan.generator, "gan.generator", latent_dim=config.gan.latent_dim,
-        **network_facts(facts.shape, classes),
+        **network_facts(facts.shape, classes, given),
     )  # fmt: skip
     return generator
+
+
+def kept(config: Config, facts: Facts) -> Kept:
+    """The network that leaves training, without its weights."""
+    return _builder(config.method).kept(config, facts)
+
+
+def kept_code(config: Config, facts: Facts, encoder: Mapping[str, Any]) -> Kept:
+    """An encoder with the configuration's generator, which is its decoder."""
+    options = {"code": config.gan.latent_dim, "encoder": dict(encoder), "decoder": dict(config.gan.generator)}
+    return Kept({"name": "autoencoder", **options}, 0, facts.shape)
+
+
+def degradations(config: Config, facts: Facts) -> DegradationChain | None:
+    """The configuration's degradations of these data; None where nothing is given.
+
+    A generator that takes an image is given the image itself, on data for detection: it is to make it again.
+
+    Raises:
+        ConfigError: data that cannot be degraded so.
+    """
+    if not config.given and not (facts.normal and takes_given(config)):
+        return None
+    require(facts.signal.family == IMAGE, "given", ", ".join(config.given), f"is for images, and these are {facts}")
+    return DegradationChain(config.given, facts.shape)
+
+
+def given_shape(config: Config, facts: Facts) -> Shape | None:
+    """The shape of what G makes an image from; None where it makes them of noise alone.
+
+    Raises:
+        ConfigError: data that cannot be degraded so, or pairs that are to be degraded.
+    """
+    allowed = "nothing: these data are pairs, and say what is given of an image"
+    require(facts.given is None or not config.given, "given", ", ".join(config.given), allowed)
+    if facts.given is not None:
+        return facts.given
+    chain = degradations(config, facts)
+    return None if chain is None else chain.shape
+
+
+def takes_given(config: Config) -> bool:
+    """True where the configuration's generator makes an image of what it is given."""
+    return config.gan.generator["name"] in _takers()
+
+
+def _takers() -> list[str]:
+    classes = components.choices("generator")
+    return [other for other, cls in classes.items() if "given" in components.facts_of(cls)]
+
+
+def _check_takes_given(config: Config, given: Shape | None) -> None:
+    """Refuse a generator that would not look at what it is given."""
+    takers, name = _takers(), config.gan.generator["name"]
+    what = f"given={list(config.given)}" if config.given else "these data are pairs"
+    hint = f"makes images of noise alone, and {what}; set gan/generator={' or '.join(takers)}"
+    require(given is None or name in takers, "gan.generator.name", name, hint)
 
 
 def conditioning_classes(config: Config, facts: Facts) -> int:

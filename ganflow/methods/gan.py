@@ -1,13 +1,14 @@
 """The adversarial method (Goodfellow et al., 2014, algorithm 1), as terms that each player minimises.
 
 Shapes: real, fake (N, C, H, W) in [-1, 1]; z (N, latent_dim); labels (N,) or None; logits (N,), or (N, K) of a D that
-judges K parts of an image: losses are means over all of them.
+judges K parts of an image: losses are means over all of them; given (N, C', H', W') where G makes an image of what it
+is given of it.
 """
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -23,12 +24,15 @@ from ganflow.errors import require
 from ganflow.methods.augment.base import Augmentation
 from ganflow.methods.augment.none import NoAugmentation
 from ganflow.methods.augmented_discriminator import AugmentedDiscriminator, DiscriminatorOutputs, Judgement
-from ganflow.methods.base import Batch, BuiltMethod, MethodBuilder, Network, Terms, Turn
-from ganflow.methods.build import build_generator, check_signal, conditioning_classes, shapes_only
-from ganflow.methods.frozen_layers import freeze_first
-from ganflow.methods.generator import network_facts
+from ganflow.methods.base import Batch, BuiltMethod, Kept, MethodBuilder, Network, Terms, Turn, to_float32
+from ganflow.methods.build import build_generator, check_signal, conditioning_classes, given_shape, shapes_only
+from ganflow.methods.content import build_content, check_content, content_terms, made_of
+from ganflow.methods.content_losses.base import ContentLoss
+from ganflow.methods.discriminator_features import features
 from ganflow.methods.losses.base import AdversarialLoss
-from ganflow.methods.player import build_player
+from ganflow.methods.networks.facts import network_facts
+from ganflow.methods.players.frozen_layers import freeze_first
+from ganflow.methods.players.player import build_player
 from ganflow.methods.regularizers.base import DiscriminatorTurn, GeneratorTurn, Regularizer
 
 ROWS = 128  # of the whole batch, from which figures are made
@@ -44,6 +48,9 @@ class GAN:
     regularizers: Mapping[str, Regularizer] = field(default_factory=dict)
     augmentation: Augmentation = field(default_factory=NoAugmentation)
     d_steps: int = 1
+    content: Mapping[str, ContentLoss] = field(default_factory=dict)
+    sees_given: bool = False  # D judges an image beside what G was given of it
+    judge: nn.Module | None = None  # D's network, for losses that look into it
     _outputs: list[DiscriminatorOutputs] = field(default_factory=list, init=False, repr=False)  # of D's last turn
 
     @functools.cached_property
@@ -57,21 +64,22 @@ class GAN:
 
     @functools.cached_property
     def modules(self) -> nn.ModuleDict:
-        """Regularisers and augmentation: their buffers are state."""
-        return nn.ModuleDict({**self.regularizers, "augmentation": self.augmentation})
+        """Regularisers, content losses and augmentation: their buffers are state."""
+        return nn.ModuleDict({**self.regularizers, **self.content, "augmentation": self.augmentation})
 
     @property
     def schedulable(self) -> Mapping[str, object]:
-        """Loss, augmentation and regularisers."""
+        """Loss, augmentation, regularisers and content losses."""
         regularizers = {f"gan.regularizers.{name}": regularizer for name, regularizer in self.regularizers.items()}
-        return {"gan.loss": self.loss, "gan.augmentation": self.augmentation, **regularizers}
+        content = {f"gan.content.{name}": loss for name, loss in self.content.items()}
+        return {"gan.loss": self.loss, "gan.augmentation": self.augmentation, **regularizers, **content}
 
     def discriminator_terms(self, batch: Batch) -> Terms:
         """Terms of D's turn on real images and on as many fakes."""
         due = self._due("discriminator_term", batch.turn)
         D, labels = self._discriminator(batch), self._fake_labels(batch)
         with torch.no_grad():
-            fake = self.G(batch.z, labels)
+            fake = self.G(*made_of(batch, labels))
         real = batch.real.detach().requires_grad_(_differentiated("real", due))
         fake.requires_grad_(_differentiated("fake", due))
         on_real, on_fake = D(real, batch.labels), D(fake, labels)
@@ -88,13 +96,15 @@ class GAN:
         """Terms of G's turn."""
         due = self._due("generator_term", batch.turn)
         D, labels = self._discriminator(batch), self._fake_labels(batch)
-        fake = self.G(batch.z, labels)
+        fake = self.G(*made_of(batch, labels))
         on_fake = D(fake, labels)
         with torch.no_grad():
             real_logits = D(batch.real, batch.labels).logits if self.loss.paired else None
         terms = {"adversarial": self.loss.generator(on_fake.logits, real_logits)}
         terms |= _class_terms((on_fake, labels))
-        turn = GeneratorTurn(self.G, batch.z, labels, fake, batch.draw)
+        features_of = functools.partial(self._features, batch)
+        turn = GeneratorTurn(self.G, batch.z, labels, fake, batch.draw, batch.real, batch.hidden, features_of)
+        terms |= content_terms(self.content, turn)
         return terms | _weighted(due, {name: r.generator_term(turn) for name, r in due.items()})
 
     @torch.no_grad()
@@ -134,12 +144,18 @@ class GAN:
         return {n: r for n, r in self.regularizers.items() if turn % r.interval == 0 and r.overrides(hook)}
 
     def _fake_labels(self, batch: Batch) -> Tensor | None:
-        # A loss of pairs compares a fake with a real image of the same class.
-        return batch.labels if self.loss.paired else batch.z_labels
+        # A loss of pairs compares a fake with a real image of the same class; so does G that is given an image.
+        return batch.labels if self.loss.paired or batch.given is not None else batch.z_labels
 
     def _discriminator(self, batch: Batch) -> AugmentedDiscriminator:
         perturbing = [r for r in self.regularizers.values() if r.overrides("perturb")]
-        return AugmentedDiscriminator(self.D, self.augmentation, perturbing, batch)
+        return AugmentedDiscriminator(self.D, self.augmentation, perturbing, batch, self.sees_given)
+
+    def _features(self, batch: Batch, images: Tensor, labels: Tensor | None) -> list[Tensor]:
+        """The inputs of D's last layers, of images as they are."""
+        assert self.judge is not None
+        given = (batch.given,) if self.sees_given and batch.given is not None else ()
+        return [to_float32(each) for each in features(self.judge, images, labels, *given)[1]]
 
     def _adjust_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         for regularizer in self.regularizers.values():
@@ -170,35 +186,57 @@ def _weighted(due: Mapping[str, Regularizer], terms: Mapping[str, Tensor | None]
     return {n: t if lazy[n] == 1 else t * lazy[n] for n, t in terms.items() if t is not None}
 
 
+def of_networks(gan: GAN) -> dict[str, Any]:
+    """The parts of a GAN by name, of which another method is made."""
+    return {part.name: getattr(gan, part.name) for part in fields(gan) if part.init}
+
+
 @component("method", "gan")
 class GANBuilder(MethodBuilder):
     """A generator against a discriminator (Goodfellow et al., 2014)."""
 
-    sections = ("gan",)
-    schedulable = ("gan.loss", "gan.augmentation", "gan.regularizers")
+    sections = ("given", "gan")
+    schedulable = ("gan.loss", "gan.augmentation", "gan.regularizers", "gan.content")
     optimizers: ClassVar[Mapping[str, str]] = {"G": "optimizers.generator", "D": "optimizers.discriminator"}
 
     def build(self, config: Config, facts: Facts, device: torch.device) -> BuiltMethod:
         """Two players, of which G is sampled."""
         networks = dict(zip("GD", build_networks(config, facts), strict=True))
         freeze_first(networks["D"], config.gan.freeze_discriminator, "gan.freeze_discriminator")
-        players = {name: build_player(networks[name], config, key, device) for name, key in self.optimizers.items()}
+        players = {name: build_player(net, config, self.optimizers[name], device) for name, net in networks.items()}
         loss, regularizers, augmentation = build_loss(config), build_regularizers(config), build_augmentation(config)
-        method = GAN(players["G"], players["D"], loss, regularizers, augmentation, config.training.d_steps)
+        sees_given = bool(getattr(networks["D"], "sees_given", False))
+        method = GAN(
+            players["G"], players["D"], loss, regularizers, augmentation, config.training.d_steps,
+            build_content(config), sees_given, networks["D"],
+        )  # fmt: skip
         method.modules.to(device)
         return BuiltMethod(method, players, self.optimizers, networks["G"], "G")
+
+    def kept(self, config: Config, facts: Facts) -> Kept:
+        """The generator."""
+        return Kept(config.gan.generator, config.gan.latent_dim, given_shape(config, facts))
 
     def check(self, config: Config, facts: Facts) -> None:
         """Build networks, loss, augmentation and regularisers."""
         for group in ("generator", "discriminator"):
             check_signal(config, facts, group, f"gan/{group}")
         with shapes_only():
-            G, _ = build_networks(config, facts)
+            G, D = build_networks(config, facts)
         _check_augmentation(config)
+        _check_given(config, D)
+        check_content(config, facts)
         for name, regularizer in build_regularizers(config).items():
             fits = "w" not in regularizer.differentiates or getattr(G, "has_w", False)
             needs = "needs a generator with a mapping network, such as gan/generator=stylegan2"
             require(fits, f"gan.regularizers.{name}", name, needs)
+
+
+def _check_given(config: Config, D: nn.Module) -> None:
+    """An augmentation would change the image alone, and not what it is judged beside."""
+    key, name = "gan.augmentation.name", config.gan.augmentation["name"]
+    allowed = "none: this D judges an image beside what G was given of it, which would not be augmented alike"
+    require(not getattr(D, "sees_given", False) or name == "none", key, name, allowed)
 
 
 def _check_augmentation(config: Config) -> None:
@@ -222,7 +260,7 @@ def build_networks(config: Config, facts: Facts) -> tuple[nn.Module, nn.Module]:
     G = build_generator(config, facts)
     D: nn.Module = components.build(
         "discriminator", config.gan.discriminator, "gan.discriminator", conditioning=config.gan.conditioning,
-        **network_facts(facts.shape, conditioning_classes(config, facts)),
+        **network_facts(facts.shape, conditioning_classes(config, facts), given_shape(config, facts)),
     )  # fmt: skip
     return G, D
 

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from ganflow.config import components
 from ganflow.distributed import rng
 from ganflow.errors import GanflowError, require
+from ganflow.methods.degradations.chain import DegradationChain
+from ganflow.methods.networks.facts import network_facts
 from ganflow.signals import Signal, named
 from ganflow.signals.base import IMAGE, Samples, Shape, is_square, square
 
@@ -25,6 +27,9 @@ FILE = "generator.safetensors"
 
 MOST, PIXELS = 256, 2**20  # of one batch, by default
 LEAST = 8
+
+RESTORES = "this model makes images of what it is given: `ganflow restore` gives it some"
+GENERATES = "this model makes images of noise alone: nothing can be given to it"
 
 Label = int | Sequence[int] | None  # one class, several in turn, or all in turn
 
@@ -40,6 +45,9 @@ class GeneratorSpec:
     classes: list[str] = field(default_factory=list)
     kind: str = IMAGE  # the name of the signal that it makes
     centres: list[list[float]] = field(default_factory=list)  # of the modes of points, where they are known
+    given_shape: Shape | None = None  # of what it makes an image from, its channels first; None: of noise alone
+    given: Mapping[str, Any] = field(default_factory=dict)  # the degradations that made that, as in params.yaml
+    detection: Mapping[str, Any] = field(default_factory=dict)  # from an image and its reconstruction to its score
 
     @property
     def signal(self) -> Signal:
@@ -49,9 +57,40 @@ class GeneratorSpec:
     def __str__(self) -> str:
         return self.signal.says(self.shape)
 
+    @property
+    def restores(self) -> bool:
+        """True where it makes an image of what it is given of it."""
+        return self.given_shape is not None
+
+    @property
+    def detects(self) -> bool:
+        """True where that tells anomalies: it was trained on normal images alone."""
+        return bool(self.detection)
+
+    @property
+    def fills_holes(self) -> bool:
+        """True where all that is amiss with what it is given are hidden pixels."""
+        return len(self.given) == 1 and self.degradations.masks
+
+    @property
+    def degradations(self) -> DegradationChain:
+        """The degradations that it was trained to undo."""
+        return DegradationChain(self.given, self.shape)
+
+    def given_of(self, stored: Tensor) -> Tensor:
+        """Pixels uint8 (N, C', H, W) as a network is given them; the last channel is 255 where they are hidden."""
+        if not self.degradations.masks:
+            return self.signal.ready(stored)
+        hidden = stored[:, -1:] > 127
+        return torch.cat([self.signal.ready(stored[:, :-1]).masked_fill(hidden, 0.0), hidden.float()], 1)
+
+    def whole(self, images: Tensor) -> Tensor:
+        """Images as a network is given them where nothing is amiss: a mask, where it takes one, hides nothing."""
+        return torch.cat([images, torch.zeros_like(images[:, :1])], 1) if self.degradations.masks else images
+
     def build(self) -> nn.Module:
-        """The network with fresh weights: (z (N, latent_dim), labels (N,) or None) → (N, *shape)."""
-        facts = {"latent_dim": self.latent_dim, **network_facts(self.shape, self.num_classes)}
+        """The network with fresh weights: (z (N, latent_dim), labels (N,) or None[, given]) → (N, *shape)."""
+        facts = {"latent_dim": self.latent_dim, **network_facts(self.shape, self.num_classes, self.given_shape)}
         network: nn.Module = components.build("generator", self.network, "gan.generator", **facts)
         return network
 
@@ -70,6 +109,21 @@ class Generator:
     def batch(self) -> int:
         """The default number of samples that are made at once: fewer of large ones."""
         return min(MOST, max(LEAST, PIXELS // prod(self.spec.shape[1:])))
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the network is on."""
+        return next(self.network.parameters()).device
+
+    @property
+    def any_size(self) -> bool:
+        """True where the network takes images of other sizes than it was trained on."""
+        return bool(getattr(self.network, "any_size", False))
+
+    @property
+    def multiple(self) -> int:
+        """A number that divides the sides of what the network takes."""
+        return int(getattr(self.network, "multiple", 1))
 
     @property
     def has_w(self) -> bool:
@@ -140,7 +194,12 @@ class Generator:
 
     @torch.inference_mode()
     def draw(
-        self, z: Tensor, labels: Tensor | None, truncation: float | None = None, noise: Tensor | None = None
+        self,
+        z: Tensor,
+        labels: Tensor | None,
+        truncation: float | None = None,
+        noise: Tensor | None = None,
+        given: Tensor | None = None,
     ) -> Tensor:
         """The network's output for z, on its device: float32 (count, *shape), of images in [-1, 1].
 
@@ -149,19 +208,42 @@ class Generator:
         TensorFloat-32, whose images would differ from other machines'.
 
         Raises:
-            GanflowError: NaN or infinity, of which no picture can be made.
+            GanflowError: nothing is given to a generator that restores images, or NaN or infinity is made.
         """
-        device = next(self.network.parameters()).device
+        device = self.device
+        if (given is None) == self.spec.restores:
+            raise GanflowError(RESTORES if given is None else GENERATES)
         z, labels = z.to(device), None if labels is None else labels.to(device)
+        inputs = (z, labels) if given is None else (z, labels, given.to(device))
         options: dict[str, Any] = {} if noise is None else {"noise": noise.to(device)}
         if truncation is not None and self.has_w:
             self.check_truncation(truncation)
             options["truncation"] = truncation
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            made: Tensor = self.network(z, labels, **options).float()
+            made: Tensor = self.network(*inputs, **options).float()
         if not made.isfinite().all():
             raise GanflowError("the generator makes NaN or infinity; it has diverged")
         return made
+
+    def restored(self, given: Tensor, labels: Tensor | None = None, seed: int = 0, first: int = 0) -> Tensor:
+        """Images of what is given of them, on the network's device: float32 (count, C, H, W).
+
+        Where pixels were hidden and the others are as they were, the others stay so.
+
+        Args:
+            given: (count, *given_shape), its last channel 1 where pixels are hidden; another height and width where
+                the network takes any.
+            labels: (count,) of a conditional network.
+            seed: of z and noise.
+            first: the index of the first image, by which z and noise are drawn.
+        """
+        count = len(given)
+        z, noise = self.latents(seed, first, count), self.noise(seed, first, count)
+        made = self.draw(z, labels, noise=noise, given=given)
+        if not self.spec.fills_holes:
+            return made
+        given = given.to(made.device)
+        return torch.where(given[:, -1:] > 0.5, made, given[:, :-1])
 
     def images(
         self, seed: int, first: int, count: int, labels: Tensor | None, truncation: float | None = None
@@ -197,12 +279,6 @@ class Generator:
     def digest(self) -> str:
         """The sha256 of that file; equal ones make the same samples."""
         return hashlib.sha256(self.content()).hexdigest()
-
-
-def network_facts(shape: Shape, num_classes: int) -> dict[str, object]:
-    """The facts that a network may ask for: ``resolution`` is there for squares alone."""
-    size = {"resolution": shape[1]} if is_square(shape) else {}
-    return {"shape": shape, "channels": shape[0], "num_classes": num_classes, **size}
 
 
 def slerp(a: Tensor, b: Tensor, at: Tensor) -> Tensor:
@@ -259,6 +335,9 @@ def _header(spec: GeneratorSpec) -> dict[str, Any]:
     """The spec as plain values, in the words of the first header wherever it has some."""
     header = asdict(spec)
     shape, kind, centres = (header.pop(name) for name in ("shape", "kind", "centres"))
+    of_tasks = {key: header.pop(key) for key in ("given_shape", "given", "detection")}
+    of_tasks["given"] = list(spec.given.values())  # in order: keys are sorted
+    header |= {key: value for key, value in of_tasks.items() if value}
     size = {"resolution": shape[1], "channels": shape[0]} if is_square(shape) else {"shape": shape}
     return header | size | ({} if kind == IMAGE else {kind: True, "centres": centres})
 
@@ -269,6 +348,9 @@ def _spec_of(header: dict[str, Any]) -> GeneratorSpec:
         header["shape"] = square(header.pop("channels"), header.pop("resolution"))
     kind = next((key for key, value in header.items() if value is True), IMAGE)
     header.pop(kind, None)
+    if "given_shape" in header:
+        header["given_shape"] = tuple(header["given_shape"])
+    header["given"] = {node["name"]: node for node in header.get("given", [])}
     return GeneratorSpec(**header | {"shape": tuple(header["shape"]), "kind": named(kind).name})
 
 

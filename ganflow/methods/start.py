@@ -12,10 +12,11 @@ from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import Facts
 from ganflow.distributed import collectives
 from ganflow.errors import require
-from ganflow.methods import generator, players_file
+from ganflow.methods import generator
 from ganflow.methods.base import BuiltMethod
 from ganflow.methods.build import build_generator, shapes_only
-from ganflow.methods.players_file import Weights
+from ganflow.methods.players import players_file
+from ganflow.methods.players.players_file import Weights
 
 logger = logging.getLogger(__name__)
 

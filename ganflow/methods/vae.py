@@ -16,10 +16,12 @@ from ganflow.config import components
 from ganflow.config.components import component
 from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import Facts
-from ganflow.methods.base import Batch, BuiltMethod, MethodBuilder, Network, Terms, Turn, to_float32
-from ganflow.methods.build import build_generator, conditioning_classes, shapes_only
-from ganflow.methods.generator import network_facts
-from ganflow.methods.player import build_player
+from ganflow.errors import require
+from ganflow.methods.base import Batch, BuiltMethod, Kept, MethodBuilder, Network, Terms, Turn, to_float32
+from ganflow.methods.build import build_generator, conditioning_classes, kept_code, shapes_only
+from ganflow.methods.networks.facts import network_facts
+from ganflow.methods.networks.restoration.autoencoder import through_a_code
+from ganflow.methods.players.player import build_player
 
 
 class Autoencoder(nn.Module):
@@ -79,15 +81,24 @@ class VAEBuilder(MethodBuilder):
     optimizers: ClassVar[Mapping[str, str]] = {"G": "optimizers.generator"}
 
     def build(self, config: Config, facts: Facts, device: torch.device) -> BuiltMethod:
-        """One player, of which the generator is sampled."""
+        """One player, of which the generator is sampled; all of it is kept where it is to make images again."""
         encoder = build_encoder(config, facts)
         network = Autoencoder(encoder, build_generator(config, facts))
         player = build_player(network, config, self.optimizers["G"], device)
         method = VAE(player, config.vae.sigma, config.vae.beta)
-        return BuiltMethod(method, {"G": player}, self.optimizers, network.generator, "G")
+        generator = through_a_code(network.encoder, network.generator) if facts.normal else network.generator
+        return BuiltMethod(method, {"G": player}, self.optimizers, generator, "G")
+
+    def kept(self, config: Config, facts: Facts) -> Kept:
+        """The decoder; on data for detection with its encoder."""
+        if facts.normal:
+            return kept_code(config, facts, config.vae.encoder)
+        return Kept(config.gan.generator, config.gan.latent_dim, None)
 
     def check(self, config: Config, facts: Facts) -> None:
-        """Build the encoder."""
+        """Build the encoder; nothing can be given to a decoder but z."""
+        allowed = "nothing, with method=vae; set method=gan or regression"
+        require(config.method != "vae" or not config.given, "given", ", ".join(config.given), allowed)
         with shapes_only():
             build_encoder(config, facts)
 

@@ -95,7 +95,8 @@ def _front(card: Card, left_out: Mapping[str, str]) -> str:
         licensed = {"license": card.license.lower()}
     elif card.license:
         licensed = {"license": "other", "license_name": card.license}
-    task = {"pipeline_tag": card.spec.signal.task} if card.spec.signal.task else {}
+    tag = "image-to-image" if card.spec.restores else card.spec.signal.task
+    task = {"pipeline_tag": tag} if tag else {}
     forms = [name for file, name in ((export.PT2, "pytorch"), (export.ONNX, "onnx")) if file not in left_out]
     front = {**licensed, "library_name": "ganflow", **task, "tags": ["gan", "safetensors", *forms]}
     return yaml.safe_dump(front, sort_keys=False, allow_unicode=True)

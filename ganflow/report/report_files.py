@@ -17,6 +17,14 @@ CAPTIONS = {
         "Closest pairs",
         "Samples that are nearest to a training image, each above that image.",
     ),
+    "restored": (
+        "Restored",
+        "The first test images, a column each: what is given, by a simple method, restored, true.",
+    ),
+    "detected": (
+        "Detected",
+        "Test images of every kind, a column each: the image, what the model makes of it, the difference, the truth.",
+    ),
     "interpolation": ("Ways between latents", "From one sample to another, a row each; jumps are a bad sign."),
 }
 

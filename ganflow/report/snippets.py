@@ -2,14 +2,17 @@
 
 import torch
 
-from ganflow.generation.export import IMAGES, LABELS, Z
+from ganflow.generation.export import GIVEN, IMAGES, LABELS, Z
 from ganflow.methods.generator import GeneratorSpec
+from ganflow.signals.base import Shape
 
 N = 16  # samples of a snippet
 
 
 def with_ganflow(spec: GeneratorSpec, weights: str) -> str:
     """By seed, which makes the same samples everywhere: the command, and MLflow's model of this folder."""
+    if spec.given_shape is not None:
+        return _restore_with_ganflow(spec.given_shape, weights)
     label = ', "label": 0' if spec.num_classes else ""
     picture = ', "format": "png"' if spec.signal.alone else ""
     return f"""With ganflow, where a seed stands for the same samples on every machine:
@@ -28,18 +31,40 @@ samples = model.predict([0], params={{"n": {N}, "seed": 7{label}{picture}}})
 ```"""
 
 
+def _restore_with_ganflow(given: Shape, weights: str) -> str:
+    """Images of one's own."""
+    shape = ", ".join(map(str, (1, *given[1:], given[0])))
+    return f"""With ganflow, images of your own:
+
+```sh
+ganflow restore pictures/ restored/ --model {weights}
+```
+
+With MLflow, by the code in this folder (`mlflow models serve -m . --env-manager local` answers the same):
+
+```python
+import mlflow
+import numpy as np
+
+model = mlflow.pyfunc.load_model(".")
+restored = model.predict(np.zeros(({shape}), np.uint8))
+```"""
+
+
 def with_torch(spec: GeneratorSpec, file: str) -> str:
     """``torch.export.load`` alone."""
     labels = f"labels = torch.arange({N}) % {spec.num_classes}\n" if spec.num_classes else ""
     names = f"{Z}, {LABELS}" if spec.num_classes else Z
+    inputs = f"z = torch.randn({N}, {spec.latent_dim})\n{labels}"
+    if spec.given_shape is not None:
+        names, inputs = GIVEN, f"{GIVEN} = torch.zeros({N}, {_sides(spec.given_shape)})\n"
     return f"""With torch alone (written by {torch.__version__.partition("+")[0]}; load only what you trust):
 
 ```python
 import torch
 
 module = torch.export.load("{file}").module()
-z = torch.randn({N}, {spec.latent_dim})
-{labels}with torch.no_grad():
+{inputs}with torch.no_grad():
     made = module({names})
 {spec.signal.with_torch}
 ```"""
@@ -48,6 +73,9 @@ z = torch.randn({N}, {spec.latent_dim})
 def with_onnxruntime(spec: GeneratorSpec, file: str) -> str:
     """onnxruntime alone."""
     labels = f', "{LABELS}": np.arange({N}, dtype=np.int64) % {spec.num_classes}' if spec.num_classes else ""
+    name, made = Z, f"np.random.default_rng(7).standard_normal(({N}, {spec.latent_dim}), np.float32)"
+    if spec.given_shape is not None:
+        name, made = GIVEN, f"np.zeros(({N}, {_sides(spec.given_shape)}), np.float32)"
     return f"""With onnxruntime alone:
 
 ```python
@@ -55,16 +83,24 @@ import numpy as np
 import onnxruntime
 
 session = onnxruntime.InferenceSession("{file}", providers=["CPUExecutionProvider"])
-z = np.random.default_rng(7).standard_normal(({N}, {spec.latent_dim}), np.float32)
-[made] = session.run(["{IMAGES}"], {{"{Z}": z{labels}}})
+{name} = {made}
+[made] = session.run(["{IMAGES}"], {{"{name}": {name}{labels}}})
 {spec.signal.with_numpy}
 ```"""
 
 
 def rule(spec: GeneratorSpec) -> str:
     """The inputs and outputs of the exports."""
+    if spec.given_shape is not None:
+        mask = "; the last channel is 1 where a pixel is hidden, else 0" if spec.degradations.masks else ""
+        takes = f"Exports take `{GIVEN}` float32 (N, {_sides(spec.given_shape)}), -1 black to 1 white{mask}, N at will"
+        return f"{takes}. They give {spec.signal.output(spec.shape)}."
     labels = f" and `{LABELS}` int64 (N,), 0 to {spec.num_classes - 1}" if spec.num_classes else ""
     takes = f"Exports take `{Z}` float32 (N, {spec.latent_dim}) from N(0, 1){labels}, N at will"
     return (
         f"{takes}. They give {spec.signal.output(spec.shape)}. Truncation of w and noise by sample are no part of them."
     )
+
+
+def _sides(shape: Shape) -> str:
+    return ", ".join(map(str, shape))

@@ -16,15 +16,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ganflow.errors import ConfigError, GanflowError
+from ganflow.methods.generator import Generator, GeneratorSpec
 from ganflow.serving.answer import FORMATS
+from ganflow.serving.batching import AnyAsked
 from ganflow.serving.metrics_endpoint import MEDIA_TYPE, Meters
 from ganflow.serving.model import Backend, BusyError, Model
-from ganflow.serving.request import Asked, from_query, parse
+from ganflow.serving.own_picture import AskedPicture, parse_detection, parse_restoration
+from ganflow.serving.request import from_query, parse
 
 RETRY_S = 1  # what a client is told to wait
 SOON_S = 2.0  # for a look at the backend
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+ParsePicture = Callable[[bytes, dict[str, object], Generator, int], AskedPicture]
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,9 @@ class Limits:
     """The limits of one request."""
 
     n: int | None = None  # samples; None: by their size, as each model has it
-    body: int = 2**16  # bytes
+    body: int = 2**16  # bytes of options
+    picture: int = 2**24  # bytes of an image file
+    pixels: int = 2**22  # of it
     seconds: float = 30.0  # from request to answer
     waiting: int = 256  # requests at a time; more are turned away
 
@@ -62,6 +68,8 @@ class Service:
         routes = [
             Route("/", self._describe, methods=["GET"]),
             Route("/generate", self._measured(self._generate), methods=["GET", "POST"]),
+            Route("/restore", self._measured(self._on_picture(parse_restoration)), methods=["POST"]),
+            Route("/detect", self._measured(self._on_picture(parse_detection)), methods=["POST"]),
             Route("/health", self._health, methods=["GET"]),
             Route("/metrics", self._figures, methods=["GET"]),
         ]
@@ -82,7 +90,7 @@ class Service:
                 "classes": spec.classes or spec.num_classes,
                 "truncation": truncated,
                 "limits": {"n": self._most(model), "body": self._limits.body, "seconds": self._limits.seconds},
-                "try": f"/generate?n=4&seed=7&format={'|'.join(FORMATS)}",
+                "try": _example(spec),
             },
         )
 
@@ -91,8 +99,21 @@ class Service:
         asked = parse(await self._options(request), model.generator, self._most(model))
         content = await self._answer(model, asked)
         self._meters.samples.inc(asked.n)
-        headers = {"x-ganflow-model": quote(model.address, safe="/:@"), "x-ganflow-digest": model.digest}
-        return Response(content, media_type=FORMATS[asked.format][0], headers=headers)
+        return _content(model, asked, content)
+
+    def _on_picture(self, parse: ParsePicture) -> Endpoint:
+        """The answer to a picture, by the model's own task."""
+
+        async def answered(request: Request) -> Response:
+            model, limits = self.model, self._limits
+            options = from_query(request.query_params.multi_items())
+            body = await self._received(request, limits.picture)
+            asked = await asyncio.to_thread(parse, body, options, model.generator, limits.pixels)
+            content = await self._answer(model, asked)
+            self._meters.samples.inc(asked.n)
+            return _content(model, asked, content)
+
+        return answered
 
     def _most(self, model: Model) -> int:
         return self._limits.n or model.some
@@ -104,23 +125,26 @@ class Service:
             return query
         if query:
             raise HTTPException(400, "options belong in the body of a POST, not in its URL")
+        return _object(await self._received(request, self._limits.body))
+
+    async def _received(self, request: Request, most: int) -> bytes:
         try:
             async with asyncio.timeout(self._limits.seconds):
-                return _object(await self._body(request))
+                return await self._body(request, most)
         except TimeoutError:
             raise HTTPException(408, f"the body did not come within {self._limits.seconds:g} s") from None
         except ClientDisconnect:
             raise HTTPException(400, "the request body is incomplete") from None
 
-    async def _body(self, request: Request) -> bytes:
-        body, most = bytearray(), self._limits.body
+    async def _body(self, request: Request, most: int) -> bytes:
+        body = bytearray()
         async for part in request.stream():
             body += part
             if len(body) > most:
                 raise HTTPException(413, f"the body is larger than {most} bytes")
         return bytes(body)
 
-    async def _answer(self, model: Model, asked: Asked) -> bytes:
+    async def _answer(self, model: Model, asked: AnyAsked) -> bytes:
         limits = self._limits
         if self._waiting >= limits.waiting:
             raise _later(f"{limits.waiting} requests wait already")
@@ -170,6 +194,17 @@ class Service:
 
     async def _figures(self, request: Request) -> Response:
         return Response(self._meters.text(), media_type=MEDIA_TYPE)
+
+
+def _example(spec: GeneratorSpec) -> str:
+    if spec.restores:
+        return f"curl --data-binary @picture.png URL/{'detect' if spec.detects else 'restore'}"
+    return f"/generate?n=4&seed=7&format={'|'.join(FORMATS)}"
+
+
+def _content(model: Model, asked: AnyAsked, content: bytes) -> Response:
+    headers = {"x-ganflow-model": quote(model.address, safe="/:@"), "x-ganflow-digest": model.digest}
+    return Response(content, media_type=FORMATS[asked.format][0], headers=headers)
 
 
 def _object(body: bytes) -> dict[str, object]:

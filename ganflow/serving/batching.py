@@ -8,23 +8,31 @@ from torch import Tensor
 
 from ganflow.methods.generator import Generator
 from ganflow.serving.answer import encode
+from ganflow.serving.own_picture import AskedPicture
 from ganflow.serving.request import Asked
 from ganflow.signals.base import Samples
 
+AnyAsked = Asked | AskedPicture
 
-def draw(jobs: Sequence[tuple[Generator, Asked]]) -> list[Samples]:
-    """The samples of every request: uint8 (n, H, W, C) each, float32 (n, 2) of points.
+
+def draw(jobs: Sequence[tuple[Generator, AnyAsked]]) -> list[Samples | bytes]:
+    """The samples of every request: uint8 (n, H, W, C) each, float32 (n, 2) of points; the answer to a picture.
 
     Requests share a call if the same generator draws them, and with a w the same truncation. What a request gets does
     not depend on its company, but for float32's rounding.
     """
     together: dict[tuple[int, float | None], list[int]] = {}
+    made: dict[int, Samples | bytes] = {}
+    asked_samples: dict[int, Asked] = {}
     for index, (generator, asked) in enumerate(jobs):
+        if not isinstance(asked, Asked):  # each picture has a size of its own
+            made[index] = asked.answer(generator)
+            continue
+        asked_samples[index] = asked
         together.setdefault((id(generator), asked.truncation if generator.has_w else None), []).append(index)
-    made: dict[int, Samples] = {}
     for members in together.values():
         generator = jobs[members[0]][0]
-        made.update(zip(members, _at_once(generator, [jobs[index][1] for index in members]), strict=True))
+        made.update(zip(members, _at_once(generator, [asked_samples[index] for index in members]), strict=True))
     return [made[index] for index in range(len(jobs))]
 
 
@@ -48,7 +56,9 @@ def _together(requests: Sequence[Tensor | None]) -> Tensor | None:
     return torch.cat(rows) if rows else None
 
 
-def answer(generator: Generator, asked: Asked, samples: Samples) -> bytes:
-    """The answer to a request."""
+def answer(generator: Generator, asked: AnyAsked, made: Samples | bytes) -> bytes:
+    """The answer to a request, from what :func:`draw` made for it."""
+    if not isinstance(asked, Asked):
+        return bytes(made)
     labels = asked.labels(generator)
-    return encode(asked.format, samples, None if labels is None else labels.tolist(), generator.spec)
+    return encode(asked.format, np.asarray(made), None if labels is None else labels.tolist(), generator.spec)

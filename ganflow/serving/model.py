@@ -5,7 +5,7 @@ from math import prod
 from typing import Protocol
 
 from ganflow.methods.generator import Generator
-from ganflow.serving.request import Asked
+from ganflow.serving.batching import AnyAsked
 
 ANSWER = 2**24  # bytes of pixels
 
@@ -36,7 +36,7 @@ class Backend(Protocol):
     def add(self, content: bytes) -> object:
         """Take the weights of a model, the bytes of its file; gives what :attr:`Model.weights` holds."""
 
-    async def answer(self, model: Model, asked: Asked) -> bytes:
+    async def answer(self, model: Model, asked: AnyAsked) -> bytes:
         """The answer, encoded as asked.
 
         Raises:

@@ -15,6 +15,7 @@ from ganflow.serving.answer import FORMATS
 
 SEEDS = 2**63
 SHOWN = 80  # characters of a wrong value
+RESTORES_HERE = "makes images of what it is given: POST a picture to /restore, or /detect"
 _KEYS = ("n", "seed", "label", "truncation", "format")
 
 
@@ -65,6 +66,7 @@ def parse(fields: Mapping[str, Any], generator: Generator, most: int) -> Asked:
     Raises:
         ConfigError: an unknown option, or a value that it cannot have.
     """
+    require(not generator.spec.restores, "generate", "this model", RESTORES_HERE)
     for key, value in fields.items():
         require(key in _KEYS, _brief(key), _brief(value), f"no such option; there are {', '.join(_KEYS)}")
     given = {key: value for key, value in fields.items() if value is not None}

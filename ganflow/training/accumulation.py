@@ -15,8 +15,8 @@ from ganflow.distributed import collectives, rng
 from ganflow.distributed.host_arrays import OneCopy
 from ganflow.distributed.rng import RandomStream
 from ganflow.methods.base import Batch, Terms, Turn
-from ganflow.methods.player import Player
-from ganflow.training.batches import BatchSource
+from ganflow.methods.players.player import Player
+from ganflow.training.batches import BatchSource, Reals
 from ganflow.training.state import TrainState
 
 
@@ -31,7 +31,7 @@ class GradientAccumulator:
     device: torch.device
     bf16: bool
     arrays: OneCopy | None = None  # takes what the host makes of a step to the device
-    _real: dict[int, tuple[Tensor, Tensor | None]] = field(default_factory=dict)  # of each part's last fresh turn
+    _real: dict[int, Reals] = field(default_factory=dict)  # of each part's last fresh turn
     _torch: dict[int, Tensor] = field(default_factory=dict)  # the generator's state after each part's last turn
 
     def begin(self, images: int) -> None:
@@ -93,7 +93,10 @@ class GradientAccumulator:
             if turn.own
             else self._real[index]
         )
-        return Batch(*real, z, z_labels, size=self.size, turn=number, nimg=nimg, draw=draw)
+        return Batch(
+            real.images, real.labels, z, z_labels, size=self.size, turn=number, nimg=nimg, draw=draw,
+            given=real.given, hidden=real.hidden,
+        )  # fmt: skip
 
     @property
     def _generator(self) -> torch.Generator:

@@ -12,6 +12,8 @@ from torch import Tensor
 from ganflow.data.prepared.dataset import Dataset
 from ganflow.distributed import rng
 from ganflow.distributed.host_arrays import HostArrays
+from ganflow.distributed.rng import RandomStream
+from ganflow.methods.degradations.chain import DegradationChain
 
 RESIDENT_SHARE = 0.25  # of the GPU's free memory that the data set may take
 TURNS_AHEAD = 16
@@ -27,6 +29,18 @@ class Order(NamedTuple):
     rows: rng.Indices
     labels: Tensor | None
     flip: Tensor | None
+
+
+class Reals(NamedTuple):
+    """Real images of a turn as networks take them, and what is known of them.
+
+    Shapes: images (N, C, H, W); labels (N,); given (N, C', H', W'), of which G is to make them; hidden (N, 1, H, W).
+    """
+
+    images: Tensor
+    labels: Tensor | None
+    given: Tensor | None = None
+    hidden: Tensor | None = None
 
 
 class Prefetcher(Generic[T]):
@@ -45,7 +59,7 @@ class Prefetcher(Generic[T]):
     def __call__(self, first: int, count: int) -> T:
         """The item of the turn on images ``first … first + count - 1``."""
         if (first, count) not in self._ready:
-            turns = max(1, min(TURNS_AHEAD, NUMBERS_AHEAD // (count * self._size)))
+            turns = max(1, min(TURNS_AHEAD, NUMBERS_AHEAD // (count * max(1, self._size))))
             firsts = range(first, first + turns * self._stride, self._stride)
             made = {(f, count): item for f, item in zip(firsts, self._make(firsts, count), strict=True)}
             # What other parts of this turn have ready stays; what lies behind will not be asked for.
@@ -62,6 +76,7 @@ class BatchSource:
         batch: images from one turn on new real images to the next.
         strides: images from one turn to the next, by player.
         arrays: takes what the host makes of a step to the device; None: this does, many turns at a time.
+        degrade: makes what is given of the images; None: nothing is.
     """
 
     def __init__(
@@ -75,11 +90,12 @@ class BatchSource:
         batch: int,
         strides: Mapping[str, int],
         arrays: HostArrays | None = None,
+        degrade: DegradationChain | None = None,
     ) -> None:
         self.dataset, self.seed, self.latent_dim, self.device = dataset, seed, latent_dim, device
         self.conditional, self.mirror = conditional, mirror
         self._resident = _to_device(dataset, device)
-        self._arrays = arrays
+        self._arrays, self._degrade, self._pairs = arrays, degrade, dataset.facts.given is not None
         self._order = Prefetcher(partial(self._draw_order, seed), batch, 1)
         self._own_order = {
             player: Prefetcher(partial(self._draw_order, rng.derive(seed, "real", player)), batch, 1)
@@ -93,30 +109,48 @@ class BatchSource:
         if arrays is not None:
             self.latents = {player: partial(self._sent_latents, arrays, f"z-{player}") for player in strides}
 
-    def real(self, first: int, count: int) -> tuple[Tensor, Tensor | None]:
-        """Samples (count, *shape) as networks take them, and labels (count,), None when unconditional."""
-        if self._arrays is not None:
-            return self._sent(self._arrays, self.seed, first, count)
-        return self._images(self._order(first, count))
+    def real(self, first: int, count: int) -> Reals:
+        """The real images of a turn; labels are None when unconditional."""
+        real = (
+            self._images(self._order(first, count))
+            if self._arrays is None
+            else self._sent(self._arrays, self.seed, first, count)
+        )
+        return self._degraded(real, "given", first)
 
-    def own(self, player: str, first: int, count: int) -> tuple[Tensor, Tensor | None]:
+    def own(self, player: str, first: int, count: int) -> Reals:
         """The same of a player's own order of the data: images ``first … first + count - 1`` that it alone has seen."""
-        if self._arrays is not None:
-            return self._sent(self._arrays, rng.derive(self.seed, "real", player), first, count)
-        return self._images(self._own_order[player](first, count))
+        real = (
+            self._images(self._own_order[player](first, count))
+            if self._arrays is None
+            else self._sent(self._arrays, rng.derive(self.seed, "real", player), first, count)
+        )
+        return self._degraded(real, f"given-{player}", first)
 
-    def _images(self, order: Order) -> tuple[Tensor, Tensor | None]:
-        return self._ready(self._rows(order.rows), order.flip), order.labels
+    def _degraded(self, real: Reals, stream: str, first: int) -> Reals:
+        """The same with what is given of the images, where that is made of them."""
+        if self._degrade is None:
+            return real
+        draw = RandomStream(self.seed, stream, first, len(real.images), self.device, self._arrays)
+        given = self._degrade(real.images, draw)
+        return real._replace(given=given, hidden=self._degrade.hidden(given))
 
-    def _sent(self, arrays: HostArrays, seed: int, first: int, count: int) -> tuple[Tensor, Tensor | None]:
-        """Images and labels as :meth:`real` and :meth:`own` give them, by arrays that are made for this turn alone."""
+    def _images(self, order: Order) -> Reals:
+        images = self._ready(self._rows(order.rows), order.flip)
+        if not self._pairs:
+            return Reals(images, order.labels)
+        return Reals(images, order.labels, self._ready(self._tensor(self.dataset.given(order.rows)), order.flip))
+
+    def _sent(self, arrays: HostArrays, seed: int, first: int, count: int) -> Reals:
+        """The same as :meth:`_images` gives, by arrays that are made for this turn alone."""
         if self._resident is None:
             images = arrays(self._stored_images, first, seed=seed, count=count)
         else:
             images = self._resident[arrays(self._stored_rows, first, seed=seed, count=count)]
         labels = arrays(self._stored_labels, first, seed=seed, count=count) if self.conditional else None
         flip = arrays(_flips, first, seed=seed, count=count) if self.mirror else None
-        return self._ready(images, flip), labels
+        given = arrays(self._stored_given, first, seed=seed, count=count) if self._pairs else None
+        return Reals(self._ready(images, flip), labels, None if given is None else self._ready(given, flip))
 
     def _ready(self, stored: Tensor, flip: Tensor | None) -> Tensor:
         """Samples as networks take them, some mirrored."""
@@ -131,6 +165,9 @@ class BatchSource:
 
     def _stored_images(self, first: int, seed: int, count: int) -> npt.NDArray[np.generic]:
         return self.dataset.images(self._stored_rows(first, seed, count))
+
+    def _stored_given(self, first: int, seed: int, count: int) -> npt.NDArray[np.generic]:
+        return self.dataset.given(self._stored_rows(first, seed, count))
 
     def _stored_labels(self, first: int, seed: int, count: int) -> npt.NDArray[np.generic]:
         return self.dataset.labels[self._stored_rows(first, seed, count)]

@@ -7,13 +7,14 @@ from pathlib import Path
 import torch
 
 from ganflow.config.schema import Config
-from ganflow.data.prepared.dataset import Dataset
+from ganflow.data.prepared.dataset import Dataset, read_manifest
 from ganflow.distributed import collectives, rng
 from ganflow.distributed.batch_split import num_microbatches
 from ganflow.distributed.host_arrays import OneCopy
 from ganflow.distributed.metric_means import RunningMeans
+from ganflow.generation import restoration
 from ganflow.methods.base import Turn
-from ganflow.methods.build import build_method, conditioning_classes
+from ganflow.methods.build import build_method, conditioning_classes, degradations, kept
 from ganflow.methods.generator import GeneratorSpec
 from ganflow.methods.start import Start
 from ganflow.storage.base import Storage
@@ -26,7 +27,7 @@ from ganflow.training.ema import EMA
 from ganflow.training.rhythm import Rhythm
 from ganflow.training.schedules import build_ramps
 from ganflow.training.state import TrainState
-from ganflow.training.trainer import Trainer
+from ganflow.training.trainer import Trainer, grid
 
 
 def build_trainer(
@@ -51,7 +52,7 @@ def build_trainer(
     """
     store = None if place is None else CheckpointStore(place)
     torch.manual_seed(rng.derive(config.seed, "weights"))
-    built, t = build_method(config, dataset.facts, device), config.training
+    built, t, what = build_method(config, dataset.facts, device), config.training, kept(config, dataset.facts)
     microbatches = num_microbatches(t.batch, t.microbatch, config.cluster.workers)
     conditional = conditioning_classes(config, dataset.facts) > 0
     strides = images_per_turn(built.method.turns, t.batch)
@@ -63,7 +64,16 @@ def build_trainer(
         method=built.method,
         state=TrainState(built.players, ema, RunningMeans(device), built.method.modules, microbatches),
         batch_source=BatchSource(
-            dataset, config.seed, config.gan.latent_dim, conditional, t.mirror, device, t.batch, strides, arrays
+            dataset,
+            config.seed,
+            config.gan.latent_dim,
+            conditional,
+            t.mirror,
+            device,
+            t.batch,
+            strides,
+            arrays,
+            degradations(config, dataset.facts),
         ),
         spec=generator_spec(config, dataset),
         training=t,
@@ -77,7 +87,14 @@ def build_trainer(
         writer=writer or Writer(),
         arrays=arrays,
         rhythm=Rhythm(t.overhead),
+        preview=restoration.preview(_held_out(dataset)) if what.given_shape else grid,
     )
+
+
+def _held_out(dataset: Dataset) -> Dataset:
+    """The test split of the data, or, where there is none, the train split itself."""
+    has_test = "test" in read_manifest(dataset.root)["splits"]
+    return Dataset.open(dataset.root, "test", verify=False) if has_test else dataset
 
 
 def images_per_turn(turns: Sequence[Turn], batch: int) -> dict[str, int]:
@@ -92,15 +109,27 @@ def generator_spec(config: Config, dataset: Dataset) -> GeneratorSpec:
     facts = dataset.facts
     classes = conditioning_classes(config, facts)
     centres = facts.mixture.centres if facts.mixture else ()
+    what = kept(config, facts)
+    detects = facts.normal and what.given_shape is not None
     return GeneratorSpec(
-        network=dict(config.gan.generator),
-        latent_dim=config.gan.latent_dim,
+        network=dict(what.network),
+        latent_dim=what.latent_dim,
         shape=facts.shape,
         num_classes=classes,
         classes=list(dataset.classes) if classes else [],
         kind=facts.signal.family,
         centres=[list(centre) for centre in centres],
+        given_shape=what.given_shape,
+        given=config.given,
+        detection=_detection(config, dataset) if detects else {},
     )
+
+
+def _detection(config: Config, dataset: Dataset) -> dict[str, object]:
+    """The way from an image and its reconstruction to its score."""
+    d = config.detection
+    normal = [dataset.classes[label] for label in dataset.facts.normal]
+    return {"normal": normal, "latent": d.latent, "smooth": d.smooth, "relative": d.relative, "pool": d.pool}
 
 
 def open_train(data: Path) -> Dataset:

@@ -14,7 +14,7 @@ from ganflow.config.schema import GuardConfig
 from ganflow.distributed import collectives
 from ganflow.distributed.torch_internals import mark_non_finite
 from ganflow.errors import GanflowError
-from ganflow.methods.player import Player
+from ganflow.methods.players.player import Player
 from ganflow.storage.base import MissingError, Storage
 from ganflow.training.state import TrainState
 

@@ -14,7 +14,7 @@ from ganflow.config.scheduled_options import moving, value_at
 from ganflow.config.schema import Config
 from ganflow.config.yaml_file import Node
 from ganflow.methods.base import BuiltMethod
-from ganflow.methods.player import Player
+from ganflow.methods.players.player import Player
 from ganflow.training.ema import EMA
 
 Put = Callable[[Sequence[float]], None]

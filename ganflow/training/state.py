@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ganflow.distributed import collectives
 from ganflow.distributed.metric_means import RunningMeans
-from ganflow.methods.player import Player
+from ganflow.methods.players.player import Player
 from ganflow.training.ema import EMA
 
 

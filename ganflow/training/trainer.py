@@ -1,7 +1,7 @@
 """The loop: turns, reports, snapshots, checkpoints."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,12 @@ PAUSE_CHECK_S = 0.5  # between two checks for a pause request
 PROGRESS_S = 0.5  # between two events that only move the bar
 
 
+def grid(generator: Generator) -> bytes:
+    """The first samples as one picture, a PNG."""
+    signal = generator.spec.signal
+    return signal.preview(generator.sample(signal.shown, seed=0), COLUMNS, generator.spec.centres)
+
+
 @dataclass
 class Trainer:
     """Plays a method's turns from ``state.nimg`` images on. All ranks run the same calls in the same order."""
@@ -48,6 +54,7 @@ class Trainer:
     writer: Writer = field(default_factory=Writer)
     arrays: OneCopy | None = None
     rhythm: Rhythm = field(default_factory=Rhythm)
+    preview: Callable[[Generator], bytes] = grid
 
     def __post_init__(self) -> None:
         self.accumulator = GradientAccumulator(
@@ -243,9 +250,7 @@ class Trainer:
         generator = Generator(self.state.ema.network, self.spec)
         metrics = self.callbacks.measure(generator)
         if collectives.rank() == 0:
-            signal = self.spec.signal
-            shown = signal.preview(generator.sample(signal.shown, seed=0), COLUMNS, self.spec.centres)
-            self._tell(Snapshot(self.state.nimg, shown, metrics))
+            self._tell(Snapshot(self.state.nimg, self.preview(generator), metrics))
         self._clock = time.perf_counter(), self.state.nimg
 
     def _checkpoint(self) -> None:

@@ -27,7 +27,7 @@ LOSSES, SOURCES, EXTRACTORS, REGULARIZERS, OPTIMIZERS, GENERATORS = (
     ", ".join(components.choices(group))
     for group in ("loss", "source", "extractor", "regularizer", "optimizer", "generator")
 )
-RATES = "did you mean optimizers.generator.lr or optimizers.discriminator.lr?"
+RATES = "did you mean optimizers.generator.lr, optimizers.discriminator.lr or optimizers.encoder.lr?"
 KIMG = "did you mean training.kimg (thousands of real images: epochs × images / 1000)?"
 MODELS = "models:/NAME@ALIAS, models:/NAME/3, models:/m-ID, runs:/RUN_ID, or a file"
 GIVE = f"give a model ({MODELS}) or images (a folder, zip, tar or .npz, local or s3://)"

@@ -104,7 +104,7 @@ def test_a_name_is_taken_once(toy: type) -> None:
 
 
 def test_a_group_that_is_not_there_is_refused() -> None:
-    with pytest.raises(TypeError, match="no component group 'los'; there are source, method, generator"):
+    with pytest.raises(TypeError, match="no component group 'los'; there are source, degradation, method"):
         components.component("los", "x")
 
 

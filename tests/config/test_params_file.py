@@ -49,7 +49,6 @@ def test_what_stands_in_params_yaml_is_loaded(tmp_path: Path) -> None:
 
 
 POSITIVE = [
-    "gan.latent_dim",
     *(f"training.{k}" for k in ("batch", "kimg", "d_steps", "report_kimg", "snapshot_kimg", "checkpoint_kimg")),
     "evaluation.batch",
     *(f"tune.{k}" for k in ("kimg", "concurrent", "grace_kimg")),
@@ -199,7 +198,7 @@ UNKNOWN = [
     ("gan.generator.widht", 16, "gan.generator", ["name", "width", "kernel", "norm"], "gan.generator.width"),
     ("gan.regularizers.r1.gama", 1, "gan.regularizers.r1", ["name", "gamma", "interval"], "gan.regularizers.r1.gamma"),
     ("training.learning_rate", 1, "training", list(WHOLE["training"]),
-     "optimizers.generator.lr or optimizers.discriminator.lr"),
+     "optimizers.generator.lr, optimizers.discriminator.lr or optimizers.encoder.lr"),
 ]  # fmt: skip
 
 

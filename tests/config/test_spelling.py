@@ -4,7 +4,7 @@ import pytest
 
 from ganflow.config import keys, spelling
 
-RATES = "optimizers.generator.lr or optimizers.discriminator.lr"
+RATES = "optimizers.generator.lr, optimizers.discriminator.lr or optimizers.encoder.lr"
 
 
 @pytest.mark.parametrize(

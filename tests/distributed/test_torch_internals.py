@@ -78,7 +78,7 @@ def test_a_player_learns_without_torchs_compiler(tmp_path: Path) -> None:
 import sys, torch, torch.distributed as dist
 from ganflow.config.composition import compose
 from ganflow.distributed.torch_internals import data_parallel
-from ganflow.methods.player import build_player
+from ganflow.methods.players.player import build_player
 dist.init_process_group("gloo", init_method="file://{tmp_path}/met", rank=0, world_size=1)
 player = build_player(torch.nn.Linear(2, 2), compose(), "optimizers.generator", torch.device("cpu"))
 player._parallel = data_parallel(player.network)

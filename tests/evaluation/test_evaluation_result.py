@@ -20,9 +20,9 @@ from ganflow.errors import ConfigError, GanflowError
 from ganflow.evaluation.build import build_evaluator
 from ganflow.evaluation.evaluation_result import Measured, evaluate
 from ganflow.evaluation.evaluator import Evaluator
+from ganflow.evaluation.evidence.samples import ImageSamples, Samples
 from ganflow.evaluation.extractors.base import Splits
 from ganflow.evaluation.metrics.base import Measurement
-from ganflow.evaluation.samples import ImageSamples, Samples
 from ganflow.methods.generator import Generator, GeneratorSpec
 from ganflow.report import metrics_file, report_files
 from ganflow.report.metrics_file import flat

@@ -77,7 +77,7 @@ def test_figures_do_not_depend_on_the_batch(digits: Path, cache: Path) -> None:
 
 def test_samples_are_of_the_reference_s_own_mix_of_classes(digits: Path, cache: Path) -> None:
     measured = evaluator(digits, cache)
-    labels = measured._labels(generator(), 20_000)
+    labels = measured.drawn(generator(), 20_000).labels
     expected = np.bincount(Dataset.open(digits).labels, minlength=10) / len(Dataset.open(digits))
     np.testing.assert_allclose(np.bincount(labels, minlength=10) / 20_000, expected, atol=0.01)
 

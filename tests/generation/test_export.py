@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ganflow.generation import export
 from ganflow.methods.generator import Generator, GeneratorSpec
-from tests.methods.networks.test_every_network import CLASSES, GENERATORS, LATENT, SMALL, moved, sides
+from tests.methods.networks.test_every_network import CLASSES, LATENT, OF_NOISE, SMALL, moved, sides
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,7 @@ def onnx_session(path: Path):  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize("conditioning", CONDITIONINGS)
-@pytest.mark.parametrize("name", GENERATORS)
+@pytest.mark.parametrize("name", OF_NOISE)
 def test_every_generator_is_exported(name: str, conditioning: str, tmp_path: Path) -> None:
     G = made(name, conditioning)
     assert export.write(G, tmp_path) == {}

@@ -8,9 +8,10 @@ from ganflow.config import components, composition
 from ganflow.config.scheduled_options import below
 from ganflow.data.prepared.dataset import Facts
 from ganflow.methods.base import MethodBuilder, Turn
-from ganflow.methods.build import build_method
+from ganflow.methods.build import build_method, kept
 from ganflow.training.build import images_per_turn
 
+FACTS = Facts((1, 8, 8), 10)
 METHODS: dict[str, Any] = components.choices("method")
 
 
@@ -25,12 +26,14 @@ def test_what_a_method_declares_is_in_params_yaml(name: str) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_players_have_turns_and_the_generator_is_one_player_s(name: str) -> None:
     config = composition.compose([f"method={name}"])
-    built = build_method(config, Facts((1, 8, 8), 10), torch.device("cpu"))
+    built = build_method(config, FACTS, torch.device("cpu"))
     assert set(built.players) == {turn.player for turn in built.method.turns} == set(METHODS[name].optimizers)
-    owned = {id(parameter) for parameter in built.players[built.generator_player].parameters}
+    owned = {id(parameter) for player in built.players.values() for parameter in player.parameters}
     assert {id(parameter) for parameter in built.generator.parameters()} <= owned
-    z, labels = torch.zeros(2, config.gan.latent_dim), torch.tensor([0, 9])
-    assert built.generator(z, labels).shape == (2, 1, 8, 8)
+    leaves = kept(config, FACTS)
+    z, labels = torch.zeros(2, leaves.latent_dim), torch.tensor([0, 9])
+    given = [torch.zeros(2, *leaves.given_shape)] if leaves.given_shape else []
+    assert built.generator(z, labels, *given).shape == (2, 1, 8, 8)
 
 
 def test_the_images_of_a_step_are_shared_among_a_player_s_turns() -> None:

@@ -13,9 +13,9 @@ from ganflow.errors import ConfigError
 from ganflow.methods.augment.none import NoAugmentation
 from ganflow.methods.build import check_fits
 from ganflow.methods.gan import GAN, build_loss, build_networks, build_regularizers
-from ganflow.methods.generator import network_facts
 from ganflow.methods.losses.non_saturating import NonSaturating
-from ganflow.methods.player import Player
+from ganflow.methods.networks.facts import network_facts
+from ganflow.methods.players.player import Player
 from ganflow.methods.regularizers.base import Regularizer
 from ganflow.methods.regularizers.r1 import R1
 from tests.support.ranks import on_ranks

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ganflow.data.prepared.dataset import Dataset, Facts
 from ganflow.errors import ConfigError, GanflowError
-from ganflow.methods import generator, players_file
+from ganflow.methods import generator
+from ganflow.methods.players import players_file
 from ganflow.methods.start import Start
 from ganflow.training.build import build_trainer
 from ganflow.training.checkpoints.checkpoint import CheckpointStore

@@ -9,8 +9,8 @@ from ganflow.config import components, composition
 from ganflow.data.prepared.dataset import Dataset
 from ganflow.distributed import collectives
 from ganflow.errors import ConfigError
-from ganflow.methods.generator import network_facts
-from ganflow.methods.player import Player
+from ganflow.methods.networks.facts import network_facts
+from ganflow.methods.players.player import Player
 from ganflow.methods.vae import VAE, Autoencoder
 from ganflow.training.build import build_trainer
 from tests.support.ranks import on_ranks

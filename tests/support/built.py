@@ -1,6 +1,6 @@
 """A built trainer in words, row by row: what docs/recipes.md says of each recipe."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from math import sqrt
 
@@ -10,11 +10,13 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from ganflow.config import components
 from ganflow.config.schema import Config
+from ganflow.methods.f_anogan import FAnoGAN
 from ganflow.methods.gan import GAN
 from ganflow.methods.networks.biggan import SelfAttention
 from ganflow.methods.networks.layers.residual import DownBlock, UpBlock
 from ganflow.methods.networks.mlp import Maxout, Sigmoid
-from ganflow.methods.player import Player
+from ganflow.methods.players.player import Player
+from ganflow.methods.regression import Regression
 from ganflow.methods.vae import VAE
 from ganflow.training.schedules import factor
 from ganflow.training.trainer import Trainer
@@ -119,14 +121,24 @@ def optimizer(player: Player) -> str:
 
 def of_the_method(config: Config, trainer: Trainer) -> dict[str, str]:
     """Loss, regularisers and augmentation with all their options, of what was built."""
-    method = trainer.method
+    method, given = trainer.method, trainer.spec.given.values()
+    itself = "the image itself" if trainer.spec.detects else "the data's"
+    lines = {"given": "; ".join(map(node_with_options, given)) or itself} if trainer.spec.restores else {}
     if isinstance(method, VAE):
-        return {"loss": f"vae: sigma={method.sigma:g}, beta={method.beta:g}"}
-    assert isinstance(method, GAN)
+        return lines | {"loss": f"vae: sigma={method.sigma:g}, beta={method.beta:g}"}
+    assert isinstance(method, GAN | Regression)
+    chosen_content = config.gan.content
+    assert list(chosen_content) == list(method.content)
+    content = [with_options("content_loss", chosen_content[name], built) for name, built in method.content.items()]
+    lines |= {"content": "; ".join(content)} if content else {}
+    if isinstance(method, FAnoGAN):
+        lines |= {"loss of E": f"izi_f: κ={method.kappa:g}"}
+    if isinstance(method, Regression):
+        return lines
     chosen = config.gan.regularizers
     assert list(chosen) == list(method.regularizers)
     terms = [with_options("regularizer", chosen[name], built) for name, built in method.regularizers.items()]
-    return {
+    return lines | {
         "loss": with_options("loss", config.gan.loss, method.loss),
         "regularisers": "; ".join(terms) or "none",
         "augmentation": with_options("augmentation", config.gan.augmentation, method.augmentation),
@@ -136,6 +148,11 @@ def of_the_method(config: Config, trainer: Trainer) -> dict[str, str]:
 def with_options(group: str, node: dict[str, object], built: object) -> str:
     """A component's name and its options."""
     assert type(built) is components.choices(group)[str(node["name"])]
+    return node_with_options(node)
+
+
+def node_with_options(node: Mapping[str, object]) -> str:
+    """The same of a choice in params.yaml."""
     options = [f"{key}={plain(value)}" for key, value in node.items() if key != "name"]
     return f"{node['name']}: {', '.join(options)}" if options else str(node["name"])
 

@@ -18,6 +18,8 @@ class Replay:
     labelled: bool = False
 
     generator = None
+    pairs = None
+    detection = None
 
     @property
     def labels(self) -> Tensor | None:

@@ -18,9 +18,9 @@ def write_sparse(root: Path, facts: Facts, count: int, shards: int) -> None:
     for k in range(shards):
         rows = count * (k + 1) // shards - count * k // shards
         entry: dict[str, Any] = {"count": rows}
-        for kind, dtype, of_row in (("images", facts.signal.dtype, facts.shape), ("labels", np.dtype(np.int64), ())):
+        for kind, of_row in facts.rows("train").items():
             name = f"train/{kind}-{k:05d}.npy"
-            _write_zeros(root / name, dtype, (rows, *of_row))
+            _write_zeros(root / name, of_row.dtype, (rows, *of_row.shape))
             entry[kind] = {"file": name, "sha256": UNREAD}
         listed.append(entry)
     classes = [str(label) for label in range(facts.num_classes)]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganflow.methods.player import Player
+from ganflow.methods.players.player import Player
 from ganflow.training.events import Event, Report
 from ganflow.training.schedules import factor
 from tests.training.small import config, run, same, trainer

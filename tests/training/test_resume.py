@@ -9,6 +9,10 @@ from tests.training.small import config, run, same
 
 pytestmark = pytest.mark.slow
 
+RESTORES = (
+    "given=[noise,hole]", "gan/generator=edsr", "gan.generator.blocks=1", "gan.generator.width=4", "gan.latent_dim=0",
+    "gan.conditioning=none",
+)  # fmt: skip
 RUNS = {
     "plain": (),
     "every kind of state": (
@@ -28,7 +32,11 @@ RUNS = {
     ),
     "unconditional": ("gan.conditioning=none", "gan/loss=minimax"),
     "spectral normalisation": ("gan.discriminator.spectral_norm=true",),
-}
+    "restoration": (*RESTORES, "gan/content=[l1,masked_l1]", "gan/discriminator=patch", "gan.discriminator.width=4",
+                    "gan.discriminator.sees_given=true", "training.mirror=true"),
+    "regression": (*RESTORES, "method=regression", "gan/content=[ssim]"),
+    "f-AnoGAN": ("method=f_anogan", "gan.conditioning=none", "gan.generator.width=4", "detection.encoder.width=4"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("overrides", RUNS.values(), ids=RUNS.keys())

@@ -12,6 +12,7 @@ from ganflow.training.events import Event, Report
 from ganflow.training.trainer import Trainer
 from tests.support.ranks import on_ranks
 from tests.training.small import config, trainer
+from tests.training.test_resume import RUNS
 
 pytestmark = pytest.mark.slow
 
@@ -46,15 +47,16 @@ def test_workers_share_the_same_global_batch(digits: Path, world: int) -> None:
             assert torch.equal(torch.cat([rank[turn][name] for rank in ranks]), rows), (turn, name)
 
 
-def losses(data: Path, dtype: torch.dtype) -> list[dict[str, float]]:
+def losses(data: Path, dtype: torch.dtype, *overrides: str) -> list[dict[str, float]]:
     """The terms of 50 steps at the recipe's learning rates, one report per step."""
     rhythm = ["training.batch=64", "training.kimg=3.2", "training.report_kimg=0.064", "training.snapshot_kimg=10"]
     torch.set_default_dtype(dtype)
     try:
         told: list[Event] = []
-        cfg = config(*NO_BATCH_NORM, *rhythm, "training.checkpoint_kimg=10")
+        cfg = config(*(overrides or NO_BATCH_NORM), *rhythm, "training.checkpoint_kimg=10")
         made = trainer(cfg, data, listener=told.append)
         compute_in(dtype, made)
+        made.preview = lambda model: b""  # of what is given in float32
         made.fit()
     finally:
         torch.set_default_dtype(torch.float32)
@@ -68,7 +70,8 @@ def compute_in(dtype: torch.dtype, made: Trainer) -> None:
 
     def cast(turn: Turn, index: int) -> Batch:
         batch = made_batch(turn, index)
-        return replace(batch, real=batch.real.to(dtype), z=batch.z.to(dtype))
+        given, hidden = (None if part is None else part.to(dtype) for part in (batch.given, batch.hidden))
+        return replace(batch, real=batch.real.to(dtype), z=batch.z.to(dtype), given=given, hidden=hidden)
 
     made.accumulator.batch = cast  # type: ignore[method-assign]
 
@@ -81,3 +84,21 @@ def test_two_workers_train_to_the_losses_of_one(digits: Path, dtype: torch.dtype
     for step, (one, two) in enumerate(zip(alone, pair, strict=True)):
         assert set(one) == {"D/adversarial", "D/r1", "G/adversarial"}
         assert two == pytest.approx(one, abs=within), step
+
+
+TERMS = {
+    "restoration": {"D/adversarial", "D/r1", "G/adversarial", "G/l1", "G/masked_l1"},
+    "regression": {"G/ssim"},
+    "f-AnoGAN": {"D/adversarial", "D/r1", "G/adversarial", "E/pixels", "E/features"},
+}
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_two_workers_restore_and_detect_as_one_does(digits: Path, name: str) -> None:
+    overrides = (*RUNS[name], *(["gan.generator.norm=none"] if name == "f-AnoGAN" else []))
+    alone = losses(digits, torch.float64, *overrides)
+    pair = on_ranks(2, losses, digits, torch.float64, *overrides)[0]
+    assert len(alone) == len(pair) == STEPS
+    for step, (one, two) in enumerate(zip(alone, pair, strict=True)):
+        assert set(one) == TERMS[name]
+        assert two == pytest.approx(one, abs=1e-9), step

@@ -18,9 +18,8 @@ import numpy as np
 from ganflow.cluster.session.session import session
 from ganflow.config.schema import ClusterConfig
 from ganflow.methods import generator
-from ganflow.serving.batching import answer, draw
+from ganflow.serving.batching import AnyAsked, answer, draw
 from ganflow.serving.model import BusyError, Model
-from ganflow.serving.request import Asked
 from ganflow.signals.base import Samples
 
 AT_ONCE = 256  # samples in one batch; no request may ask for more
@@ -33,7 +32,7 @@ AGAIN_S = 0.1  # until a request goes to another replica
 class ReplicaSettings:
     """The settings that travel to a replica."""
 
-    asked: Asked
+    asked: AnyAsked
     digest: str
     weights: list[Any]  # one reference; within a list, so that the replica fetches it only if it must
 
@@ -75,7 +74,7 @@ def _load(content: Any, device: str) -> generator.Generator:
         return generator.load(path, device)
 
 
-def _samples(jobs: list[tuple[generator.Generator, Asked]]) -> int:
+def _samples(jobs: list[tuple[generator.Generator, AnyAsked]]) -> int:
     return sum(asked.n for _, asked in jobs)
 
 
@@ -91,7 +90,7 @@ class Replicas:
 
         return ray.put(np.frombuffer(content, np.uint8))
 
-    async def answer(self, model: Model, asked: Asked) -> bytes:
+    async def answer(self, model: Model, asked: AnyAsked) -> bytes:
         """As :meth:`ganflow.serving.model.Backend.answer`. The same request draws the same samples anywhere."""
         from ray.exceptions import RayError, RayTaskError
         from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, ReplicaUnavailableError
@@ -165,7 +164,7 @@ def _batching() -> type:
 
     class Batching(Replica):
         @serve.batch(max_batch_size=AT_ONCE, batch_wait_timeout_s=TOGETHER_S, batch_size_fn=_samples)
-        async def draw_together(self, jobs: list[tuple[generator.Generator, Asked]]) -> list[Samples]:
+        async def draw_together(self, jobs: list[tuple[generator.Generator, AnyAsked]]) -> list[Samples | bytes]:
             return await asyncio.to_thread(draw, jobs)
 
     return Batching

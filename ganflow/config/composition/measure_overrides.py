@@ -14,7 +14,7 @@ from ganflow.errors import ConfigError
 
 HEEDED = ("evaluation", "cluster.storage", "cluster.cache", "tracking", "experiment")
 UNHEEDED = ("evaluation.snapshot_samples", "evaluation.snapshot_metrics", "tracking.experiment")
-SPLITTING = ("test_share", "splits", "test")  # of a reference; samples are measured whole
+SPLITTING = ("test_share", "splits", "test", "normal", "hold_out")  # of a reference; samples are measured whole
 TAKES = "it takes evaluation.…, evaluation/…, data.… of image_folder, cluster.storage, cluster.cache and tracking.uri"
 
 

@@ -31,6 +31,8 @@ Size = tuple[int, int]  # width and height, as Pillow has them
 BACKGROUNDS = {"white": 255, "black": 0}
 REFUSE = "refuse"
 TRANSPARENT, FIRST, TURNED = "transparent", "first of several frames", "turned upright as EXIF says"
+EMPTY_MASK = "with a mask that has no pixel above 127"
+LOST_MASK = "whose anomalous pixels are lost by data.crop or data.resize"
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -73,14 +75,14 @@ class Frame:
         width, height = self._target or ((side, side) if self.crop else (width, height))
         return channels, height, width
 
-    def fitted(self, image: Image.Image) -> Image.Image:
-        """Crop, then resize, as the options say."""
+    def fitted(self, image: Image.Image, nearest: bool = False) -> Image.Image:
+        """Crop, then resize, as the options say; ``nearest`` makes no new values, whatever the filter is."""
         if self.crop:
             width, height = _largest_part(image.size, self._target or (1, 1))
             left, top = (image.width - width) // 2, (image.height - height) // 2
             image = image.crop((left, top, left + width, top + height))
         if self._target and image.size != self._target:
-            image = image.resize(self._target, FILTERS[self.filter])
+            image = image.resize(self._target, Image.Resampling.NEAREST if nearest else FILTERS[self.filter])
         return image
 
 

@@ -5,7 +5,10 @@ On disk, where there are N samples, each of a shape and a type that its kind of 
     dataset.json             facts, class names, and per split the shards with their sha256
     train/images-00000.npy   (N, *shape)
     train/labels-00000.npy   int64 (N,)
+    train/given-00000.npy    uint8 (N, *given), where the data are pairs: what a model is given of each image
     test/...                 the same, where there is a test split
+    test/masks-00000.npy     uint8 (N, 1, H, W), where anomalous pixels are known: 1 of these, 0 of the others
+    held_out/...             as train, of data for detection: normal images that neither of the two has
 """
 
 import hashlib
@@ -14,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +29,15 @@ from ganflow.errors import GanflowError
 from ganflow.signals import Signal, named
 from ganflow.signals.base import IMAGE, Shape, is_square, square
 
-SQUARE, ANY_SHAPE = 1, 2  # format versions: the first states resolution and channels, the second a shape
+# Format versions: the first states resolution and channels, the second a shape, the third pairs and detection.
+SQUARE, ANY_SHAPE, FURTHER = 1, 2, 3
+ROLES = ("images", "labels", "given", "masks")
 MANIFEST = "dataset.json"
 REPAIR = "`dvc checkout` brings it back, `dvc repro prepare` makes it anew"
 
 Images = NDArray[np.uint8 | np.float32]
 Labels = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,13 @@ class Mixture:
     sigma: float  # standard deviation of each, in either direction
 
 
+class RowFormat(NamedTuple):
+    """The rows of an array."""
+
+    shape: Shape  # of one
+    dtype: np.dtype[np.generic]
+
+
 @dataclass(frozen=True)
 class Facts:
     """Facts that the data state, so that no configuration has to repeat them."""
@@ -50,6 +63,9 @@ class Facts:
     num_classes: int  # 0: unlabelled
     kind: str = IMAGE  # the name of the signal
     mixture: Mixture | None = None  # of points
+    given: Shape | None = None  # of what a model is given of an image; None: the data are not pairs
+    masked: bool = False  # the test split says which pixels are anomalous
+    normal: tuple[int, ...] = ()  # labels that are normal, of data for detection
 
     @property
     def signal(self) -> Signal:
@@ -73,7 +89,9 @@ class Facts:
         """As plain values, without what goes without saying."""
         shape = {"resolution": self.shape[1], "channels": self.channels} if self.square else {"shape": list(self.shape)}
         others = {"num_classes": self.num_classes, "kind": self.kind, "mixture": self.mixture and asdict(self.mixture)}
-        return shape | {key: value for key, value in others.items() if value not in (IMAGE, None)}
+        further = {"given": self.given and list(self.given), "masked": self.masked, "normal": list(self.normal)}
+        stated = {key: value for key, value in others.items() if value not in (IMAGE, None)}
+        return shape | stated | {key: value for key, value in further.items() if value}
 
     @property
     def square(self) -> bool:
@@ -83,7 +101,22 @@ class Facts:
     @property
     def format(self) -> int:
         """The version of the format that can state these facts: the first one that can."""
+        if self.given or self.masked or self.normal:
+            return FURTHER
         return SQUARE if self.square else ANY_SHAPE
+
+    def rows(self, split: str) -> dict[str, RowFormat]:
+        """The arrays of a split by their role."""
+        rows = {"images": RowFormat(self.shape, self.signal.dtype), "labels": RowFormat((), np.dtype(np.int64))}
+        if self.given:
+            rows["given"] = RowFormat(self.given, np.dtype(np.uint8))
+        if self.masked and split == "test":
+            rows["masks"] = RowFormat((1, *self.shape[1:]), np.dtype(np.uint8))
+        return rows
+
+    def size(self, split: str) -> int:
+        """Bytes of a sample and of what stands beside it, but for its label."""
+        return sum(prod(row.shape) * row.dtype.itemsize for role, row in self.rows(split).items() if role != "labels")
 
 
 class Dataset:
@@ -105,9 +138,11 @@ class Dataset:
         self.classes = list(manifest["classes"])
         self.digest = digest_of(manifest)
         counts = [shard["count"] for shard in shards]
-        self.labels = Rows([root / s["labels"]["file"] for s in shards], counts, (), np.dtype(np.int64), REPAIR)
-        shape, dtype = self.facts.shape, self.facts.signal.dtype
-        self._images = Rows([root / s["images"]["file"] for s in shards], counts, shape, dtype, REPAIR)
+        self._rows = {
+            role: Rows([root / shard[role]["file"] for shard in shards], counts, *row, REPAIR)
+            for role, row in self.facts.rows(split).items()
+        }
+        self.labels = self._rows["labels"]
 
     @classmethod
     def open(cls, root: Path, split: str = "train", verify: bool = True) -> "Dataset":
@@ -115,7 +150,7 @@ class Dataset:
 
         Args:
             root: the folder with ``dataset.json``.
-            split: ``train`` or ``test``.
+            split: ``train``, ``test`` or ``held_out``.
             verify: hold every shard of the split against its checksum; a large data set once per machine.
 
         Raises:
@@ -129,7 +164,7 @@ class Dataset:
             raise GanflowError(f"{root} has no split {split!r}; it has {', '.join(splits)}")
         dataset = cls(root, split, manifest)
         if verify:
-            entries = [shard[kind] for shard in splits[split]["shards"] for kind in ("images", "labels")]
+            entries = [shard[role] for shard in splits[split]["shards"] for role in dataset.facts.rows(split)]
             checksums.verify(root, {entry["file"]: entry["sha256"] for entry in entries}, _not_as_prepared)
         return dataset
 
@@ -148,7 +183,28 @@ class Dataset:
         Raises:
             IndexError: an index outside of the data set.
         """
-        return self._images[indices]
+        return self._rows["images"][indices]
+
+    def given(self, indices: NDArray[np.int64]) -> Bytes:
+        """The parts of pairs that a model is given of the images ``indices`` (B,): uint8 (B, *facts.given), a copy.
+
+        Raises:
+            GanflowError: the data are not pairs.
+        """
+        return self._further("given")[indices]
+
+    def masks(self, indices: NDArray[np.int64]) -> Bytes:
+        """The anomalous pixels of the images ``indices`` (B,): uint8 (B, 1, H, W), 1 of these, a copy.
+
+        Raises:
+            GanflowError: the data do not say, or it is another split than test.
+        """
+        return self._further("masks")[indices]
+
+    def _further(self, role: str) -> Rows:
+        if role not in self._rows:
+            raise GanflowError(f"{self.root} has no {role} in split {self.split}; it has {', '.join(self._rows)}")
+        return self._rows[role]
 
     def __reduce__(self) -> tuple[object, tuple[Path, str, bool]]:
         # A spawned loader process maps the files again: a pickled memory map would carry every pixel.
@@ -174,8 +230,8 @@ def read_manifest(root: Path) -> dict[str, Any]:
     """
     path = root / MANIFEST
     manifest: dict[str, Any] = records.read(path, dict, "`dvc repro prepare` writes it")
-    if (version := manifest.get("format")) not in (SQUARE, ANY_SHAPE):
-        reads = f"{SQUARE} and {ANY_SHAPE}"
+    if (version := manifest.get("format")) not in (SQUARE, ANY_SHAPE, FURTHER):
+        reads = f"{SQUARE} to {FURTHER}"
         raise GanflowError(f"{path} has format version {version}, this ganflow reads {reads}: prepare the data again")
     try:
         intact = digest_of(manifest) == manifest["digest"]
@@ -189,7 +245,8 @@ def read_manifest(root: Path) -> dict[str, Any]:
 def files_of(manifest: dict[str, Any]) -> dict[str, str]:
     """sha256 by name of all files that a manifest lists."""
     shards = [shard for split in manifest["splits"].values() for shard in split["shards"]]
-    return {entry["file"]: entry["sha256"] for shard in shards for entry in (shard["images"], shard["labels"])}
+    entries = [shard[role] for shard in shards for role in ROLES if role in shard]
+    return {entry["file"]: entry["sha256"] for entry in entries}
 
 
 def facts_of(manifest: dict[str, Any]) -> Facts:
@@ -197,7 +254,10 @@ def facts_of(manifest: dict[str, Any]) -> Facts:
     mixture = manifest.get("mixture")
     if mixture is not None:
         mixture = Mixture(tuple(map(tuple, mixture["centres"])), mixture["sigma"])
-    return Facts(shape_of(manifest), len(manifest["classes"]), manifest.get("kind", IMAGE), mixture)
+    given = tuple(manifest["given"]) if "given" in manifest else None
+    masked, normal = manifest.get("masked", False), tuple(manifest.get("normal", ()))
+    kind, num_classes = manifest.get("kind", IMAGE), len(manifest["classes"])
+    return Facts(shape_of(manifest), num_classes, kind, mixture, given, masked, normal)
 
 
 def shape_of(stated: Mapping[str, Any]) -> Shape:
@@ -208,9 +268,12 @@ def shape_of(stated: Mapping[str, Any]) -> Shape:
 def digest_of(manifest: dict[str, Any]) -> str:
     """sha256 (hex) over facts, class names and the shards' checksums; not over the source's options."""
     what = {key: manifest[key] for key in ("format", "classes")}
-    what |= {key: manifest[key] for key in ("resolution", "channels", "shape", "kind", "mixture") if key in manifest}
+    sometimes = ("resolution", "channels", "shape", "kind", "mixture", "given", "masked", "normal")
+    what |= {key: manifest[key] for key in sometimes if key in manifest}
     what["splits"] = {
-        name: [[shard["count"], shard["images"]["sha256"], shard["labels"]["sha256"]] for shard in split["shards"]]
+        name: [
+            [shard["count"], *(shard[role]["sha256"] for role in ROLES if role in shard)] for shard in split["shards"]
+        ]
         for name, split in manifest["splits"].items()
     }
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ganflow.errors import GanflowError
 
-_SHARE_OF_FILES = 8  # one part in so many of the files that a process may have open: there are two splits of two kinds
+_SHARE_OF_FILES = 16  # one part in so many of the files that a process may have open: three splits of two to four roles
 _SHARE_OF_MEMORY = 2  # rows of more than one part in so many of the memory are read from disk again and again
 _HEADER = 1 << 16  # bytes at most before the rows of a ``.npy``
 

@@ -8,7 +8,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from ganflow import records
 from ganflow.atomic_files import HashingFile, locked, sync_folder
-from ganflow.data.prepared.dataset import MANIFEST, Facts, Images, Labels, digest_of
+from ganflow.data.prepared.dataset import MANIFEST, Bytes, Facts, Images, Labels, digest_of
 from ganflow.errors import GanflowError
 from ganflow.terminal.interrupts import held
 
 SHARD_BYTES = 256 * 2**20
+NONE_FURTHER: Mapping[str, Bytes] = {}
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class SplitWriter:
 
     Args:
         root: the data set's folder.
-        split: ``train`` or ``test``.
+        split: ``train``, ``test`` or ``held_out``.
         facts: what every sample is: its shape, its kind.
         shard_bytes: the size of a full shard; memory is bounded by one shard.
     """
@@ -102,25 +103,34 @@ class SplitWriter:
     shards: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._shape, self._dtype = self.facts.shape, self.facts.signal.dtype
-        self._full = max(1, self.shard_bytes // (self.facts.values * self._dtype.itemsize))
+        self._rows = self.facts.rows(self.split)
+        self._full = max(1, self.shard_bytes // self.facts.size(self.split))
         self._per_class = np.zeros(max(1, self.facts.num_classes), dtype=np.int64)
-        self._held: list[tuple[Images, Labels]] = []
+        self._held: list[dict[str, NDArray[np.generic]]] = []
         self._count = 0
         (self.root / self.split).mkdir()
 
-    def add(self, images: Images, labels: Labels) -> None:
-        """Append images (B, C, H, W) and their labels (B,)."""
-        if images.shape[1:] != self._shape or images.dtype != self._dtype or labels.shape != images.shape[:1]:
-            raise ValueError(f"images {images.dtype} {images.shape}, labels {labels.shape}; not (B, {self._shape})")
+    def add(self, images: Images, labels: Labels, further: Mapping[str, Bytes] = NONE_FURTHER) -> None:
+        """Append images (B, C, H, W), their labels (B,) and what else the split has, by role."""
+        arrays: dict[str, NDArray[np.generic]] = {"images": images, "labels": labels, **further}
+        self._check(arrays)
         self._per_class += np.bincount(labels, minlength=len(self._per_class))
-        while len(images):
-            room = self._full - self._count
-            self._held.append((images[:room], labels[:room]))
-            self._count += len(images[:room])
-            images, labels = images[room:], labels[room:]
+        at = 0
+        while at < len(images):
+            end = min(len(images), at + self._full - self._count)
+            self._held.append({role: values[at:end] for role, values in arrays.items()})
+            self._count += end - at
+            at = end
             if self._count == self._full:
                 self._flush()
+
+    def _check(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Refuse arrays that are not those of the split."""
+        count = len(arrays["images"])
+        wanted = {role: ((count, *row.shape), row.dtype) for role, row in self._rows.items()}
+        got = {role: (values.shape, values.dtype) for role, values in arrays.items()}
+        if got != wanted:
+            raise ValueError(f"split {self.split} takes {wanted}, not {got}")
 
     def close(self) -> dict[str, Any]:
         """Write what is left; return the split's part of the manifest."""
@@ -130,16 +140,15 @@ class SplitWriter:
         return {"count": count, "per_class": self._per_class.tolist(), "shards": self.shards}
 
     def _flush(self) -> None:
-        images, labels = (list(parts) for parts in zip(*self._held, strict=True))
         number = f"{len(self.shards):05d}.npy"
-        shape = (self._count, *self._shape)
-        self.shards.append(
-            {
-                "count": self._count,
-                "images": _write(self.root, f"{self.split}/images-{number}", images, self._dtype, shape),
-                "labels": _write(self.root, f"{self.split}/labels-{number}", labels, np.dtype(np.int64), shape[:1]),
-            }
-        )
+        written = {
+            role: _write(
+                self.root, f"{self.split}/{role}-{number}", [held[role] for held in self._held], row.dtype,
+                (self._count, *row.shape),
+            )
+            for role, row in self._rows.items()
+        }  # fmt: skip
+        self.shards.append({"count": self._count, **written})
         self._held, self._count = [], 0
 
 

@@ -8,13 +8,14 @@ import numpy as np
 
 from ganflow.config.components import component
 from ganflow.data.decoding.decode import Frame
+from ganflow.data.normal_classes import NormalClasses
 from ganflow.data.prepared.dataset import Facts
 from ganflow.data.source import Content, Pixels, Split, Understood, check_watch, hold_out, recipe_of, watch_nothing
 
 
 @component("source", "digits")
 @dataclass
-class Digits:
+class Digits(NormalClasses):
     """The digits of E. Alpaydin and C. Kaynak (UCI, 1998), values 0..16 scaled to 0..255; a fifth is held out."""
 
     resize: Any = 0  # pixels per side, or WIDTHxHEIGHT; 0: 8
@@ -25,6 +26,7 @@ class Digits:
 
     def __post_init__(self) -> None:
         check_watch(self.watch, watch_nothing)
+        self.check_normal()
         self._frame = Frame(resize=self.resize, filter=self.filter)
 
     def read(self, root: Path, scratch: Path) -> Content:
@@ -36,10 +38,11 @@ class Digits:
         labels = digits.target.astype(np.int64)
         test = hold_out(labels, [f"{i:04d}" for i in range(len(labels))], share=0.2)
         decode = Pixels(self._frame)
-        return Content(
+        content = Content(
             facts=Facts(self._frame.shape(1, 8, 8), num_classes=10),
             classes=[str(d) for d in range(10)],
             splits={name: Split(images[of], labels[of], decode) for name, of in (("train", ~test), ("test", test))},
             recipe=recipe_of("digits", self),
             understood=Understood({"train": "the rest", "test": "a fifth of every class"}, "scikit-learn"),
         )
+        return self.detection(content)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ganflow.config.components import component
 from ganflow.data.decoding.decode import Frame
+from ganflow.data.normal_classes import NormalClasses
 from ganflow.data.prepared.dataset import Facts, Labels
 from ganflow.data.source import Content, Pixels, Split, Understood, check_watch, recipe_of, watch_path
 from ganflow.errors import ConfigError, GanflowError, require
@@ -25,7 +26,7 @@ UNSIGNED_BYTES = 0x08
 
 @component("source", "idx")
 @dataclass
-class Idx(Frame):
+class Idx(NormalClasses, Frame):
     """A folder with ``train-images-idx3-ubyte[.gz]``, ``train-labels-idx1-ubyte[.gz]``, and so for t10k or test."""
 
     path: str = ""  # the folder, local or s3://
@@ -36,6 +37,7 @@ class Idx(Frame):
         super().__post_init__()
         require(bool(self.path), "path", self.path, "must name the folder of the IDX files, local or s3://")
         check_watch(self.watch, watch_path)
+        self.check_normal()
 
     def read(self, root: Path, scratch: Path) -> Content:
         """Map the files (gzipped ones are unpacked into ``scratch``) and hold labels against images.
@@ -43,6 +45,10 @@ class Idx(Frame):
         Raises:
             GanflowError: no training files, a damaged or truncated file, or labels that do not match the images.
         """
+        return self.detection(self.all_classes(root, scratch))
+
+    def all_classes(self, root: Path, scratch: Path) -> Content:
+        """The content before some classes are called normal; as :meth:`read`."""
         files = self._find(root)
         pairs = {split: _pair(files, split, scratch) for split in ("train", "test") if (split, "images") in files}
         images, labels = pairs["train"]

@@ -35,7 +35,7 @@ class StackedMnist(Idx):
         Raises:
             GanflowError: as :class:`Idx`; more than ten classes.
         """
-        single = super().read(root, scratch)
+        single = self.all_classes(root, scratch)
         digits = single.facts.num_classes
         if digits > 10:
             raise ConfigError("data.path", self.path, f"holds {digits} classes; stacks are of at most ten digits")
@@ -44,13 +44,14 @@ class StackedMnist(Idx):
         facts = replace(
             single.facts, shape=(CHANNELS, *single.facts.shape[1:]), num_classes=digits**CHANNELS, kind="stacked"
         )
-        return Content(
+        content = Content(
             facts=facts,
             classes=[between.join(digits) for digits in product(single.classes, repeat=CHANNELS)],
             splits={name: self._stack(name, split, counts[name], digits) for name, split in single.splits.items()},
             recipe=recipe_of("stacked_mnist", self),
             understood=replace(single.understood, labels="the digits of the three channels"),
         )
+        return self.detection(content)
 
     def _stack(self, name: str, single: Split, count: int, digits: int) -> Split:
         streams = [rng.integers(self.seed, f"{name}-{c}", 0, count, len(single.items)) for c in range(CHANNELS)]

@@ -23,6 +23,7 @@ class Splits:
 
     train: Dataset
     test: Dataset | None  # None where the data have none
+    held_out: Dataset | None = None  # normal images that neither of the two has, of data for detection
 
 
 class Extractor(Protocol):

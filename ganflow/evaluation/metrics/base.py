@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from ganflow.config import components
-from ganflow.evaluation.metrics.features import Features
 
 LOWER, HIGHER = "lower", "higher"
 CLASSES = "an extractor that knows the classes of the data"  # what figures need
@@ -41,7 +40,7 @@ class Metric(ABC):
     Attributes:
         figures: every figure that it may give, in words.
         needs: what it is called with, in this order: names of properties of
-            :class:`~ganflow.evaluation.inputs.MetricInputs`.
+            :class:`~ganflow.evaluation.evidence.inputs.MetricInputs`.
         bounded: the figure that :meth:`resampled` gives an interval; "" where none has one.
         smooth: whether that figure is a smooth function of the samples.
         signals: the kinds of data that it measures.
@@ -67,8 +66,11 @@ class Metric(ABC):
             UnmeasurableError: none can be made, with the reason.
         """
 
-    def resampled(self, fake: Features, real: Features, counts: Tensor) -> Tensor:
-        """The ``bounded`` figure of every resample, in which sample i counts ``counts[b, i]`` times: (B, N) → (B,)."""
+    def resampled(self, *inputs: Any, **by_name: Any) -> Tensor:
+        """The ``bounded`` figure of every resample, from what it ``needs`` and ``counts`` (B, N): (B,).
+
+        Sample i counts ``counts[b, i]`` times.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no bounded figure")
 
 

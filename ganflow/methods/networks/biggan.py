@@ -11,6 +11,7 @@ from torch.nn.functional import max_pool2d, relu
 
 from ganflow.config.components import component
 from ganflow.errors import require
+from ganflow.methods.networks.base import Discriminator
 from ganflow.methods.networks.layers.conditioning import ConditionalBatchNorm2d, Head, VectorBatchNorm2d
 from ganflow.methods.networks.layers.residual import Table, UpBlock, down_blocks, table_of
 from ganflow.methods.networks.layers.spectral_norm import normalise_spectrally
@@ -139,7 +140,7 @@ class BigGANGenerator(nn.Module):
 
 
 @component("discriminator", "biggan")
-class BigGANDiscriminator(nn.Module):
+class BigGANDiscriminator(Discriminator):
     """Residual blocks that halve the map, then a dense layer over the sum of the last; ``width`` is the paper's ch."""
 
     def __init__(

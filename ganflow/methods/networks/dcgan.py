@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ganflow.config.components import component
 from ganflow.errors import ConfigError, require
+from ganflow.methods.networks.base import Discriminator
 from ganflow.methods.networks.layers.conditioning import Head, LatentInput
 from ganflow.methods.networks.layers.spectral_norm import normalise_spectrally
 from ganflow.signals.base import Shape
@@ -100,7 +101,7 @@ class DCGANGenerator(nn.Module):
 
 
 @component("discriminator", "dcgan")
-class DCGANDiscriminator(nn.Module):
+class DCGANDiscriminator(Discriminator):
     """Strided convolutions that halve the map, LeakyReLU 0.2, then a dense layer over the last map.
 
     ``width`` is the number of channels after the first layer; every level below it has twice as many.

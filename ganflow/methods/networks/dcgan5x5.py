@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ganflow.config.components import component
 from ganflow.errors import require
+from ganflow.methods.networks.base import Discriminator
 from ganflow.methods.networks.layers.conditioning import Head, LatentInput
 from ganflow.methods.networks.layers.initial_weights import initialise
 from ganflow.methods.networks.layers.quarters import quarters
@@ -73,7 +74,7 @@ class DCGAN5x5Generator(nn.Module):
 
 
 @component("discriminator", "dcgan5x5")
-class DCGAN5x5Discriminator(nn.Module):
+class DCGAN5x5Discriminator(Discriminator):
     """Two convolutions that halve the map, to ``width`` and twice as many, each with LeakyReLU; a dense layer."""
 
     def __init__(

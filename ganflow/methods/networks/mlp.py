@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ganflow.config.components import component
 from ganflow.errors import require
+from ganflow.methods.networks.base import Discriminator
 from ganflow.methods.networks.layers.conditioning import Head, LatentInput
 from ganflow.methods.networks.layers.initial_weights import initialise
 from ganflow.methods.networks.layers.spectral_norm import normalise_spectrally
@@ -98,7 +99,7 @@ class MLPGenerator(nn.Module):
 
 
 @component("discriminator", "mlp")
-class MLPDiscriminator(nn.Module):
+class MLPDiscriminator(Discriminator):
     """Dense layers with LeakyReLU and, if asked for, dropout; ``maxout`` is the largest of five dense layers."""
 
     signals: ClassVar[tuple[str, ...]] = ("image", "points")

@@ -6,7 +6,9 @@ from torch import Tensor, nn
 
 from ganflow.config.components import component
 from ganflow.errors import require
+from ganflow.methods.networks.base import Discriminator
 from ganflow.methods.networks.layers.conditioning import MapHead
+from ganflow.methods.networks.layers.given_input import channels_seen, with_given
 from ganflow.methods.networks.layers.spectral_norm import normalise_spectrally
 from ganflow.signals.base import Shape
 
@@ -15,14 +17,15 @@ NORMS = ("instance", "batch", "none")
 
 
 @component("discriminator", "patch")
-class PatchDiscriminator(nn.Module):
+class PatchDiscriminator(Discriminator):
     """A verdict on every patch of the image: of 70 pixels with three ``layers`` that halve the map, of 34 with two.
 
     By default there are three as in the paper, fewer where images are too small.
     Convolutions of 4×4, each with twice the channels, up to eight times ``width``; LeakyReLU 0.2; all but the first and
     the last are normalised. The authors normalise over the batch; here it is over the image, as in CycleGAN, so that
     each is judged by itself. The output is a map of logits (N, 1, H', W'); ``projection`` adds the match of each patch
-    with the class, ``auxiliary`` has maps of the classes' logits beside it.
+    with the class, ``auxiliary`` has maps of the classes' logits beside it. With ``sees_given`` it judges an image
+    beside what G was given, as in the paper.
     """
 
     def __init__(
@@ -30,17 +33,20 @@ class PatchDiscriminator(nn.Module):
         shape: Shape,
         num_classes: int,
         conditioning: str,
+        given: Shape | None,
         width: int = 64,
         layers: int | None = None,
         norm: str = "instance",
         spectral_norm: bool = False,
+        sees_given: bool = False,
     ) -> None:
         super().__init__()
         require(width > 0, "width", width, "must be more than 0")
         require(norm in NORMS, "norm", norm, f"one of {', '.join(NORMS)}")
         layers = checked_layers(layers, shape)
+        channels, self.sees_given = channels_seen(sees_given, shape, given), sees_given
         widths = [width * min(2**level, WIDEST) for level in range(layers + 1)]
-        blocks: list[nn.Module] = [nn.Conv2d(shape[0], width, KERNEL, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
+        blocks: list[nn.Module] = [nn.Conv2d(channels, width, KERNEL, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
         for level, (before, after) in enumerate(pairwise(widths), 1):
             stride = 2 if level < layers else 1
             blocks += [nn.Conv2d(before, after, KERNEL, stride, 1, bias=norm == "none"), *_normalised(after, norm)]
@@ -53,8 +59,8 @@ class PatchDiscriminator(nn.Module):
         if spectral_norm:
             normalise_spectrally(self)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        h = self.layers(images)
+    def forward(self, images: Tensor, labels: Tensor | None = None, given: Tensor | None = None) -> Tensor:
+        h = self.layers(with_given(images, given))
         logits: Tensor = self.head(h, labels)
         return logits
 

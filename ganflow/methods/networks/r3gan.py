@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ganflow.config.components import component
 from ganflow.errors import require
+from ganflow.methods.networks.base import Discriminator
 from ganflow.methods.networks.layers.conditioning import LatentInput
 from ganflow.methods.networks.layers.grouped import conv2d
 from ganflow.methods.networks.layers.pyramid import Downsample, Upsample, stages
@@ -120,7 +121,7 @@ class R3GANGenerator(nn.Module):
 
 
 @component("discriminator", "r3gan")
-class R3GANDiscriminator(nn.Module):
+class R3GANDiscriminator(Discriminator):
     """The generator's mirror image: stages of ``blocks`` blocks, halved between them, then a map of learned weights.
 
     ``projection`` is the paper's: the inner product of the features with the class's embedding, nothing beside it.
@@ -163,6 +164,10 @@ class R3GANDiscriminator(nn.Module):
                 if isinstance(block, ResidualBlock) and isinstance(block.layers[-1], nn.Conv2d):
                     _initialised(block.layers[-1])
             normalise_spectrally(self)
+
+    @property
+    def heads(self) -> list[nn.Module]:
+        return [self.dense]
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         h: Tensor = self.dense((self.layers(images) * self.basis).sum((2, 3)))

@@ -15,6 +15,7 @@ from torch.nn.functional import relu
 
 from ganflow.config.components import component
 from ganflow.errors import require
+from ganflow.methods.networks.base import Discriminator
 from ganflow.methods.networks.layers.conditioning import ConditionalBatchNorm2d, Head
 from ganflow.methods.networks.layers.residual import DownBlock, Table, UpBlock, down_blocks, table_of
 from ganflow.methods.networks.layers.spectral_norm import normalise_spectrally
@@ -69,7 +70,7 @@ class ResNetGenerator(nn.Module):
 
 
 @component("discriminator", "resnet")
-class ResNetDiscriminator(nn.Module):
+class ResNetDiscriminator(Discriminator):
     """Residual blocks that halve the map, then a dense layer over the last map's sum (SNGAN) or mean (WGAN-GP).
 
     ``width`` is the number of channels after the first block, and at 32 pixels half of it. ``pooling`` is ``sum`` or

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ganflow.config.components import component
 from ganflow.errors import require
+from ganflow.methods.networks.base import Discriminator
 from ganflow.methods.networks.layers.equalised import (
     GAIN,
     EqualConv2d,
@@ -237,7 +238,7 @@ class ResidualDown(nn.Module):
 
 
 @component("discriminator", "stylegan2")
-class StyleGAN2Discriminator(nn.Module):
+class StyleGAN2Discriminator(Discriminator):
     """Blocks that halve the map down to 4×4, the deviation within the batch (``mbstd_group`` 0: none), two layers.
 
     ``projection`` is ADA's: the inner product of the features with the class's own mapping, and nothing beside it.
@@ -273,6 +274,10 @@ class StyleGAN2Discriminator(nn.Module):
         self.out = EqualLinear(last, outputs.get(conditioning, 1))
         if spectral_norm:
             normalise_equalised(self)
+
+    @property
+    def heads(self) -> list[nn.Module]:
+        return [self.out]
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         x = self.blocks(leaky_relu(self.from_rgb(images)))

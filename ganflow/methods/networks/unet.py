@@ -7,7 +7,9 @@ from torch.nn.functional import interpolate, leaky_relu
 
 from ganflow.config.components import component
 from ganflow.errors import require
+from ganflow.methods.networks.base import Discriminator
 from ganflow.methods.networks.layers.conditioning import MapHead
+from ganflow.methods.networks.layers.given_input import channels_seen, with_given
 from ganflow.methods.networks.layers.spectral_norm import normalise_spectrally
 from ganflow.signals.base import Shape
 
@@ -16,21 +18,29 @@ SLOPE = 0.2
 
 
 @component("discriminator", "unet")
-class UNetDiscriminator(nn.Module):
+class UNetDiscriminator(Discriminator):
     """Three convolutions that halve the map, three that double it, each joined by the map of its size on the way down.
 
     ``width`` is the number of channels at the images' size, twice as many at each below. Every weight is normalised
     spectrally, where the authors leave the first and the last out. The output is a map of logits (N, 1, H, W);
     ``projection`` adds the match of each pixel's features with the class, ``auxiliary`` has maps of the classes' logits
-    beside it.
+    beside it. With ``sees_given`` it judges an image beside what G was given.
     """
 
     def __init__(
-        self, shape: Shape, num_classes: int, conditioning: str, width: int = 64, spectral_norm: bool = True
+        self,
+        shape: Shape,
+        num_classes: int,
+        conditioning: str,
+        given: Shape | None,
+        width: int = 64,
+        spectral_norm: bool = True,
+        sees_given: bool = False,
     ) -> None:
         super().__init__()
         require(width > 0, "width", width, "must be more than 0")
-        channels, *sides = shape
+        channels, self.sees_given = channels_seen(sees_given, shape, given), sees_given
+        sides = shape[1:]
         fits = all(side % 2**LEVELS == 0 for side in sides)
         misfit = f"cannot make {sides[1]}×{sides[0]} images; set data.resize to a multiple of 8, such as 32 or 64"
         require(fits, "name", "unet", misfit)
@@ -43,8 +53,8 @@ class UNetDiscriminator(nn.Module):
         if spectral_norm:
             normalise_spectrally(self)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        maps = [leaky_relu(self.first(images), SLOPE)]
+    def forward(self, images: Tensor, labels: Tensor | None = None, given: Tensor | None = None) -> Tensor:
+        maps = [leaky_relu(self.first(with_given(images, given)), SLOPE)]
         for layer in self.down:
             maps.append(leaky_relu(layer(maps[-1]), SLOPE))
         h = maps.pop()

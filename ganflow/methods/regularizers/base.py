@@ -10,6 +10,7 @@ from ganflow.distributed.rng import RandomStream
 from ganflow.errors import require
 
 Discriminator = Callable[[Tensor, Tensor | None], Tensor]  # images (N, C, H, W), labels (N,) or None → logits
+Features = Callable[[Tensor, Tensor | None], list[Tensor]]
 Maker = Callable[..., Any]  # z (N, latent_dim), labels (N,) or None → images; with ``True`` after them, (images, w)
 
 
@@ -38,6 +39,8 @@ class GeneratorTurn:
     """G's turn on this rank's rows: z (N, latent_dim), labels (N,) or None, and the fakes with their graph.
 
     ``G`` made the fakes; it may be called again, and one with a mapping network also gives w (N, …), if asked.
+    Where G makes an image of what it is given of it, ``real`` (N, C, H, W) is that image, and ``hidden`` (N, 1, H, W)
+    is 1 where it was not given. ``features`` of images and labels are what D's last layers are given, a tensor each.
     """
 
     G: Maker
@@ -45,6 +48,9 @@ class GeneratorTurn:
     labels: Tensor | None
     fake: Tensor
     draw: RandomStream
+    real: Tensor
+    hidden: Tensor | None = None
+    features: Features | None = None
 
 
 class Regularizer(nn.Module):

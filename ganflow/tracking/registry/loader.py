@@ -5,11 +5,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganflow.config import project_folder
+from ganflow.config import params_file, project_folder
 from ganflow.config.schema import Config, TrackingConfig
 from ganflow.data.prepared.dataset import Facts
 from ganflow.errors import GanflowError, require
-from ganflow.methods import generator, players_file
+from ganflow.methods import generator
+from ganflow.methods.players import players_file
 from ganflow.methods.start import Start
 from ganflow.terminal.redaction import redact
 from ganflow.tracking import mlflow_client
@@ -48,6 +49,13 @@ def load_generator(uri: str, config: TrackingConfig, device: str = "cpu") -> gen
         model = _named(client, uri, rest.strip("/"), mlflow_client.uri_of(config), in_run=scheme == "runs")
         with tempfile.TemporaryDirectory() as folder:
             return generator.load(_fetch(uri, model, mlflow_client.uri_of(config), Path(folder)), device)
+
+
+def tracking_of(uri: str) -> TrackingConfig:
+    """The MLflow store that ``params.yaml`` names, if there is such a file and the address needs one."""
+    if uri.startswith(("models:", "runs:")) and params_file.PARAMS.is_file():
+        return params_file.load().tracking
+    return TrackingConfig(experiment="")
 
 
 def load_start(params: Config, facts: Facts) -> Start | None:

@@ -96,8 +96,14 @@ def _digest(text: str) -> str:
 
 
 def _samples(generator: Generator) -> bytes:
-    """The first samples as a PNG; of a few classes each column is one."""
+    """The first samples as a PNG; of a few classes each column is one.
+
+    Raises:
+        GanflowError: there are none to make, or NaN.
+    """
     spec = generator.spec
+    if spec.restores:
+        raise GanflowError("it makes images of what it is given; the report shows some")
     columns = spec.num_classes if 1 < spec.num_classes <= COLUMNS else None
     some = min(SHOWN, generator.batch) // (columns or 1) * (columns or 1)
     n = max(some, columns or 1) if spec.signal.alone else spec.signal.shown

@@ -4,10 +4,11 @@ import shutil
 import tempfile
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ganflow
-from ganflow.methods import generator, players_file
+from ganflow.methods import generator
+from ganflow.methods.players import players_file
 from ganflow.report.model_card import WEIGHTS as WEIGHTS  # where MLflow puts the artifact inside of a model
 from ganflow.report.model_card import Card
 from ganflow.tracking.registry import model_files
@@ -31,6 +32,7 @@ _CODE = (
     "distributed/host_arrays.py",
     "distributed/rng.py",
     "methods/__init__.py",
+    "methods/degradations",
     "methods/generator.py",
     "methods/networks",
     "signals",
@@ -48,7 +50,6 @@ def write(folder: Path, weights: Path, model_id: str, run_id: str, card: Card) -
         run_id: the training's run.
         card: what its README.md says.
     """
-    import numpy as np
     from mlflow import pyfunc
     from mlflow.models import Model
 
@@ -60,7 +61,7 @@ def write(folder: Path, weights: Path, model_id: str, run_id: str, card: Card) -
             artifacts=_artifacts(weights),
             code_paths=[str(_stage_code(Path(staged)))],
             signature=signature(G.spec),
-            input_example=(np.zeros(1, np.int64), dict(DEFAULTS)),
+            input_example=_example(G.spec),
             pip_requirements=requirements(),
             mlflow_model=Model(model_id=model_id, run_id=run_id),
         )
@@ -78,17 +79,30 @@ def _artifacts(weights: Path) -> dict[str, str]:
 def signature(spec: generator.GeneratorSpec) -> "ModelSignature":
     """The signature of the served model: it takes :data:`DEFAULTS` and gives uint8 (n, H, W, C), points float32 (n, 2).
 
+    A model that restores takes images and no parameters.
+
     MLflow has no word for an answer of two types, so ``format`` "png" stands in the model card alone.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
     samples = TensorSpec(spec.signal.dtype, (-1, *spec.signal.row(spec.shape)))
+    if spec.given_shape is not None:
+        given = TensorSpec(spec.signal.dtype, (-1, *spec.given_shape[1:], spec.given_shape[0]))
+        return ModelSignature(inputs=Schema([given]), outputs=Schema([samples]))
     types = {int: DataType.long, float: DataType.double, str: DataType.string}
     return ModelSignature(
         outputs=Schema([samples]),
         params=ParamSchema([ParamSpec(name, types[type(value)], value) for name, value in DEFAULTS.items()]),
     )
+
+
+def _example(spec: generator.GeneratorSpec) -> Any:
+    import numpy as np
+
+    if spec.given_shape is None:
+        return np.zeros(1, np.int64), dict(DEFAULTS)
+    return np.zeros((1, *spec.given_shape[1:], spec.given_shape[0]), np.uint8)
 
 
 def requirements() -> list[str]:

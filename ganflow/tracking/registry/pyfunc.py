@@ -12,6 +12,8 @@ from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read at every event, so even now that mlflow is loaded
 import mlflow
+import numpy as np
+import torch
 from mlflow.exceptions import MlflowException
 
 from ganflow.errors import ConfigError, require
@@ -55,11 +57,33 @@ def answer(made: generator.Generator, asked: Mapping[str, int | float | str]) ->
     return [b64encode(image_grid.png(image)).decode() for image in samples.astype("uint8", copy=False)]
 
 
+def restored(made: generator.Generator, model_input: Any) -> Samples:
+    """Images made of those that are given.
+
+    Args:
+        made: the model.
+        model_input: uint8 (n, H, W, C'); of a model that fills in, the last channel is 255 where pixels are hidden.
+
+    Returns:
+        uint8 (n, H, W, C).
+
+    Raises:
+        ConfigError: images of another shape or type.
+    """
+    given, spec = np.asarray(model_input), made.spec
+    assert spec.given_shape is not None
+    row = (*spec.given_shape[1:], spec.given_shape[0])
+    fits = given.dtype == np.uint8 and given.ndim == 4 and given.shape[1:] == row and 0 < len(given) <= MOST
+    require(fits, "model_input", f"{given.dtype}{given.shape}", f"must be uint8 (n, {', '.join(map(str, row))})")
+    images = torch.from_numpy(np.ascontiguousarray(given.transpose(0, 3, 1, 2)))
+    return made.stored(made.restored(made.spec.given_of(images)))
+
+
 # MLflow takes type hints of ``predict`` for a schema of its input; without them it gives advice, before any filter.
 with warnings.catch_warnings(record=True):
 
     class ServedGenerator(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined, unused-ignore]
-        """:func:`answer` for MLflow. The model input is not looked at."""
+        """:func:`answer` for MLflow, without a look at the model input; or :func:`restored`."""
 
         def load_context(self, context: Any) -> None:
             """Read the weights."""
@@ -68,6 +92,8 @@ with warnings.catch_warnings(record=True):
         def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
             """Answer ``params``; what cannot be asked for is the status 400 with a line that says why."""
             try:
+                if self.generator.spec.restores:
+                    return restored(self.generator, model_input)
                 return answer(self.generator, params or {})
             except ConfigError as error:
                 raise MlflowException.invalid_parameter_value(str(error)) from None

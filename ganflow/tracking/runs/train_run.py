@@ -6,8 +6,8 @@ from ganflow.config import project_folder
 from ganflow.config.composition import dotted
 from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import Dataset
-from ganflow.methods import players_file
 from ganflow.methods.generator import FILE
+from ganflow.methods.players import players_file
 from ganflow.tracking.runs.run_record import RunRecord, data_md5, environment, file_digest, git_commit
 from ganflow.tracking.runs.tracked_run import DataSet, TrackedRun
 

@@ -22,6 +22,7 @@ def fingerprint(config: Config, data_digest: str, start_digest: str = "") -> str
     """
     whole = asdict(config)
     sections = {section: whole[section] for section in trained_sections()}
+    sections["given"] = list(config.given.items())  # the one mapping whose order counts: sorted keys would hide it
     origin = sections | {"data": data_digest, "start": start_digest, "code": _code(), "torch": torch.__version__}
     return hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:12]
 

@@ -14,7 +14,8 @@ from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import Facts
 from ganflow.errors import GanflowError
 from ganflow.methods.build import check_fits
-from ganflow.methods.generator import network_facts
+from ganflow.methods.networks.facts import network_facts
+from tests.methods.networks.test_every_network import RESTORERS
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +23,8 @@ PARAMS = Path(__file__).parents[3] / "params.yaml"
 EVERY = [
     (slot, g, name) for g, s in components.GROUPS.items() for slot, name in product(s.slots, components.choices(g))
 ]
-SINGLE = [choice for choice in EVERY if not components.GROUPS[choice[1]].several]
+RESTORING = {("generator", name) for name in RESTORERS}  # tests/methods/networks/restoration has them
+SINGLE = [choice for choice in EVERY if not components.GROUPS[choice[1]].several and choice[1:] not in RESTORING]
 SEVERAL = [choice for choice in EVERY if components.GROUPS[choice[1]].several]
 LOSSES = list(components.choices("loss"))
 DEFAULT = {  # what the default recipe says of choices
@@ -148,7 +150,7 @@ def test_an_option_of_a_component_that_is_set_aside_is_refused() -> None:
         ("gan/loss=1", f"gan/loss=1: one of {', '.join(LOSSES)}"),
         ("training.bacth=3", "training.bacth: no such key; training has batch, microbatch, "),
         ("training.bacth=3", "; did you mean training.batch?"),
-        ("learning_rate=3", "learning_rate: no such key; params.yaml has recipe, seed, data, method, gan, "),
+        ("learning_rate=3", "learning_rate: no such key; params.yaml has recipe, seed, data, given, method, "),
         ("training.batch=many", "training.batch=many: must be an integer"),
         ("training.batch=1,2", "training.batch=1,2: takes one value, decimals after a point; several are for `dvc exp"),
         ("training.batch", "training.batch: has no value; give training.batch=VALUE"),

@@ -11,19 +11,29 @@ from ganflow.config.recipes import built_in
 from ganflow.config.schema import Config
 from ganflow.config.validation import figures_of
 from ganflow.data.prepare import prepare
-from ganflow.data.prepared.dataset import Dataset
+from ganflow.data.prepared.dataset import Dataset, Facts
 from ganflow.training.build import build_trainer
-from tests.methods.networks.test_every_network import SMALL, sides
+from tests.config.composition.test_recipes import NEED_PATH
+from tests.methods.networks.test_every_network import OF_NOISE, SMALL, sides
+from tests.support.sparse import write_sparse
 
 pytestmark = pytest.mark.slow
 
 SOURCE_OPTIONS = {
     "idx": ["data.path=mnist"],
     "image_folder": ["data.path=images"],
+    "inspection": ["data.path=products"],
+    "paired": ["data.path=pairs"],
     "stacked_mnist": ["data.path=mnist"],
+    **{name: ["data.path=images"] for name in ("image_tiles", "inspection", "paired")},
 }
+COLOUR, PAIRS, NORMAL = 3, 2, 9  # data sets beside those that are called by their side
 POINTS = {"ring8", "grid25"}
 BRIEF = ("training.batch=8", "training.kimg=0.032", "tune.trials=0")
+
+
+EDSR = ("gan/generator=edsr", "gan.generator.blocks=1", "gan.generator.width=4")
+RESTORES = ("gan.latent_dim=0", "gan.conditioning=none", "gan/discriminator=mlp", "gan.discriminator.widths=[8]")
 
 
 def small(slot: str, name: str) -> list[str]:
@@ -42,6 +52,14 @@ def overrides(group: str, name: str) -> list[str]:
         return networks(**{group: name})
     if group == "regularizer":
         return [*networks("stylegan2" if name == "path_length" else "mlp"), f"gan/regularizers=[{name}]"]
+    if group == "degradation":
+        return [*RESTORES, *EDSR, f"given=[{name}]", "gan/content=[l1]"]
+    if group == "content_loss":
+        return [*RESTORES, *EDSR, "given=[hole]", f"gan/content=[{name}]"]
+    if (group, name) == ("method", "regression"):
+        return [*RESTORES, *EDSR, "given=[noise]", "method=regression", "gan/content=[l1]"]
+    if (group, name) == ("method", "f_anogan"):
+        return [*networks(), "method=f_anogan", "gan.conditioning=none"]
     spec = components.GROUPS[group]
     places = (*spec.slots, spec.key) if spec.key else spec.slots
     return [*networks(), *(f"{place}={name}" for place in places), *(["method=vae"] if group == "encoder" else [])]
@@ -51,15 +69,20 @@ def overrides(group: str, name: str) -> list[str]:
 def data(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     """Data sets by their side: digits, and points of side 1."""
     root = tmp_path_factory.mktemp("data")
-    nodes = {8: {"name": "digits"}, 32: {"name": "digits", "resize": 32}, 1: {"name": "ring8"}}
+    nodes: dict[int, dict[str, object]] = {
+        8: {"name": "digits"}, 32: {"name": "digits", "resize": 32}, 1: {"name": "ring8"},
+        NORMAL: {"name": "digits", "normal": [3]},
+    }  # fmt: skip
     for side, node in nodes.items():
         prepare(components.build("source", node, "data"), root / str(side))
-    return {side: root / str(side) for side in nodes}
+    write_sparse(root / "colour", Facts((3, 8, 8), 10), 64, 1)
+    write_sparse(root / "pairs", Facts((3, 8, 8), 10, given=(3, 8, 8)), 64, 1)
+    return {side: root / str(side) for side in nodes} | {COLOUR: root / "colour", PAIRS: root / "pairs"}
 
 
 def trains(config: Config, data: Path) -> None:
     torch.manual_seed(0)
-    made = build_trainer(config, Dataset.open(data), torch.device("cpu"))
+    made = build_trainer(config, Dataset.open(data, verify=False), torch.device("cpu"))
     before = {name: [p.clone() for p in player.parameters] for name, player in made.state.players.items()}
     made.step()
     for name, player in made.state.players.items():
@@ -70,13 +93,16 @@ def trains(config: Config, data: Path) -> None:
 
 @cache
 def trained_groups() -> list[tuple[str, str]]:
-    return [(g, n) for g in components.GROUPS if g not in ("source", "metric") for n in components.choices(g)]
+    groups = [group for group in components.GROUPS if group not in ("source", "metric", "task")]
+    every = [(group, name) for group in groups for name in components.choices(group)]
+    return [choice for choice in every if choice[0] != "generator" or choice[1] in OF_NOISE]
 
 
 @pytest.mark.parametrize(("group", "name"), trained_groups())
 def test_a_choice_alone_trains(group: str, name: str, data: dict[int, Path]) -> None:
     side = 8 if group not in ("generator", "discriminator") or 8 in sides(name) else 32
-    trains(composition.compose([*overrides(group, name), *BRIEF]), data[side])
+    kind = COLOUR if (group, name) == ("degradation", "grey") else side
+    trains(composition.compose([*overrides(group, name), *BRIEF]), data[kind])
 
 
 @pytest.mark.parametrize("name", components.choices("source"))
@@ -101,13 +127,16 @@ def test_a_recipe_trains(recipe: str, data: dict[int, Path]) -> None:
     whole = composition.compose([f"experiment={recipe}", *path_of(recipe)])
     assert whole.recipe == recipe
     pair = {slot: getattr(whole.gan, slot.split("/")[1])["name"] for slot in ("gan/generator", "gan/discriminator")}
-    smaller = [part for slot, name in pair.items() for part in small(slot, name)]
+    smaller = [part for slot, name in pair.items() if name != "autoencoder" for part in small(slot, name)]
+    if whole.gan.generator.get("levels"):
+        smaller.append("gan.generator.levels=3")
     config = composition.compose(
         [f"experiment={recipe}", *path_of(recipe), *smaller, *BRIEF, "training.schedule.warmup_kimg=0"]
     )
     side = 1 if recipe in POINTS else next(s for s in (8, 32) if all(s in sides(name) for name in pair.values()))
-    trains(config, data[side])
+    kind = NORMAL if recipe.startswith("detect") else {"colourise": COLOUR, "pix2pix": PAIRS}.get(recipe, side)
+    trains(config, data[kind])
 
 
 def path_of(recipe: str) -> list[str]:
-    return ["data.path=somewhere"] if recipe in ("mnist", "cifar10", "stacked_mnist") else []
+    return ["data.path=somewhere"] if recipe in NEED_PATH else []

@@ -121,8 +121,8 @@ def test_an_edited_description_is_refused(own: Path) -> None:
 
 def test_another_format_version_is_refused(own: Path) -> None:
     manifest = json.loads((own / MANIFEST).read_text())
-    (own / MANIFEST).write_text(json.dumps({**manifest, "format": 3}))
-    with pytest.raises(GanflowError, match="format version 3, this ganflow reads 1 and 2"):
+    (own / MANIFEST).write_text(json.dumps({**manifest, "format": 4}))
+    with pytest.raises(GanflowError, match="format version 4, this ganflow reads 1 to 3"):
         Dataset.open(own)
 
 

@@ -3,7 +3,7 @@ import inspect
 import pytest
 
 from ganflow.config import components
-from ganflow.evaluation.inputs import MetricInputs
+from ganflow.evaluation.evidence.inputs import MetricInputs
 from ganflow.evaluation.metrics.base import Metric
 
 METRICS = components.choices("metric")

@@ -4,7 +4,7 @@ import copy
 import re
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import torch
@@ -14,7 +14,9 @@ from torch import nn
 from ganflow.config import components
 from ganflow.errors import ConfigError
 from ganflow.methods.augmented_discriminator import Judgement
-from ganflow.methods.generator import network_facts
+from ganflow.methods.networks.facts import network_facts
+
+N = TypeVar("N", bound=nn.Module)
 
 LATENT = 6
 GENERATORS, DISCRIMINATORS = (tuple(components.choices(group)) for group in ("generator", "discriminator"))
@@ -22,15 +24,23 @@ CLASSES = {"none": 0, "projection": 5, "auxiliary": 5}
 STATED = {
     "mlp": (1, 8, 28), "dcgan": (8, 16, 28, 32, 64), "dcgan5x5": (8, 16, 28, 32), "dense_conv": (8, 28, 32),
     "patch": (8, 28, 32), "multi_scale": (12, 28), "unet": (8, 32),
+    "edsr": (8, 28), "rrdb": (8, 28), "srresnet": (8, 28), "autoencoder": (8, 28),
     "resnet": (32, 48, 64, 128), "biggan": (32, 64, 128), "stylegan2": (8, 16, 32, 64), "r3gan": (8, 28, 32, 64),
 }  # fmt: skip
-UNBOUNDED = {"stylegan2", "r3gan"}  # their papers end in a linear layer
+RESTORERS = {n for n, cls in components.choices("generator").items() if "given" in components.facts_of(cls)}
+OF_NOISE = tuple(name for name in GENERATORS if name not in RESTORERS)
+ENLARGERS = {"edsr", "rrdb", "srresnet"}  # twice here, and without z
+WITHOUT_NOISE = {*ENLARGERS, "autoencoder"}
+UNBOUNDED = {"stylegan2", "r3gan", *ENLARGERS}  # their papers end in a linear layer
 ALONE = {"stylegan2": {"mbstd_group": 0}}  # without what looks at the other images of a batch
 SMALL: dict[str, dict[str, dict[str, Any]]] = {
     "generator": {
         "mlp": {"widths": [12, 10]}, "dcgan": {"width": 4}, "dcgan5x5": {"width": 4},
         "dense_conv": {"widths": [12, 10], "width": 4}, "resnet": {"width": 2}, "biggan": {"width": 2, "shared": 4},
         "stylegan2": {"width": 8, "mapping_layers": 2}, "r3gan": {"width": 8, "group": 4, "blocks": 1},
+        "unet": {"width": 4}, "edsr": {"width": 4, "blocks": 2}, "srresnet": {"width": 4, "blocks": 2},
+        "rrdb": {"width": 4, "growth": 2, "blocks": 1},
+        "autoencoder": {"code": 5, "encoder": {"name": "conv", "width": 4}, "decoder": {"name": "dcgan", "width": 4}},
     },
     "discriminator": {
         "mlp": {"widths": [12, 10]}, "dcgan": {"width": 4}, "dcgan5x5": {"width": 4},
@@ -52,13 +62,36 @@ def build(
     group: str, name: str, resolution: int, channels: int, conditioning: str, seed: int = 0, **options: Any
 ) -> nn.Module:
     torch.manual_seed(seed)
-    facts = network_facts((channels, resolution, resolution), CLASSES[conditioning])
-    node = {"name": name, **SMALL[group].get(name, {}), **options}
-    network: nn.Module = components.build(group, node, group, **facts, latent_dim=LATENT, conditioning=conditioning)
+    given = given_shape(name, channels, resolution) if group == "generator" and name in RESTORERS else None
+    facts = network_facts((channels, resolution, resolution), CLASSES[conditioning], given)
+    facts |= {"latent_dim": latent(name), "conditioning": conditioning}
+    network: nn.Module = components.build(
+        group, {"name": name, **SMALL[group].get(name, {}), **options}, group, **facts
+    )
     return network
 
 
-def moved(network: nn.Module) -> nn.Module:
+def given_shape(name: str, channels: int, side: int) -> tuple[int, int, int]:
+    """Of what a generator that restores is given: with a mask."""
+    smaller = side // 2 if name in ENLARGERS else side
+    return channels + 1, smaller, smaller
+
+
+def latent(name: str) -> int:
+    return 0 if name in WITHOUT_NOISE else LATENT
+
+
+def inputs(group: str, name: str, n: int, side: int, channels: int = 1, conditioning: str = "projection") -> list[Any]:
+    """Arguments of a network, the same in every call."""
+    draw, y = torch.Generator().manual_seed(1), labels(n, conditioning)
+    if group == "discriminator":
+        return [torch.randn(n, channels, side, side, generator=draw), y]
+    z = torch.randn(n, latent(name), generator=draw)
+    given = [torch.randn(n, *given_shape(name, channels, side), generator=draw)] if name in RESTORERS else []
+    return [z, y, *given]
+
+
+def moved(network: N) -> N:
     """As after some steps: what starts at zero, such as a gate, no longer hides what is behind it."""
     for parameter in network.parameters():
         parameter.data.add_(0.1 * torch.randn_like(parameter))
@@ -86,11 +119,11 @@ def test_a_generator_makes_images_and_learns_everywhere(
     name: str, resolution: int, channels: int, conditioning: str
 ) -> None:
     G = moved(build("generator", name, resolution, channels, conditioning))
-    images = G(torch.randn(5, LATENT), labels(5, conditioning))
+    images = G(*inputs("generator", name, 5, resolution, channels, conditioning))
     assert images.shape == (5, channels, resolution, resolution)
     assert images.dtype == torch.float32
     assert name in UNBOUNDED or images.abs().max() <= 1
-    assert images.std(0).max() > 0  # it depends on z
+    assert images.std(0).max() > 0  # it depends on what it is made of
     images.square().sum().backward()
     assert without_gradient(G) == []
 
@@ -113,10 +146,11 @@ def test_a_discriminator_judges_images_and_learns_everywhere(
     assert without_gradient(D) == []
 
 
-@pytest.mark.parametrize("name", GENERATORS)
+@pytest.mark.parametrize("name", [name for name in GENERATORS if name not in ENLARGERS])
 def test_the_class_changes_the_image(name: str) -> None:
     G = moved(build("generator", name, sides(name)[-1], 1, "projection")).eval()
-    images = G(torch.randn(1, LATENT).expand(4, -1), torch.arange(4))
+    z, _, *given = inputs("generator", name, 1, sides(name)[-1])
+    images = G(z.expand(4, -1), torch.arange(4), *(x.expand(4, -1, -1, -1) for x in given))
     assert torch.pdist(images.flatten(1)).min() > 0
 
 
@@ -163,7 +197,27 @@ def test_a_penalty_on_a_discriminator_s_slope_can_be_minimised(name: str, condit
     torch.testing.assert_close(exact, difference, rtol=1e-4, atol=0)
 
 
-@pytest.mark.parametrize("name", GENERATORS)
+class OfGiven(nn.Module):
+    """A generator that restores, as a function of what it is given."""
+
+    def __init__(self, G: nn.Module, name: str) -> None:
+        super().__init__()
+        self.G, self.latent_dim = G, latent(name)
+
+    def forward(self, given: torch.Tensor, y: torch.Tensor | None) -> torch.Tensor:
+        images: torch.Tensor = self.G(given.new_ones(len(given), self.latent_dim), y, given)
+        return images
+
+
+@pytest.mark.parametrize("name", sorted(RESTORERS))
+def test_a_penalty_on_the_slope_of_one_that_restores_can_be_minimised(name: str) -> None:
+    G = moved(build("generator", name, 8, 1, "projection")).double().eval()
+    given = torch.randn(3, *given_shape(name, 1, 8), dtype=torch.float64).requires_grad_()
+    exact, difference = slopes(OfGiven(G, name), given, labels(3, "projection"))
+    torch.testing.assert_close(exact, difference, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("name", OF_NOISE)
 def test_a_penalty_on_a_generator_s_slope_can_be_minimised(name: str) -> None:
     plain = {"spectral_norm": False} if name == "biggan" else {}
     G = moved(build("generator", name, sides(name)[0], 1, "projection", **plain)).double().eval()
@@ -189,7 +243,7 @@ def test_several_forwards_and_a_penalty_come_before_one_backward(name: str, spec
         assert all(p.grad.isfinite().all() for p in D.parameters() if p.grad is not None)
 
 
-EVERY = [("generator", name, {}) for name in GENERATORS]
+EVERY: list[tuple[str, str, dict[str, Any]]] = [("generator", name, {}) for name in GENERATORS]
 EVERY += [("discriminator", name, {"spectral_norm": flag}) for name, flag in product(DISCRIMINATORS, (False, True))]
 
 
@@ -201,17 +255,15 @@ def test_spectral_normalisation_holds_for_every_weight(name: str) -> None:
     assert plain == (["basis"] if name == "r3gan" else [])  # which is no layer's
     with torch.no_grad():
         for _ in range(100):  # power iterations
-            output(D, "discriminator", side)
+            output(D, "discriminator", name, side)
     for layer in D.eval().modules():
         if hasattr(layer, "parametrizations"):
             used = layer.weight.flatten(1) * getattr(layer, "scale", 1.0)
             torch.testing.assert_close(torch.linalg.matrix_norm(used, 2), torch.ones(()), rtol=0.02, atol=0)
 
 
-def output(network: nn.Module, group: str, side: int) -> torch.Tensor:
-    draw = torch.Generator().manual_seed(1)
-    shape = (5, LATENT) if group == "generator" else (5, 1, side, side)
-    result: torch.Tensor = network(torch.randn(shape, generator=draw), labels(5, "projection"))
+def output(network: nn.Module, group: str, name: str, side: int) -> torch.Tensor:
+    result: torch.Tensor = network(*inputs(group, name, 5, side))
     return result
 
 
@@ -219,23 +271,23 @@ def output(network: nn.Module, group: str, side: int) -> torch.Tensor:
 def test_a_copy_is_equal_and_goes_its_own_way(group: str, name: str, options: dict[str, Any]) -> None:
     side = sides(name)[0]
     network = build(group, name, side, 1, "projection", **options)
-    output(network, group, side)  # statistics and singular vectors have moved
+    output(network, group, name, side)  # statistics and singular vectors have moved
     twin = copy.deepcopy(network).eval()
-    before = output(network.eval(), group, side)
-    assert torch.equal(output(twin, group, side), before)
+    before = output(network.eval(), group, name, side)
+    assert torch.equal(output(twin, group, name, side), before)
     moved(twin.train())
-    output(twin, group, side)
-    assert torch.equal(output(network, group, side), before)
+    output(twin, group, name, side)
+    assert torch.equal(output(network, group, name, side), before)
 
 
 @pytest.mark.parametrize(("group", "name", "options"), EVERY)
 def test_bfloat16_gives_nearly_the_same(group: str, name: str, options: dict[str, Any]) -> None:
     side = sides(name)[0]
     network = build(group, name, side, 1, "projection", **options)
-    output(network, group, side)
-    exact = output(network.eval(), group, side)
+    output(network, group, name, side)
+    exact = output(network.eval(), group, name, side)
     with torch.autocast("cpu", torch.bfloat16):
-        rough = output(network, group, side)
+        rough = output(network, group, name, side)
     assert 0 < (rough.float() - exact).norm() < 0.05 * exact.norm()
 
 
@@ -243,10 +295,10 @@ def test_bfloat16_gives_nearly_the_same(group: str, name: str, options: dict[str
 def test_what_is_saved_is_loaded_bit_for_bit(group: str, name: str, options: dict[str, Any], tmp_path: Path) -> None:
     side = sides(name)[0]
     network, other = (build(group, name, side, 1, "projection", seed=seed, **options) for seed in (0, 1))
-    output(network, group, side)
+    output(network, group, name, side)
     save_file({n: t.contiguous() for n, t in network.state_dict().items()}, tmp_path / "network")
     other.load_state_dict(load_file(tmp_path / "network"))
-    assert torch.equal(output(other.eval(), group, side), output(network.eval(), group, side))
+    assert torch.equal(output(other.eval(), group, name, side), output(network.eval(), group, name, side))
 
 
 @pytest.mark.parametrize(("group", "name", "options"), EVERY)
@@ -262,7 +314,8 @@ def test_weights_come_from_torch_s_generator(group: str, name: str, options: dic
     torch.testing.assert_close(first, second, rtol=0, atol=0)
 
 
-OF_SIZES = [(g, n) for g, n, o in EVERY if n not in ("mlp", "multi_scale") and not o.get("spectral_norm")]
+ELSEWHERE = {"mlp", "multi_scale", *ENLARGERS}  # any size, or tested beside the network
+OF_SIZES = [(g, n) for g, n, o in EVERY if n not in ELSEWHERE and not o.get("spectral_norm")]
 
 
 @pytest.mark.parametrize(("group", "name"), OF_SIZES)
@@ -272,5 +325,6 @@ def test_a_side_that_it_does_not_reach_is_refused_with_a_way_out(group: str, nam
         return
     with pytest.raises(ConfigError) as refused:
         build(group, name, NOWHERE, 1, "none")
-    hint = rf"{group}\.name={name}: cannot make {NOWHERE}×{NOWHERE} images; set data\.resize(=| to ).*\d.*"
+    who = r"generator\.decoder\.name=dcgan" if name == "autoencoder" else rf"{group}\.name={name}"
+    hint = rf"{who}: cannot make {NOWHERE}×{NOWHERE} images; set data\.resize(=| to ).*\d.*"
     assert re.fullmatch(hint, str(refused.value))

@@ -9,7 +9,7 @@ from ganflow.methods.networks.multi_scale import MultiScaleDiscriminator
 
 
 def test_each_scale_sees_half_of_the_one_before() -> None:
-    D = MultiScaleDiscriminator((3, 52, 48), 4, "projection", 4, 2, 3)
+    D = MultiScaleDiscriminator((3, 52, 48), 4, "projection", None, 4, 2, 3)
     images, labels = torch.randn(2, 3, 52, 48), torch.tensor([1, 3])
     expected, seen = [], images
     for one in D.discriminators:
@@ -22,7 +22,7 @@ def test_each_scale_sees_half_of_the_one_before() -> None:
 
 def test_a_scale_that_is_too_small_is_one_line() -> None:
     with pytest.raises(ConfigError) as refused:
-        MultiScaleDiscriminator((3, 32, 32), 0, "none", 4, 3, 2)
+        MultiScaleDiscriminator((3, 32, 32), 0, "none", None, 4, 3, 2)
     assert str(refused.value) == "layers=3: 1 to 2 for images of 16×16"
     with pytest.raises(ConfigError, match="scales=0: must be at least 1"):
-        MultiScaleDiscriminator((3, 32, 32), 0, "none", scales=0)
+        MultiScaleDiscriminator((3, 32, 32), 0, "none", None, scales=0)

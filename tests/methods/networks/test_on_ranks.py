@@ -12,11 +12,17 @@ from torch.nn.functional import softplus
 
 from ganflow.config import components
 from ganflow.distributed import collectives
-from tests.methods.networks.test_every_network import CLASSES, LATENT, build, moved, sides
+from ganflow.methods.augmented_discriminator import Judgement
+from tests.methods.networks.test_every_network import build, inputs, moved, sides
 from tests.support.ranks import on_ranks
 
 BATCH = 8
 NAMES = tuple(name for name in components.choices("generator") if name in components.choices("discriminator"))
+
+
+def judged(output: Tensor) -> Tensor:
+    """A logit for every image."""
+    return Judgement.of(output).by_image
 
 
 def gradients(name: str) -> list[Tensor]:
@@ -27,15 +33,16 @@ def gradients(name: str) -> list[Tensor]:
     )
     parallel_g, parallel_d = collectives.data_parallel(G), collectives.data_parallel(D)
     draw, rows = torch.Generator().manual_seed(1), collectives.share(BATCH)
-    z = torch.randn(BATCH, LATENT, dtype=torch.float64, generator=draw)[rows]
+    z, y, *given = (
+        x[rows].double() if x.is_floating_point() else x[rows] for x in inputs("generator", name, BATCH, side)
+    )
     real = torch.randn(BATCH, 1, side, side, dtype=torch.float64, generator=draw)[rows].requires_grad_()
-    y = (torch.arange(BATCH) % CLASSES["projection"])[rows]
-    on_real, on_fake = parallel_d(real, y), parallel_d(G(z, y).detach(), y)
+    on_real, on_fake = judged(parallel_d(real, y)), judged(parallel_d(G(z, y, *given).detach(), y))
     slope = torch.autograd.grad(on_real.sum(), real, create_graph=True)[0]
     (softplus(-on_real) + softplus(on_fake) + slope.square().sum((1, 2, 3))).mean().backward()
     of_d = [p.grad.clone() for p in D.parameters()]
     D.requires_grad_(False)
-    softplus(-D(parallel_g(z, y), y)).mean().backward()
+    softplus(-judged(D(parallel_g(z, y, *given), y))).mean().backward()
     return of_d + [p.grad.clone() for p in G.parameters()]
 
 

@@ -29,7 +29,7 @@ def of_the_paper(channels: int, width: int, layers: int) -> nn.Sequential:
 
 @pytest.mark.parametrize(("layers", "side"), [(3, 70), (3, 256), (2, 40), (1, 8)])
 def test_it_is_the_paper_s(layers: int, side: int) -> None:
-    D, theirs = PatchDiscriminator((3, side, side), 0, "none", 8, layers), of_the_paper(3, 8, layers)
+    D, theirs = PatchDiscriminator((3, side, side), 0, "none", None, 8, layers), of_the_paper(3, 8, layers)
     theirs.load_state_dict(dict(zip(theirs.state_dict(), D.state_dict().values(), strict=True)))
     images = torch.randn(2, 3, side, side)
     torch.testing.assert_close(D(images), theirs(images))
@@ -37,7 +37,7 @@ def test_it_is_the_paper_s(layers: int, side: int) -> None:
 
 @pytest.mark.parametrize(("layers", "pixels"), [(1, 16), (2, 34), (3, 70)])
 def test_a_patch_is_as_large_as_the_paper_says(layers: int, pixels: int) -> None:
-    D = PatchDiscriminator((1, 128, 128), 0, "none", 2, layers, norm="none").double()
+    D = PatchDiscriminator((1, 128, 128), 0, "none", None, 2, layers, norm="none").double()
     images = torch.randn(1, 1, 128, 128, dtype=torch.float64, requires_grad=True)
     verdicts = D(images)
     middle = verdicts.shape[2] // 2
@@ -58,18 +58,18 @@ def test_a_patch_is_as_large_as_the_paper_says(layers: int, pixels: int) -> None
 )
 def test_what_cannot_be_is_one_line(shape: tuple[int, int, int], options: dict[str, object], line: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        PatchDiscriminator(shape, 0, "none", **options)  # type: ignore[arg-type]
+        PatchDiscriminator(shape, 0, "none", None, **options)  # type: ignore[arg-type]
     assert str(refused.value) == line
 
 
 @pytest.mark.parametrize(("side", "layers"), [(6, 1), (11, 1), (12, 2), (24, 3), (256, 3)])
 def test_three_layers_halve_the_map_where_they_can(side: int, layers: int) -> None:
-    D = PatchDiscriminator((1, side, side), 0, "none", 2)
+    D = PatchDiscriminator((1, side, side), 0, "none", None, 2)
     assert [m.stride for m in D.layers if isinstance(m, nn.Conv2d)] == [(2, 2)] * layers + [(1, 1)]
 
 
 def test_classes_are_matched_patch_by_patch() -> None:
-    D = PatchDiscriminator((1, 8, 8), 3, "projection", 4, 1).double()
+    D = PatchDiscriminator((1, 8, 8), 3, "projection", None, 4, 1).double()
     images, labels = torch.randn(2, 1, 8, 8, dtype=torch.float64), torch.tensor([2, 0])
     h = D.layers(images)
     assert D.head.embedding is not None

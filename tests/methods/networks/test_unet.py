@@ -25,7 +25,7 @@ def written_out(weights: dict[str, Tensor], images: Tensor) -> Tensor:
 
 
 def test_it_is_the_paper_s() -> None:
-    D = UNetDiscriminator((3, 32, 48), 0, "none", 4, spectral_norm=False)
+    D = UNetDiscriminator((3, 32, 48), 0, "none", None, 4, spectral_norm=False)
     images = torch.randn(2, 3, 32, 48)
     assert D(images).shape == (2, 1, 32, 48)
     torch.testing.assert_close(D(images), written_out(D.state_dict(), images))
@@ -34,6 +34,6 @@ def test_it_is_the_paper_s() -> None:
 
 def test_other_sizes_are_one_line() -> None:
     with pytest.raises(ConfigError) as refused:
-        UNetDiscriminator((1, 28, 32), 0, "none")
+        UNetDiscriminator((1, 28, 32), 0, "none", None)
     hint = "set data.resize to a multiple of 8, such as 32 or 64"
     assert str(refused.value) == f"name=unet: cannot make 32×28 images; {hint}"

@@ -8,7 +8,7 @@ from ganflow.distributed import collectives
 from ganflow.distributed.rng import RandomStream
 from ganflow.methods.gan import GAN
 from ganflow.methods.losses.non_saturating import NonSaturating
-from ganflow.methods.player import Player
+from ganflow.methods.players.player import Player
 from ganflow.methods.regularizers.base import GeneratorTurn
 from ganflow.methods.regularizers.path_length import PathLength
 from tests.methods.regularizers.small import normal
@@ -38,7 +38,8 @@ class Mapped(nn.Module):
 
 def turn(G: Mapped) -> GeneratorTurn:
     z = normal(6, 3, seed=6)
-    return GeneratorTurn(G, z, None, G(z, None), RandomStream(0, "t", 0, 6, CPU))
+    fake = G(z, None)
+    return GeneratorTurn(G, z, None, fake, RandomStream(0, "t", 0, 6, CPU), fake)
 
 
 def lengths(G: Mapped, made: GeneratorTurn, shrink: int) -> Tensor:

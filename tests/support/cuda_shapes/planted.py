@@ -12,7 +12,7 @@ if __name__ == "__main__":
 import torch
 
 from ganflow.distributed.rng import RandomStream
-from ganflow.methods.player import Player
+from ganflow.methods.players.player import Player
 from ganflow.methods.regularizers import r1
 from tests.support.cuda_shapes.steps import costs
 

@@ -28,7 +28,6 @@ from ganflow.config import components, composition
 from ganflow.data.prepare import prepare
 from ganflow.data.prepared.dataset import Dataset
 from ganflow.evaluation.extractors import classifier
-from ganflow.evaluation.samples import GeneratorSamples
 from ganflow.methods.gan import GAN
 from ganflow.methods.generator import Generator
 from ganflow.training import batches
@@ -133,11 +132,17 @@ def _save_and_load(trainer: Trainer) -> Generator:
     assert {tensor.device.type for tensor in _tensors(state)} == {"cpu"}
     trainer.state.load_state_dict(state)
     generator = Generator(trainer.state.ema.network, trainer.spec)
-    labels = generator.labels(0, 4, None)
-    with values_made_up():
-        made = generator.draw(generator.latents(0, 0, 4), labels, noise=generator.noise(0, 0, 4))
-    assert made.device == CUDA
+    assert _made(generator, 4).device == CUDA
     return generator
+
+
+def _made(generator: Generator, count: int) -> torch.Tensor:
+    """The first images of the generator; of one that restores, those of black images."""
+    labels, shape = generator.labels(0, count, None), generator.spec.given_shape
+    with values_made_up():
+        if shape is not None:
+            return generator.restored(torch.zeros(count, *shape, device=CUDA), labels)
+        return generator.draw(generator.latents(0, 0, count), labels, noise=generator.noise(0, 0, count))
 
 
 def _features(generator: Generator, dataset: Dataset) -> None:
@@ -145,7 +150,7 @@ def _features(generator: Generator, dataset: Dataset) -> None:
     choice = classifier.ClassifierChoice(width=4)
     extract = classifier.Classifier(classifier._fresh(dataset, choice).to(CUDA).eval(), "untrained", 0.0, True)
     with values_made_up():
-        found = extract(GeneratorSamples(generator, 0, 8, generator.labels(0, 8, None)).images(0, 8))
+        found = extract(generator.spec.signal.stored(_made(generator, 8)))
     assert {found.embeddings.device, found.logits.device} == {CUDA}
     assert len(found.embeddings) == len(found.logits) == 8
 

@@ -11,7 +11,8 @@ from ganflow.config import composition
 from ganflow.config.schema import Config, TrackingConfig
 from ganflow.data.prepared.dataset import Facts
 from ganflow.errors import ConfigError, GanflowError
-from ganflow.methods import generator, players_file
+from ganflow.methods import generator
+from ganflow.methods.players import players_file
 from ganflow.methods.start import Start
 from ganflow.tracking.registry import registration
 from ganflow.tracking.registry.loader import load_start

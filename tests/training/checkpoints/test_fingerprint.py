@@ -33,6 +33,11 @@ def test_what_is_computed_makes_the_name() -> None:
         assert fingerprint(composition.compose([override]), "data") != one, override
 
 
+def test_the_order_of_degradations_makes_the_name() -> None:
+    chains = (["given=[]"], ["given=[blur]"], ["given=[blur,noise]"], ["given=[noise,blur]"])
+    assert len({fingerprint(composition.compose(chain), "data") for chain in chains}) == len(chains)
+
+
 def test_where_it_is_computed_does_not() -> None:
     one = fingerprint(composition.compose(), "data")
     elsewhere = ("cluster.workers=1", "tracking.uri=http://127.0.0.1:5000", "register.name=other", "tune.trials=0")

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ganflow.distributed import collectives
 from ganflow.methods.networks.dcgan import DCGANDiscriminator
 from ganflow.methods.networks.layers.spectral_norm import normalise_spectrally
-from ganflow.methods.player import to_device
+from ganflow.methods.players.player import to_device
 from tests.support.ranks import on_ranks
 
 LAYERS = {

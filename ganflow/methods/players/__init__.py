@@ -1,0 +1,1 @@
+"""Players: a network, its optimizer and its weights on file."""
