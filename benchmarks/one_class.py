@@ -21,7 +21,7 @@ from ganflow.terminal.console import entry_point
 from ganflow.training.build import build_trainer
 
 CPU = torch.device("cpu")
-SHOWN = ("auroc", "auroc_pca", "auroc_nearest", "average_precision", "fpr95", "false_alarms", "recall")
+SHOWN = ("auroc", "auroc_pca", "auroc_pca_scored", "auroc_nearest", "average_precision", "fpr95")
 
 
 def figures(recipe: str, label: int, overrides: tuple[str, ...], folder: Path) -> Outcome:

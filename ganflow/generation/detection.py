@@ -3,7 +3,8 @@
 Shapes: images float32 (N, C, H, W) in [-1, 1].
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -43,18 +44,24 @@ def score(generator: Generator, images: Tensor) -> Scored:
     energy, black being 0: bright images have more to lose. With ``latent`` a share of it is the mean squared difference
     of the codes of x and of x̂ (Akcay et al., 2018, eq. 6).
     """
-    options, device = generator.spec.detection, generator.device
-    images = images.to(device)
+    options = generator.spec.detection
+    images = images.to(generator.device)
     again = generator.restored(generator.spec.whole(images))
+    maps, scores = compared(images, again, options)
+    share = float(options["latent"])
+    if share:
+        scores = (1 - share) * scores + share * _between_codes(generator, images, again)
+    return Scored(scores.cpu(), maps.cpu(), generator.spec.signal.stored(again).cpu())
+
+
+def compared(images: Tensor, again: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+    """Maps (N, H, W), and the scores (N,) that they alone give, of images and any reconstructions of them."""
     maps = smoothed(images - again, float(options["smooth"])).abs().mean(1)
     squares = maps.double().square().flatten(1)
     scores = squares.mean(1) if options["pool"] == "mean" else squares.amax(1)
     if options["relative"]:
         scores = scores / ((images.double() + 1) / 2).square().flatten(1).mean(1).clamp_min(DARKEST)
-    share = float(options["latent"])
-    if share:
-        scores = (1 - share) * scores + share * _between_codes(generator, images, again)
-    return Scored(scores.cpu(), maps.cpu(), generator.spec.signal.stored(again).cpu())
+    return maps, scores
 
 
 @torch.inference_mode()

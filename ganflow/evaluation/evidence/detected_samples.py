@@ -43,7 +43,13 @@ class DetectedSamples:
             images=_pixels(model, test, self.rows),
             normal=_pixels(model, splits.train, np.arange(len(splits.train))),
             held_out=normal,
+            rescore=self._rescored,
         )
+
+    def _rescored(self, images: Tensor, again: Tensor) -> Tensor:
+        """The scores of images and reconstructions (N, F)."""
+        shape = self.model.spec.shape
+        return detection.compared(images.unflatten(1, shape), again.unflatten(1, shape), self.model.spec.detection)[1]
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -1,5 +1,6 @@
 """Anomaly scores and maps beside the truth: the input of metrics of detection."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -17,6 +18,8 @@ class Detection:
         images: float32 (N, F), the test images themselves, in [-1, 1].
         normal: float32 (M, F), the train images, all of them normal.
         held_out: float64 (K,), scores of normal images that neither training nor the test split has.
+        rescore: from images (N, F) and any reconstructions of them to the scores (N,) that the model would give these;
+            None where it is not known.
     """
 
     scores: Tensor
@@ -26,6 +29,7 @@ class Detection:
     images: Tensor
     normal: Tensor
     held_out: Tensor
+    rescore: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self.scores)

@@ -11,7 +11,12 @@ ROWS = 1024  # images at a time
 
 
 def pca_residuals(images: Tensor, normal: Tensor, share: float) -> Tensor:
-    """Squared errors of test images (N, F) as the principal components of normal ones (M, F) rebuild them: (N, F).
+    """Squared errors of :func:`pca_rebuilt`: (N, F)."""
+    return (images.double() - pca_rebuilt(images, normal, share)).square().float()
+
+
+def pca_rebuilt(images: Tensor, normal: Tensor, share: float) -> Tensor:
+    """Test images (N, F) as the principal components of normal ones (M, F) rebuild them, in float64: (N, F).
 
     Args:
         images: test images; they have no say in what the components are.
@@ -22,7 +27,7 @@ def pca_residuals(images: Tensor, normal: Tensor, share: float) -> Tensor:
     parts = []
     for part in images.split(ROWS):
         centred = part.double() - mean
-        parts.append((centred - centred @ axes @ axes.T).square().float())
+        parts.append(mean + centred @ axes @ axes.T)
     return torch.cat(parts)
 
 

@@ -30,6 +30,17 @@ def test_figures_are_those_of_scikit_learn(ties: bool) -> None:
     assert len(set(expected.values())) == 3
 
 
+def test_pca_may_be_scored_as_the_model_is() -> None:
+    made = detection()
+    pca = PCA(0.95, svd_solver="full").fit(made.normal.double())
+    rebuilt = pca.inverse_transform(pca.transform(made.images.double()))
+    largest = np.abs(made.images.double().numpy() - rebuilt).max(1)
+    rescored = replace(made, rescore=lambda images, again: (images - again).abs().amax(1))
+    figures = AUROC()(rescored)
+    assert figures["auroc_pca_scored"] == pytest.approx(roc_auc_score(made.anomalous, largest), abs=1e-12)
+    assert {name: figures[name] for name in AUROC()(made)} == AUROC()(made)
+
+
 @pytest.mark.parametrize("ties", [False, True])
 def test_the_resamples_are_scikit_learn_s_with_weights(ties: bool) -> None:
     made, counts = detection(ties=ties), bootstrap.counts(40, 30)
