@@ -11,7 +11,16 @@ from torch import Tensor, nn
 
 from ganflow.generation import export
 from ganflow.methods.generator import Generator, GeneratorSpec
-from tests.methods.networks.test_every_network import CLASSES, LATENT, OF_NOISE, SMALL, moved, sides
+from tests.methods.networks.test_every_network import (
+    CLASSES,
+    LATENT,
+    OF_NOISE,
+    RESTORERS,
+    SMALL,
+    given_shape,
+    moved,
+    sides,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +59,23 @@ def test_every_generator_is_exported(name: str, conditioning: str, tmp_path: Pat
     assert shapes == {"z": ["N", LATENT], **({"labels": ["N"]} if labels is not None else {}),
                       "images": ["N", 3, side, side]}  # fmt: skip
     [images] = session.run(None, {key: value.numpy() for key, value in given.items()})
+    torch.testing.assert_close(torch.from_numpy(images), expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", sorted(RESTORERS))
+def test_every_generator_that_restores_is_exported_from_image_to_image(name: str, tmp_path: Path) -> None:
+    shape = given_shape(name, 3, 8)
+    spec = GeneratorSpec({"name": name, **SMALL["generator"][name]}, 0, (3, 8, 8), 0, given_shape=shape)
+    torch.manual_seed(0)
+    G = Generator(moved(spec.build()), spec)
+    assert export.write(G, tmp_path) == {}
+    given = torch.randn(5, *shape)
+    expected = G.restored(given)
+    module = torch.export.load(tmp_path / export.PT2).module()
+    torch.testing.assert_close(module(given), expected, atol=1e-4, rtol=0)
+    session = onnx_session(tmp_path / export.ONNX)
+    assert [entry.name for entry in session.get_inputs()] == ["given"]
+    [images] = session.run(None, {"given": given.numpy()})
     torch.testing.assert_close(torch.from_numpy(images), expected, atol=1e-4, rtol=0)
 
 
