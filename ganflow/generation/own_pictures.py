@@ -48,7 +48,7 @@ def read_picture(raw: bytes, channels: int, max_pixels: int = MAX_PIXELS, frame:
         UnreadableImageError: it is not an image, is damaged or too large.
     """
     picture = decode(raw, channels, frame, Conversion(max_pixels=max_pixels))
-    pixels = np.ascontiguousarray(picture.pixels.transpose(1, 2, 0), dtype=np.uint8)
+    pixels = np.array(picture.pixels.transpose(1, 2, 0), dtype=np.uint8, order="C")  # Pillow's own cannot be written
     with Image.open(io.BytesIO(raw)) as image:
         alpha = np.asarray(image.convert("RGBA"))[..., 3] if image.has_transparency_data else None
     fits = alpha is not None and alpha.shape == pixels.shape[:2]  # a picture turned upright by EXIF has none
