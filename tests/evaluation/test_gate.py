@@ -179,7 +179,7 @@ def test_a_recipe_s_gate_asks_for_what_the_recipe_measures(recipe: str, first: b
 @pytest.mark.parametrize(
     ("override", "line"),
     [
-        ("promotion.metric=recall", "promotion.metric=recall: one that has an interval: coverage, fid,"),
+        ("promotion.metric=recall", "promotion.metric=recall: one that has an interval: aupro, auroc,"),
         ("promotion.metric=nothing", "promotion.metric=nothing: one that has an interval"),
         ("+promotion.limits.recal=0.1", "promotion.limits.recal=0.1: no such figure; there are"),
         ("promotion.limits.coverage=-0.1", "promotion.limits.coverage=-0.1: 0 (not worse at all) or more"),

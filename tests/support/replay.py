@@ -17,7 +17,7 @@ class Replay:
     rows: np.ndarray
     labelled: bool = False
 
-    generator = None
+    model = generator = None
     pairs = None
     detection = None
 
