@@ -13,7 +13,10 @@ from ganflow.errors import GanflowError
 pytestmark = pytest.mark.slow
 
 LOSSES = ", ".join(components.choices("loss"))
-VARIED = "the search varies what is trained: seed, method, gan, detection, given, vae, optimizers, training; never how it is measured "
+VARIED = (
+    "the search varies what is trained: seed, method, gan, detection, given, vae, optimizers, training; never how it is "
+    "measured "
+)
 
 
 def keys_of(*overrides: str) -> dict[str, tuple[str, list[Any]]]:

@@ -217,8 +217,8 @@ def test_the_configuration_of_the_end_has_the_values(digits: Path) -> None:
 
 
 OF_A_GAN = (
-    "with method=gan what may move is in gan.loss, gan.augmentation, gan.regularizers, gan.content, optimizers.generator, "
-    "optimizers.discriminator, training.ema_kimg"
+    "with method=gan what may move is in gan.loss, gan.augmentation, gan.regularizers, gan.content, "
+    "optimizers.generator, optimizers.discriminator, training.ema_kimg"
 )
 
 
