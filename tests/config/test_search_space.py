@@ -14,8 +14,8 @@ pytestmark = pytest.mark.slow
 
 LOSSES = ", ".join(components.choices("loss"))
 VARIED = (
-    "the search varies what is trained: seed, method, gan, detection, given, vae, optimizers, training; never how it is "
-    "measured "
+    "the search varies what is trained: seed, method, gan, detection, given, vae, optimizers, training; "
+    "never how it is measured "
 )
 
 
