@@ -113,7 +113,7 @@ def test_choices_lists_every_group_with_options() -> None:
     recipes = ganflow("config", "choices", "experiment").output.splitlines()
     assert (recipes[0], len(recipes)) == ("experiment", 1 + len(built_in.names()))
     assert any(line.startswith("  lsgan: LSGAN (Mao et al., 2017) on DCGAN's networks") for line in recipes)
-    assert "one of experiment, data, method, gan/generator" in str(ganflow("config", "choices", "gan").exception)
+    assert "one of experiment, data, given, method, gan/generator" in str(ganflow("config", "choices", "gan").exception)
 
 
 def test_generate_draws_a_grid_an_array_and_a_folder(model: Path) -> None:
