@@ -30,6 +30,7 @@ from ganflow.methods.content import build_content, check_content, content_terms,
 from ganflow.methods.content_losses.base import ContentLoss
 from ganflow.methods.discriminator_features import features
 from ganflow.methods.losses.base import AdversarialLoss
+from ganflow.methods.networks.base import Discriminator
 from ganflow.methods.networks.facts import network_facts
 from ganflow.methods.players.frozen_layers import freeze_first
 from ganflow.methods.players.player import build_player
@@ -201,17 +202,17 @@ class GANBuilder(MethodBuilder):
 
     def build(self, config: Config, facts: Facts, device: torch.device) -> BuiltMethod:
         """Two players, of which G is sampled."""
-        networks = dict(zip("GD", build_networks(config, facts), strict=True))
-        freeze_first(networks["D"], config.gan.freeze_discriminator, "gan.freeze_discriminator")
+        G, D = build_networks(config, facts)
+        networks = {"G": G, "D": D}
+        freeze_first(D, config.gan.freeze_discriminator, "gan.freeze_discriminator")
         players = {name: build_player(net, config, self.optimizers[name], device) for name, net in networks.items()}
         loss, regularizers, augmentation = build_loss(config), build_regularizers(config), build_augmentation(config)
-        sees_given = bool(getattr(networks["D"], "sees_given", False))
         method = GAN(
             players["G"], players["D"], loss, regularizers, augmentation, config.training.d_steps,
-            build_content(config), sees_given, networks["D"],
+            build_content(config), D.sees_given, D,
         )  # fmt: skip
         method.modules.to(device)
-        return BuiltMethod(method, players, self.optimizers, networks["G"], "G")
+        return BuiltMethod(method, players, self.optimizers, G, "G")
 
     def kept(self, config: Config, facts: Facts) -> Kept:
         """The generator."""
@@ -232,11 +233,11 @@ class GANBuilder(MethodBuilder):
             require(fits, f"gan.regularizers.{name}", name, needs)
 
 
-def _check_given(config: Config, D: nn.Module) -> None:
+def _check_given(config: Config, D: Discriminator) -> None:
     """An augmentation would change the image alone, and not what it is judged beside."""
     key, name = "gan.augmentation.name", config.gan.augmentation["name"]
     allowed = "none: this D judges an image beside what G was given of it, which would not be augmented alike"
-    require(not getattr(D, "sees_given", False) or name == "none", key, name, allowed)
+    require(not D.sees_given or name == "none", key, name, allowed)
 
 
 def _check_augmentation(config: Config) -> None:
@@ -251,14 +252,14 @@ def _check_augmentation(config: Config) -> None:
             require(not steered, f"training.schedule.to.{key}", end, allowed)
 
 
-def build_networks(config: Config, facts: Facts) -> tuple[nn.Module, nn.Module]:
+def build_networks(config: Config, facts: Facts) -> tuple[nn.Module, Discriminator]:
     """G and D for data of this kind and size, with fresh weights from torch's generator.
 
     Raises:
         ConfigError: a network that cannot make or judge such images, with its key.
     """
     G = build_generator(config, facts)
-    D: nn.Module = components.build(
+    D: Discriminator = components.build(
         "discriminator", config.gan.discriminator, "gan.discriminator", conditioning=config.gan.conditioning,
         **network_facts(facts.shape, conditioning_classes(config, facts), given_shape(config, facts)),
     )  # fmt: skip

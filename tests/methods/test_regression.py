@@ -104,6 +104,9 @@ def test_a_generator_that_would_not_look_at_what_is_given_is_refused() -> None:
         check_fits(config("gan.latent_dim=8", generator=("gan/generator=dcgan",)), FACTS)
 
 
-def test_a_generator_of_noise_needs_some() -> None:
+@pytest.mark.parametrize("method", ["gan", "vae", "f_anogan"])
+def test_a_generator_of_noise_needs_some(method: str) -> None:
     with pytest.raises(ConfigError, match=r"gan\.latent_dim=0.*at least 1"):
-        check_fits(composition.compose(["gan.latent_dim=0"]), FACTS)
+        check_fits(composition.compose(["gan.latent_dim=0", f"method={method}", "gan.conditioning=none"]), FACTS)
+    with pytest.raises(ConfigError, match=r"gan\.latent_dim=-1: 0 \(no noise.*or more"):
+        composition.compose(["gan.latent_dim=-1"])
