@@ -87,6 +87,8 @@ class FAnoGANBuilder(GANBuilder):
         check_signal(config, facts, "encoder", "detection/encoder")
         with shapes_only():
             build_encoder(config, facts)
+        normal = "needs data that say what is normal; set data.normal, or data=inspection"
+        require(bool(facts.normal), "method", config.method, normal)
 
 
 def build_encoder(config: Config, facts: Facts) -> nn.Module:

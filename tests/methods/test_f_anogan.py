@@ -94,6 +94,13 @@ def test_of_data_without_normal_classes_the_decoder_is_kept() -> None:
     assert kept(config("method=vae"), replace(FACTS, normal=(3,))).given_shape == (1, 8, 8)
 
 
+def test_data_have_to_say_what_is_normal() -> None:
+    check_fits(config("evaluation/metrics=[psnr]", "evaluation.snapshot_metrics=[psnr]", "tune.metric=psnr",
+                      "promotion.metric=psnr"), replace(FACTS, normal=(3,)))  # fmt: skip
+    with pytest.raises(ConfigError, match=r"method=f_anogan.*say what is normal; set data\.normal"):
+        check_fits(config(), FACTS)
+
+
 @pytest.mark.parametrize(
     ("override", "line"),
     [
