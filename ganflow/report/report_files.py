@@ -23,7 +23,7 @@ CAPTIONS = {
     ),
     "detected": (
         "Detected",
-        "Test images of every kind, a column each: the image, what the model makes of it, the difference, the truth.",
+        "Test images of every kind: the image, what the model makes of it, the difference, the truth if known.",
     ),
     "interpolation": ("Ways between latents", "From one sample to another, a row each; jumps are a bad sign."),
 }
