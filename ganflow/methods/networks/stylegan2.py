@@ -31,6 +31,7 @@ from ganflow.methods.networks.layers.pyramid import Blur, Downsample, Upsample, 
 START = 4
 W_DECAY = 0.995  # of the running mean of w, per training forward
 EPSILON = 1e-8
+NO_CLAMP = "must not be negative; 0 leaves activations as they are"
 
 
 class Mapping(nn.Module):
@@ -54,6 +55,11 @@ class Mapping(nn.Module):
         for layer in self.layers:
             w = leaky_relu(layer(w))
         return w
+
+
+def limited(x: Tensor, clamp: float) -> Tensor:
+    """Values within ±clamp, as StyleGAN2-ADA's ``conv_clamp`` has them for float16; 0 leaves them as they are."""
+    return x.clamp(-clamp, clamp) if clamp else x
 
 
 def _normalised(x: Tensor) -> Tensor:
@@ -107,8 +113,9 @@ class StyledConv(ScaledLayer):
 
     noise: Tensor
 
-    def __init__(self, before: int, after: int, w_dim: int, side: int, up: bool) -> None:
+    def __init__(self, before: int, after: int, w_dim: int, side: int, up: bool, clamp: float = 0.0) -> None:
         super().__init__()
+        self.clamp = clamp
         self.conv, self.factors = ModulatedConv(before, after, w_dim, up=up, gain=GAIN), {"strength": GAIN}
         self.strength = nn.Parameter(torch.zeros(()))
         self.register_buffer("noise", torch.randn(side, side))
@@ -121,7 +128,7 @@ class StyledConv(ScaledLayer):
             noise = self.noise.new_empty(len(y), 1, *self.noise.shape).normal_()
         else:
             noise = self.noise
-        return leaky_relu(y + (noise * self.scaled("strength")).to(y.dtype))
+        return limited(leaky_relu(y + (noise * self.scaled("strength")).to(y.dtype)), self.clamp)
 
 
 @component("generator", "stylegan2")
@@ -130,7 +137,8 @@ class StyleGAN2Generator(nn.Module):
 
     Stages have ``width`` channels up to ``halve_after`` pixels; each doubling beyond halves them. ``style_mixing`` is
     the chance that a training forward takes its later layers' w from a second z. ``noise_size`` counts the pixels of
-    the noise that all layers of an image take.
+    the noise that all layers of an image take. What a convolution makes is kept within ±``clamp`` where that is not 0;
+    StyleGAN2-ADA's authors have 256.
     """
 
     has_w = True
@@ -147,20 +155,23 @@ class StyleGAN2Generator(nn.Module):
         w_dim: int = 512,
         mapping_layers: int = 2,
         style_mixing: float = 0.0,
+        clamp: float = 0.0,
     ) -> None:
         super().__init__()
+        require(clamp >= 0, "clamp", clamp, NO_CLAMP)
         require(w_dim > 0, "w_dim", w_dim, "must be more than 0")
         require(0 <= style_mixing <= 1, "style_mixing", style_mixing, "a probability, 0 to 1")
         first, *rest = stages("stylegan2", resolution, (START,), width, halve_after)
-        self.style_mixing = style_mixing
+        self.style_mixing, self.clamp = style_mixing, clamp
         self.mapping = Mapping(latent_dim, num_classes, w_dim, mapping_layers)
         self.register_buffer("w_avg", torch.zeros(w_dim))
         before = first[1]
         self.start = nn.Parameter(torch.randn(before, START, START))
-        convs = [StyledConv(before, before, w_dim, START, up=False)]
+        convs = [StyledConv(before, before, w_dim, START, up=False, clamp=clamp)]
         outputs = [ModulatedConv(before, channels, w_dim, kernel=1, demodulate=False)]
         for side, after in rest:
-            convs += [StyledConv(before, after, w_dim, side, up=True), StyledConv(after, after, w_dim, side, up=False)]
+            convs.append(StyledConv(before, after, w_dim, side, up=True, clamp=clamp))
+            convs.append(StyledConv(after, after, w_dim, side, up=False, clamp=clamp))
             outputs += [ModulatedConv(after, channels, w_dim, kernel=1, demodulate=False)]
             before = after
         self.convs, self.outputs = nn.ModuleList(convs), nn.ModuleList(outputs)
@@ -209,11 +220,11 @@ class StyleGAN2Generator(nn.Module):
         """A stage's two convolutions take a row of ws each; its output shares the row of the next stage's first."""
         maps = self._maps(noise)
         x: Tensor = self.convs[0](self.start.expand(len(ws), -1, -1, -1), ws[:, 0], maps[0])
-        images: Tensor = self.outputs[0](x, ws[:, 1])
+        images = limited(self.outputs[0](x, ws[:, 1]), self.clamp)
         for i in range(1, len(self.outputs)):
             x = self.convs[2 * i - 1](x, ws[:, 2 * i - 1], maps[2 * i - 1])
             x = self.convs[2 * i](x, ws[:, 2 * i], maps[2 * i])
-            images = self.upsample(images) + self.outputs[i](x, ws[:, 2 * i + 1])
+            images = self.upsample(images) + limited(self.outputs[i](x, ws[:, 2 * i + 1]), self.clamp)
         return images
 
     def _maps(self, noise: Tensor | None) -> Sequence[Tensor | None]:
@@ -224,16 +235,18 @@ class StyleGAN2Generator(nn.Module):
 class ResidualDown(nn.Module):
     """Two convolutions, the second of which halves the map; ``residual`` adds a 1×1 path beside them."""
 
-    def __init__(self, before: int, after: int, residual: bool) -> None:
+    def __init__(self, before: int, after: int, residual: bool, clamp: float = 0.0) -> None:
         super().__init__()
         half = math.sqrt(0.5) if residual else 1.0  # of the sum of two paths
+        self.clamp, self.clamp_down = clamp, clamp * half
         self.conv = EqualConv2d(before, before, 3, gain=GAIN)
         self.blur, self.down = Blur(padding=2), EqualConv2d(before, after, 3, stride=2, gain=half * GAIN)
         shortcut = EqualConv2d(before, after, 1, bias=False, gain=half)
         self.shortcut = nn.Sequential(Downsample(), shortcut) if residual else None
 
     def forward(self, x: Tensor) -> Tensor:
-        y = leaky_relu(self.down(self.blur(leaky_relu(self.conv(x)))))
+        y = self.blur(limited(leaky_relu(self.conv(x)), self.clamp))
+        y = limited(leaky_relu(self.down(y)), self.clamp_down)
         return y if self.shortcut is None else y + self.shortcut(x)
 
 
@@ -242,7 +255,7 @@ class StyleGAN2Discriminator(Discriminator):
     """Blocks that halve the map down to 4×4, the deviation within the batch (``mbstd_group`` 0: none), two layers.
 
     ``projection`` is ADA's: the inner product of the features with the class's own mapping, and nothing beside it.
-    ``spectral_norm`` takes the place of equalised learning rates.
+    ``spectral_norm`` takes the place of equalised learning rates, ``clamp`` is as in the generator.
     """
 
     def __init__(
@@ -257,8 +270,10 @@ class StyleGAN2Discriminator(Discriminator):
         mbstd_group: int = 4,
         mapping_layers: int = 8,
         spectral_norm: bool = False,
+        clamp: float = 0.0,
     ) -> None:
         super().__init__()
+        require(clamp >= 0, "clamp", clamp, NO_CLAMP)
         require(architecture in ("resnet", "orig"), "architecture", architecture, "one of resnet, orig")
         require(mbstd_group >= 0, "mbstd_group", mbstd_group, "must not be negative; 0 leaves it out")
         widths = [width for _, width in reversed(stages("stylegan2", resolution, (START,), width, halve_after))]
@@ -266,7 +281,8 @@ class StyleGAN2Discriminator(Discriminator):
         self.mapping = Mapping(0, num_classes, last, mapping_layers) if conditioning == "projection" else None
         self.squeeze = conditioning != "auxiliary"
         self.from_rgb = EqualConv2d(channels, widths[0], 1, gain=GAIN)
-        self.blocks = nn.Sequential(*(ResidualDown(a, b, architecture == "resnet") for a, b in pairwise(widths)))
+        residual, self.clamp = architecture == "resnet", clamp
+        self.blocks = nn.Sequential(*(ResidualDown(a, b, residual, clamp) for a, b in pairwise(widths)))
         self.deviation = MinibatchDeviation(mbstd_group) if mbstd_group else nn.Identity()
         self.conv = EqualConv2d(last + extra, last, 3, gain=GAIN)
         self.dense = EqualLinear(last * START**2, last, gain=GAIN)
@@ -280,8 +296,8 @@ class StyleGAN2Discriminator(Discriminator):
         return [self.out]
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        x = self.blocks(leaky_relu(self.from_rgb(images)))
-        x = leaky_relu(self.conv(self.deviation(x)))
+        x = self.blocks(limited(leaky_relu(self.from_rgb(images)), self.clamp))
+        x = limited(leaky_relu(self.conv(self.deviation(x))), self.clamp)
         h: Tensor = self.out(leaky_relu(self.dense(x.flatten(1))))
         if self.mapping is not None:
             h = (h * self.mapping(None, labels)).sum(1, keepdim=True) / math.sqrt(h.shape[1])

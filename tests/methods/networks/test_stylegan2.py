@@ -263,6 +263,11 @@ def test_only_powers_of_two_from_8_are_possible(resolution: int, hint: int) -> N
         (lambda: generator(w_dim=0), "w_dim=0: must be more than 0"),
         (lambda: generator(mapping_layers=0), "mapping_layers=0: must be more than 0"),
         (lambda: generator(style_mixing=1.1), "style_mixing=1.1: a probability, 0 to 1"),
+        (lambda: generator(clamp=-1.0), "clamp=-1.0: must not be negative; 0 leaves activations as they are"),
+        (
+            lambda: StyleGAN2Discriminator(8, 1, 0, "none", clamp=-1.0),
+            "clamp=-1.0: must not be negative; 0 leaves activations as they are",
+        ),
         (
             lambda: StyleGAN2Discriminator(8, 1, 0, "none", architecture="skip"),
             "architecture=skip: one of resnet, orig",
