@@ -27,6 +27,36 @@ def register() -> None:
     typer.echo(command())
 
 
+@app.command("import")
+def import_model(
+    file: Annotated[Path, typer.Argument(help="A .safetensors file, or what torch.save wrote of state dicts.")],
+    to: Annotated[Path, typer.Option(help="The model's folder, which must not be there.")],
+    options: Annotated[
+        list[str] | None, typer.Argument(help="What no tensor tells, as clamp=0 of a stylegan2 trained in float32.")
+    ] = None,
+    network: Annotated[str, typer.Option(help="stylegan2, r3gan or biggan. Without it the tensors' names tell.")] = "",
+    discriminator: Annotated[Path | None, typer.Option(help="The discriminator's file, if it has its own.")] = None,
+    generator_only: Annotated[bool, typer.Option("--generator-only", help="Leave the discriminator out.")] = False,
+) -> None:
+    """Make a model of weights that another code base published, to generate, evaluate, serve or train on.
+
+    It takes the state dicts of StyleGAN2 (NVIDIA's stylegan2-ada-pytorch, rosinality's), of R3GAN and of BigGAN
+    (ajbrock's), and makes images as the authors' code does. The tensors tell sizes, classes and layers; lines say what
+    was understood and what was left out. No code of a file is run: a pickled network, as network-snapshot.pkl, is
+    refused, and docs/registry.md says how to save its state dicts.
+
+    \b
+    Examples:
+      ganflow import ffhq256.pt --to ffhq/ && ganflow generate --model ffhq/ -n 16 --truncation 0.7 --out grid.png
+      ganflow import G_ema.pth --discriminator D.pth --to biggan/
+      ganflow import network.safetensors --to theirs/ --network stylegan2 clamp=0 mbstd_group=32
+    """
+    from ganflow.commands.import_model import import_model as command
+
+    for line in command(file, to, network, options or [], discriminator, generator_only):
+        typer.echo(line)
+
+
 @app.command("pages")
 def pages(
     at: Annotated[

@@ -48,6 +48,7 @@ GROUPS: dict[str, Group] = {
     "optimizer": Group(
         "ganflow.methods.optimizers", ("optimizers/generator", "optimizers/discriminator", "optimizers/encoder")
     ),
+    "imported": Group("ganflow.methods.imported", ()),
     "task": Group("ganflow.evaluation.tasks", ()),
     "extractor": Group("ganflow.evaluation.extractors", ("evaluation/extractor",)),
     "metric": Group(

@@ -93,7 +93,7 @@ def trains(config: Config, data: Path) -> None:
 
 @cache
 def trained_groups() -> list[tuple[str, str]]:
-    groups = [group for group in components.GROUPS if group not in ("source", "metric", "task")]
+    groups = [group for group in components.GROUPS if group not in ("source", "metric", "task", "imported")]
     every = [(group, name) for group in groups for name in components.choices(group)]
     return [choice for choice in every if choice[0] != "generator" or choice[1] in OF_NOISE]
 
