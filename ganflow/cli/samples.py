@@ -83,6 +83,26 @@ def restore(
         typer.echo(line)
 
 
+@app.command("blend")
+def blend(
+    a: Annotated[str, typer.Argument(help="models:/NAME@ALIAS, models:/NAME/3, runs:/RUN_ID, or a file or folder.")],
+    b: Annotated[str, typer.Argument(help="The same for a model that began training with the weights of A.")],
+    to: Annotated[str, typer.Option(help="The folder for the model between them.")],
+    alpha: Annotated[float, typer.Option(min=0, max=1, help="0 is A, 1 is B.")] = 0.5,
+) -> None:
+    """Make the model between two of the same network, as ESRGAN does between the highest PSNR and the sharpest images.
+
+    It can be restored with, served and measured by its folder.
+
+    \b
+    Example:
+      ganflow blend models:/ganflow-super-resolution@champion model/ --alpha 0.8 --to between/
+    """
+    from ganflow.commands.blend import blend as command
+
+    typer.echo(command(a, b, alpha, to))
+
+
 @app.command("detect")
 def detect(
     source: Annotated[str, typer.Argument(help="A folder, zip or tar of images, or one image; local or s3://…")],

@@ -18,7 +18,7 @@ from ganflow.data.prepared.dataset import Facts
 from ganflow.errors import require
 from ganflow.methods.base import Batch, BuiltMethod, Kept, MethodBuilder, Network, Terms, Turn, to_float32
 from ganflow.methods.build import build_generator, check_signal, given_shape, shapes_only
-from ganflow.methods.content import build_content, check_content, content_terms, made_of
+from ganflow.methods.content import build_content, check_content, chosen_content, content_terms, made_of
 from ganflow.methods.content_losses.base import ContentLoss
 from ganflow.methods.players.player import build_player
 from ganflow.methods.regularizers.base import GeneratorTurn
@@ -85,7 +85,7 @@ class RegressionBuilder(MethodBuilder):
         with shapes_only():
             build_generator(config, facts)
         check_content(config, facts)
-        content = build_content(config)
+        content = chosen_content(config)
         allowed = "with method=regression it is all that G learns from; set gan/content=[l1] or others"
         require(bool(content), "gan.content", list(content), allowed)
         for name, loss in content.items():

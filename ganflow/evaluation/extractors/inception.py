@@ -11,12 +11,13 @@ from torch import Tensor
 
 from ganflow.config.components import component
 from ganflow.errors import GanflowError, require
-from ganflow.evaluation.extractors import weights
 from ganflow.evaluation.extractors.base import Splits
 from ganflow.evaluation.extractors.inception_v3 import FEATURES, InceptionV3
 from ganflow.evaluation.metrics.features import Features
+from ganflow.methods.perception import published_weights
 from ganflow.terminal.progress import Advanced, unheard
 
+KEY = "evaluation.extractor.weights"
 CHUNK = 32  # images at a time: what the widest layers of 299×299 pixels take is about 1 GB
 PUBLIC = "6726825d"  # first digits of the public file's sha256, which its name ends with
 MISSING = (
@@ -78,11 +79,11 @@ class Inception:
         Raises:
             GanflowError: no weights, no such file, or not the file that it should be.
         """
-        require(bool(self.weights), weights.KEY, '""', MISSING)
-        path, digest = weights.fetch(self.weights, self._expected(), cache)
+        require(bool(self.weights), KEY, '""', MISSING)
+        path, digest = published_weights.fetch(self.weights, self._expected(), cache, KEY)
         with torch.device("meta"):
             network = InceptionV3()
-        weights.load(network, path, self.weights)
+        published_weights.load(network, path, self.weights, KEY)
         network.eval().requires_grad_(False).to(device)
         return InceptionFeatures(network, f"inception-{digest[:12]}")
 

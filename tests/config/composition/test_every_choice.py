@@ -12,9 +12,11 @@ from ganflow.config.schema import Config
 from ganflow.config.validation import figures_of
 from ganflow.data.prepare import prepare
 from ganflow.data.prepared.dataset import Dataset, Facts
+from ganflow.methods.perception.backbones import vgg
 from ganflow.training.build import build_trainer
 from tests.config.composition.test_recipes import NEED_PATH
 from tests.methods.networks.test_every_network import OF_NOISE, SMALL, sides
+from tests.support.backbones import random_backbone, weights_file
 from tests.support.sparse import write_sparse
 
 pytestmark = pytest.mark.slow
@@ -26,6 +28,9 @@ SOURCE_OPTIONS = {
     "paired": ["data.path=pairs"],
     "stacked_mnist": ["data.path=mnist"],
     **{name: ["data.path=images"] for name in ("image_tiles", "inspection", "paired")},
+}
+CONTENT_OPTIONS = {
+    "perceptual": ["gan.content.perceptual.weights=vgg19.pth", "gan.content.perceptual.layers=[conv1_1]"]
 }
 COLOUR, PAIRS, NORMAL = 3, 2, 9  # data sets beside those that are called by their side
 POINTS = {"ring8", "grid25"}
@@ -55,7 +60,7 @@ def overrides(group: str, name: str) -> list[str]:
     if group == "degradation":
         return [*RESTORES, *EDSR, f"given=[{name}]", "gan/content=[l1]"]
     if group == "content_loss":
-        return [*RESTORES, *EDSR, "given=[hole]", f"gan/content=[{name}]"]
+        return [*RESTORES, *EDSR, "given=[hole]", f"gan/content=[{name}]", *CONTENT_OPTIONS.get(name, [])]
     if (group, name) == ("method", "regression"):
         return [*RESTORES, *EDSR, "given=[noise]", "method=regression", "gan/content=[l1]"]
     if (group, name) == ("method", "f_anogan"):
@@ -99,7 +104,12 @@ def trained_groups() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("group", "name"), trained_groups())
-def test_a_choice_alone_trains(group: str, name: str, data: dict[int, Path]) -> None:
+def test_a_choice_alone_trains(
+    group: str, name: str, data: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name == "perceptual":
+        monkeypatch.chdir(tmp_path)
+        weights_file(random_backbone(vgg("vgg19")), Path("vgg19.pth"))
     side = 8 if group not in ("generator", "discriminator") or 8 in sides(name) else 32
     kind = COLOUR if (group, name) == ("degradation", "grey") else side
     trains(composition.compose([*overrides(group, name), *BRIEF]), data[kind])

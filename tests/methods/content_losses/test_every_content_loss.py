@@ -1,6 +1,7 @@
 """Every content loss against an independent reference, and as a term of G's turn."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from ganflow.config import components
 from ganflow.distributed.rng import RandomStream
 from ganflow.errors import ConfigError
 from ganflow.methods.content_losses.base import ContentLoss
+from ganflow.methods.perception.backbones import vgg
 from ganflow.methods.regularizers.base import GeneratorTurn
+from tests.support.backbones import random_backbone, weights_file
 
 CPU = torch.device("cpu")
 N = 6
@@ -57,6 +60,32 @@ def dissimilarity(x: Tensor, y: Tensor) -> float:
     return 1 - float(whole[..., 5:-5, 5:-5].mean())
 
 
+VGG = random_backbone(vgg("vgg16"))
+
+
+def perceived(x: Tensor, y: Tensor) -> float:
+    """Of the layers conv1_2 and conv3_1, by the network's own modules and ImageNet's colours in 0 to 1."""
+    mean, deviation = (torch.tensor(of)[:, None, None] for of in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    a, b = (((images + 1) / 2 - mean) / deviation for images in (x, y))
+    each = [float((VGG.features[:end](a) - VGG.features[:end](b)).abs().mean()) for end in (3, 11)]
+    return float(np.mean(each))
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
+    """What losses cannot be built without."""
+    folder = tmp_path_factory.mktemp("weights")
+    file = weights_file(VGG, folder / "vgg16.safetensors")
+    return {"perceptual": {"weights": str(file), "network": "vgg16", "layers": ["conv3_1", "conv1_2"]}}
+
+
+def built(name: str, options: dict[str, dict[str, object]], cache: Path) -> ContentLoss:
+    loss: ContentLoss = components.build("content_loss", {"name": name, **options.get(name, {})}, "gan.content")
+    loss.check((3, 16, 12))
+    loss.prepare(cache)
+    return loss
+
+
 REFERENCES: dict[str, Callable[[Tensor, Tensor], float]] = {
     "l1": lambda x, y: float(np.abs(x.numpy() - y.numpy()).mean()),
     "squared_error": lambda x, y: float(np.square(x.numpy() - y.numpy()).mean()),
@@ -64,6 +93,7 @@ REFERENCES: dict[str, Callable[[Tensor, Tensor], float]] = {
     "masked_l1": masked,
     "feature_matching": matched,
     "ssim": dissimilarity,
+    "perceptual": perceived,
 }
 
 
@@ -72,15 +102,17 @@ def test_every_content_loss_has_a_reference() -> None:
 
 
 @pytest.mark.parametrize("name", REFERENCES)
-def test_it_is_its_reference(name: str) -> None:
-    loss: ContentLoss = components.build("content_loss", {"name": name}, "gan.content")
+def test_it_is_its_reference(name: str, options: dict[str, dict[str, object]], tmp_path: Path) -> None:
+    loss = built(name, options, tmp_path)
     fake = images(2)
     assert float(loss(turn(fake))) == pytest.approx(REFERENCES[name](fake, images(1)), rel=2e-5)
 
 
 @pytest.mark.parametrize("name", REFERENCES)
-def test_it_is_least_at_the_image_itself_and_has_a_gradient_elsewhere(name: str) -> None:
-    loss: ContentLoss = components.build("content_loss", {"name": name}, "gan.content")
+def test_it_is_least_at_the_image_itself_and_has_a_gradient_elsewhere(
+    name: str, options: dict[str, dict[str, object]], tmp_path: Path
+) -> None:
+    loss = built(name, options, tmp_path)
     fake = images(2).requires_grad_()
     away = loss(turn(fake))
     away.backward()

@@ -42,11 +42,15 @@ class PairMetric(Metric):
 
         Resamples without an image that something can be said of are left out.
         """
-        values = self.of_images(pairs.restored, pairs)
-        measured = ~values.isnan()
-        weights = counts.to(values)[:, measured]
-        means = weights @ values[measured] / weights.sum(1)
-        return means[~means.isnan()]
+        return resampled_means(self.of_images(pairs.restored, pairs), counts)
+
+
+def resampled_means(values: Tensor, counts: Tensor) -> Tensor:
+    """The mean of figures (N,) in every resample of counts (B, N), without those of which nothing can be said: (B,)."""
+    measured = ~values.isnan()
+    weights = counts.to(values)[:, measured]
+    means = weights @ values[measured] / weights.sum(1)
+    return means[~means.isnan()]
 
 
 def in_parts(per_image: Callable[..., Tensor], *images: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ganflow.errors import ConfigError
-from ganflow.evaluation.extractors import weights
+from ganflow.methods.perception import published_weights as weights
 from tests.storage import test_storage
 from tests.support.ranks import on_ranks
 
@@ -20,6 +20,7 @@ server = test_storage.server
 
 CONTENT = b"weights, or so"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+KEY = "evaluation.extractor.weights"
 URI = "s3://gan/models/inception.pth"
 
 
@@ -28,7 +29,7 @@ def refused(uri: object, action: object, *args: object) -> str:
     with pytest.raises(ConfigError) as caught:
         action(*args)
     line = str(caught.value)
-    assert line.startswith(f"evaluation.extractor.weights={uri}: ")
+    assert line.startswith(f"{KEY}={uri}: ")
     assert "\n" not in line
     return line
 
@@ -43,44 +44,44 @@ def bucket(server: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
 def test_a_local_file_is_read_where_it_lies(expected: str, tmp_path: Path) -> None:
     path = tmp_path / "w.pth"
     path.write_bytes(CONTENT)
-    assert weights.fetch(str(path), expected, tmp_path / "cache") == (path, SHA256)
+    assert weights.fetch(str(path), expected, tmp_path / "cache", KEY) == (path, SHA256)
     assert not (tmp_path / "cache").exists()
 
 
 def test_a_file_that_is_not_there_and_a_folder(tmp_path: Path) -> None:
     for path in (str(tmp_path / "none.pth"), str(tmp_path)):
-        assert refused(path, weights.fetch, path, "", tmp_path).endswith("there is no such file")
+        assert refused(path, weights.fetch, path, "", tmp_path, KEY).endswith("there is no such file")
 
 
 def test_a_file_that_is_another(tmp_path: Path) -> None:
     path = tmp_path / "w.pth"
     path.write_bytes(CONTENT)
-    told = refused(path, weights.fetch, str(path), "6726825d", tmp_path)
+    told = refused(path, weights.fetch, str(path), "6726825d", tmp_path, KEY)
     assert f"its sha256 begins with {SHA256[:12]}, not with 6726825d" in told
-    assert SHA256 in refused(path, weights.fetch, str(path), "0" * 64, tmp_path)
+    assert SHA256 in refused(path, weights.fetch, str(path), "0" * 64, tmp_path, KEY)
 
 
 def test_an_object_is_downloaded_once(bucket: dict[str, bytes], cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, digest = weights.fetch(URI, SHA256, cache)
+    path, digest = weights.fetch(URI, SHA256, cache, KEY)
     assert (path.parent, path.suffix, path.read_bytes(), digest) == (cache, ".pth", CONTENT, SHA256)
     monkeypatch.delitem(bucket, "models/inception.pth")
-    assert weights.fetch(URI, SHA256, cache) == (path, SHA256)
+    assert weights.fetch(URI, SHA256, cache, KEY) == (path, SHA256)
     assert list(cache.iterdir()) == [path]
 
 
 def test_a_damaged_copy_is_downloaded_again(bucket: dict[str, bytes], cache: Path) -> None:
-    path, _ = weights.fetch(URI, SHA256, cache)
+    path, _ = weights.fetch(URI, SHA256, cache, KEY)
     path.write_bytes(CONTENT[:5])
-    assert weights.fetch(URI, SHA256, cache)[0].read_bytes() == CONTENT
+    assert weights.fetch(URI, SHA256, cache, KEY)[0].read_bytes() == CONTENT
 
 
 def test_an_object_that_is_another_is_not_kept(bucket: dict[str, bytes], cache: Path) -> None:
-    assert "not with 6726825d" in refused(URI, weights.fetch, URI, "6726825d", cache)
+    assert "not with 6726825d" in refused(URI, weights.fetch, URI, "6726825d", cache, KEY)
     assert not list(cache.iterdir())
 
 
 def test_a_prefix_of_objects_is_no_file(bucket: dict[str, bytes], cache: Path) -> None:
-    assert "there is no such file" in refused("s3://gan/models", weights.fetch, "s3://gan/models", "", cache)
+    assert "there is no such file" in refused("s3://gan/models", weights.fetch, "s3://gan/models", "", cache, KEY)
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def downloads(cache: Path) -> tuple[bytes, int]:
         return scratch / "w.pth"
 
     with mock.patch.object(weights, "localize", side_effect=localize) as calls:
-        path, _ = weights.fetch(URI, SHA256, cache)
+        path, _ = weights.fetch(URI, SHA256, cache, KEY)
     return path.read_bytes(), calls.call_count
 
 
@@ -113,7 +114,7 @@ def given() -> dict[str, Tensor]:
 def load(path: Path) -> nn.Module:
     with torch.device("meta"):
         made = network()
-    weights.load(made, path, "W")
+    weights.load(made, path, "W", KEY)
     return made
 
 

@@ -1,0 +1,1 @@
+"""Networks that were trained elsewhere to recognise photographs, and their weights, which the user brings."""
