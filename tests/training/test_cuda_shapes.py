@@ -43,6 +43,7 @@ KERNELS: dict[str, list[int]] = {
     "stacked_mnist": [173],
     "stylegan2_ada": [1506, 1736],
     "super_resolution": [145],
+    "super_resolution_gan": [683],
     "vae": [113],
     "wgan": [1207],
     "wgan_gp": [2581],

@@ -25,7 +25,7 @@ class Backbone(nn.Module):
     def forward(self, images: Tensor, indices: Sequence[int]) -> list[Tensor]:
         """The outputs (N, C, H', W') of layers in ascending order; those after the last one are not run."""
         x, outputs = standardised(images), []
-        for index, layer in enumerate(self.features[: indices[-1] + 1]):
+        for index, layer in zip(range(indices[-1] + 1), self.features, strict=False):
             x = layer(x)
             if index in indices:
                 outputs.append(x)

@@ -20,7 +20,7 @@ OWN = ("Our own", "Restoration", "Detection")  # sections with a column per reci
 POINTS = {"ring8", "grid25"}
 NEED_PATH = {
     "mnist", "cifar10", "stacked_mnist", "denoise", "deblur", "inpaint", "colourise", "pix2pix", "super_resolution",
-    "detect_mnist", "detect_tiles",
+    "super_resolution_gan", "detect_mnist", "detect_tiles",
 }  # fmt: skip
 NORMAL = (3,)  # labels, of the data that recipes of detection count for
 # Parameters of G and D: counted by hand from an article's listing, or what the source's own code counts.

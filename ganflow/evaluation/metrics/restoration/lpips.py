@@ -67,10 +67,12 @@ class LPIPS(PairMetric):
         features, layers = Frozen(network), LAYERS[self.network]
 
         def distance(x: Tensor, y: Tensor) -> Tensor:
-            outputs = [features(images.float() / 127.5 - 1, layers) for images in (x, y)]
-            return heads.to(x.device)(*outputs)
+            with torch.inference_mode():
+                outputs = [features(images.float() / 127.5 - 1, layers) for images in (x, y)]
+                apart: Tensor = heads.to(x.device)(*outputs)
+            return apart
 
-        return torch.inference_mode()(distance)
+        return distance
 
 
 def _read(network: nn.Module, path: str, option: str) -> None:
@@ -86,16 +88,24 @@ class Heads(nn.Module):
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
         for level, width in enumerate(widths):
-            convolution = nn.Conv2d(width, 1, 1, bias=False)
-            self.add_module(f"lin{level}", nn.ModuleDict({"model": nn.Sequential(nn.Identity(), convolution)}))
+            self.add_module(f"lin{level}", Head(width))
 
     def forward(self, of_made: list[Tensor], of_true: list[Tensor]) -> Tensor:
         """The distance of activations (N, C, H, W) of each layer: (N,)."""
-        terms = [
-            head["model"](_directions(a).sub(_directions(b)).square()).mean((1, 2, 3))
-            for head, a, b in zip(self.children(), of_made, of_true, strict=True)
-        ]
+        terms = [head(a, b) for head, a, b in zip(self.children(), of_made, of_true, strict=True)]
         return torch.stack(terms).sum(0)
+
+
+class Head(nn.Module):
+    """The w of one layer; the authors train them behind dropout, which has no weights."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.model = nn.Sequential(nn.Identity(), nn.Conv2d(width, 1, 1, bias=False))
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        weighted: Tensor = self.model((_directions(a) - _directions(b)).square())
+        return weighted.mean((1, 2, 3))
 
 
 def _directions(x: Tensor) -> Tensor:

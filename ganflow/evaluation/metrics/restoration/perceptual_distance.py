@@ -48,7 +48,8 @@ def relative_distance(made: Tensor, target: Tensor, extract: Extract) -> Tensor:
 
     def of_part(x: Tensor, y: Tensor) -> Tensor:
         of_made, of_true = (extract(images.float()).embeddings.double() for images in (x, y))
-        return (of_made - of_true).norm(dim=1) / of_true.norm(dim=1)
+        share: Tensor = (of_made - of_true).norm(dim=1) / of_true.norm(dim=1)
+        return share
 
     distances = in_parts(of_part, made, target)
     if not distances.isfinite().all():

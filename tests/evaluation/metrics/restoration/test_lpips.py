@@ -1,5 +1,6 @@
 """LPIPS beside torchmetrics' own, on the same random backbones; the heads are the authors', which torchmetrics has."""
 
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -18,7 +19,7 @@ from tests.evaluation.metrics.restoration.made import pairs, repeated
 from tests.support.backbones import random_backbone, weights_file
 
 HEADS = Path(theirs.__file__).parent / "lpips_models"
-NETWORKS = {"alex": alexnet, "vgg": lambda: vgg("vgg16")}
+NETWORKS: dict[str, Callable[[], Backbone]] = {"alex": alexnet, "vgg": lambda: vgg("vgg16")}
 
 
 @pytest.fixture(scope="module")
