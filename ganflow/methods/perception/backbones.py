@@ -34,8 +34,8 @@ class Backbone(nn.Module):
 
 def standardised(images: Tensor) -> Tensor:
     """``(x − μ) / σ`` by ImageNet's colours; grey images have three equal channels: (N, 3, H, W)."""
-    mean, deviation = (images.new_tensor(of)[:, None, None] for of in (MEAN, DEVIATION))
-    return (images.expand(-1, 3, -1, -1) - mean) / deviation
+    channels = zip(images.expand(-1, 3, -1, -1).unbind(1), MEAN, DEVIATION, strict=True)
+    return torch.stack([(x - mean) / deviation for x, mean, deviation in channels], 1)  # no copy from the host
 
 
 def vgg(name: str) -> Backbone:
