@@ -42,8 +42,10 @@ class VAEConfig:
 class DetectionConfig:
     """Anomaly detection, on data of which some are known to be normal: how anomalous an image is."""
 
-    encoder: Any = field(default_factory=lambda: {"name": "conv"})  # from images to z, of method=f_anogan
-    features: float = from_zero(1.0, "pixels alone")  # weight of D's features in what that encoder learns
+    encoder: Any = field(default_factory=lambda: {"name": "conv"})  # from images to z, of method=f_anogan, ganomaly
+    features: float = from_zero(1.0, "not at all")  # weight of D's features in what these encoders learn
+    pixels: float = positive(50.0)  # of method=ganomaly: weight of the difference of image and reconstruction
+    codes: float = positive(1.0)  # of method=ganomaly: weight of the difference of their codes
     # the share of the score that is the distance of the codes of an image and of its reconstruction, if it has codes
     latent: float = limited(0.0, lambda share: 0 <= share <= 1, "0 (pixels alone) to 1 (codes alone)")
     smooth: float = from_zero(0.0, "none")  # deviation of the Gaussian that smooths the difference, in pixels
@@ -213,7 +215,7 @@ class Config:
     seed: int = 0
     data: Any = MISSING
     given: dict[str, Any] = field(default_factory=dict)  # degradations in order: of what they leave G makes the image
-    method: str = "gan"  # gan | vae | regression | f_anogan
+    method: str = "gan"  # gan | vae | regression | f_anogan | ganomaly
     gan: GANConfig = field(default_factory=GANConfig)
     vae: VAEConfig = field(default_factory=VAEConfig)
     detection: DetectionConfig = field(default_factory=DetectionConfig)

@@ -68,8 +68,8 @@ def compared(images: Tensor, again: Tensor, options: Mapping[str, Any]) -> tuple
 def _between_codes(generator: Generator, images: Tensor, again: Tensor) -> Tensor:
     network = generator.network
     assert isinstance(network, AutoencoderGenerator), "only these have codes, which was checked before training"
-    codes = [network.codes(generator.spec.whole(of)) for of in (images, again)]
-    return (codes[0] - codes[1]).double().square().mean(1)
+    whole = generator.spec.whole
+    return (network.codes(whole(images)) - network.codes_again(whole(again))).double().square().mean(1)
 
 
 def smoothed(maps: Tensor, sigma: float) -> Tensor:

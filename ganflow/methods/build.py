@@ -38,7 +38,7 @@ def _check_detection(config: Config, facts: Facts) -> None:
     """Refuse distances of codes where the network that is kept has none."""
     if facts.normal and config.detection.latent:
         name = kept(config, facts).network["name"]
-        allowed = f"0: {name} has no codes; set gan/generator=autoencoder, or method=f_anogan or vae"
+        allowed = f"0: {name} has no codes; set gan/generator=autoencoder, or method=f_anogan, ganomaly or vae"
         require(name == "autoencoder", "detection.latent", config.detection.latent, allowed)
 
 
@@ -162,9 +162,10 @@ def kept(config: Config, facts: Facts) -> Kept:
     return _builder(config.method).kept(config, facts)
 
 
-def kept_code(config: Config, facts: Facts, encoder: Mapping[str, Any]) -> Kept:
-    """An encoder with the configuration's generator, which is its decoder."""
+def kept_code(config: Config, facts: Facts, encoder: Mapping[str, Any], second: bool = False) -> Kept:
+    """An encoder with the configuration's generator, which is its decoder, and perhaps a second one of its kind."""
     options = {"code": config.gan.latent_dim, "encoder": dict(encoder), "decoder": dict(config.gan.generator)}
+    options |= {"second": True} if second else {}
     return Kept({"name": "autoencoder", **options}, 0, facts.shape)
 
 

@@ -18,7 +18,7 @@ from ganflow.config.schema import Config
 from ganflow.data.prepared.dataset import Facts
 from ganflow.errors import require
 from ganflow.methods.base import Batch, BuiltMethod, Kept, Network, Terms, Turn, to_float32
-from ganflow.methods.build import check_signal, kept_code, shapes_only
+from ganflow.methods.build import check_signal, kept_code, shapes_only, takes_given
 from ganflow.methods.gan import GAN, GANBuilder, of_networks
 from ganflow.methods.networks.facts import network_facts
 from ganflow.methods.networks.restoration.autoencoder import through_a_code
@@ -79,16 +79,37 @@ class FAnoGANBuilder(GANBuilder):
         """Those of a GAN, and the encoder."""
         if config.method != "f_anogan":
             return
-        allowed = "none, with method=f_anogan: its encoder sees the image itself"
-        require(not config.given, "given", ", ".join(config.given), allowed)
-        classes = "none, with method=f_anogan: it is not told of which class an image is"
-        require(config.gan.conditioning == "none", "gan.conditioning", config.gan.conditioning, classes)
+        check_decoder(config)
         super().check(config, facts)
-        check_signal(config, facts, "encoder", "detection/encoder")
-        with shapes_only():
-            build_encoder(config, facts)
-        normal = "needs data that say what is normal; set data.normal, or data=inspection"
-        require(bool(facts.normal), "method", config.method, normal)
+        check_encoder(config, facts)
+
+
+def check_decoder(config: Config) -> None:
+    """Refuse what does not go with an encoder whose decoder is the configuration's generator.
+
+    Raises:
+        ConfigError: with the key.
+    """
+    with_method, decoder = f"with method={config.method}", config.gan.generator["name"]
+    allowed = f"none, {with_method}: its encoder sees the image itself"
+    require(not config.given, "given", ", ".join(config.given), allowed)
+    allowed = f"makes images of others, and {with_method} it is the decoder; set gan/generator=dcgan, gan.latent_dim=16"
+    require(not takes_given(config), "gan.generator.name", decoder, allowed)
+    classes = f"none, {with_method}: it is not told of which class an image is"
+    require(config.gan.conditioning == "none", "gan.conditioning", config.gan.conditioning, classes)
+
+
+def check_encoder(config: Config, facts: Facts) -> None:
+    """Build the encoder without memory for weights, and refuse data that do not say what is normal.
+
+    Raises:
+        ConfigError: with the key.
+    """
+    check_signal(config, facts, "encoder", "detection/encoder")
+    with shapes_only():
+        build_encoder(config, facts)
+    normal = "needs data that say what is normal; set data.normal, or data=inspection"
+    require(bool(facts.normal), "method", config.method, normal)
 
 
 def build_encoder(config: Config, facts: Facts) -> nn.Module:

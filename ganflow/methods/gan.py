@@ -202,7 +202,7 @@ class GANBuilder(MethodBuilder):
 
     def build(self, config: Config, facts: Facts, device: torch.device) -> BuiltMethod:
         """Two players, of which G is sampled."""
-        G, D = build_networks(config, facts)
+        G, D = self.generator(config, facts), build_discriminator(config, facts)
         networks = {"G": G, "D": D}
         freeze_first(D, config.gan.freeze_discriminator, "gan.freeze_discriminator")
         players = {name: build_player(net, config, self.optimizers[name], device) for name, net in networks.items()}
@@ -213,6 +213,10 @@ class GANBuilder(MethodBuilder):
         )  # fmt: skip
         method.modules.to(device)
         return BuiltMethod(method, players, self.optimizers, G, "G")
+
+    def generator(self, config: Config, facts: Facts) -> nn.Module:
+        """The network of the player G, with fresh weights from torch's generator."""
+        return build_generator(config, facts)
 
     def kept(self, config: Config, facts: Facts) -> Kept:
         """The generator."""
@@ -258,12 +262,20 @@ def build_networks(config: Config, facts: Facts) -> tuple[nn.Module, Discriminat
     Raises:
         ConfigError: a network that cannot make or judge such images, with its key.
     """
-    G = build_generator(config, facts)
+    return build_generator(config, facts), build_discriminator(config, facts)
+
+
+def build_discriminator(config: Config, facts: Facts) -> Discriminator:
+    """D for data of this kind and size, with fresh weights from torch's generator.
+
+    Raises:
+        ConfigError: as :func:`build_networks`.
+    """
     D: Discriminator = components.build(
         "discriminator", config.gan.discriminator, "gan.discriminator", conditioning=config.gan.conditioning,
         **network_facts(facts.shape, conditioning_classes(config, facts), given_shape(config, facts)),
     )  # fmt: skip
-    return G, D
+    return D
 
 
 def build_loss(config: Config) -> AdversarialLoss:

@@ -65,7 +65,7 @@ COMPOSED = [
     ("data=mnist", f"data=mnist: one of {SOURCES}; mnist is a recipe, experiment=mnist, and has data=idx"),
     ("gan/loss=wgan",
      f"gan/loss=wgan: one of {LOSSES}; wgan is a recipe, experiment=wgan, and has gan/loss=wasserstein"),
-    ("method=vea", "method=vea: one of f_anogan, gan, regression, vae; did you mean vae?"),
+    ("method=vea", "method=vea: one of f_anogan, gan, ganomaly, regression, vae; did you mean vae?"),
     ("experiment=DCGAN", f"experiment=DCGAN: one of {RECIPES}; did you mean dcgan?"),
     ("training.lr=0.1", f"training.lr: no such key; training has {TRAINING}; {RATES}"),
     ("lr=0.1", f"lr: no such key; params.yaml has {TOP}; {RATES}"),

@@ -57,6 +57,16 @@ def test_a_share_of_it_may_be_the_distance_of_the_codes(share: float) -> None:
     np.testing.assert_allclose(score(made, x).scores.numpy(), (1 - share) * plain + share * between, rtol=1e-4)
 
 
+def test_a_second_encoder_gives_the_code_of_the_reconstruction() -> None:
+    torch.manual_seed(0)
+    options = {"latent": 1.0, "smooth": 0.0, "relative": False, "pool": "mean"}
+    spec = GeneratorSpec({**NODE, "second": True}, 0, (3, 8, 12), 0, given_shape=(3, 8, 12), detection=options)
+    made, x = Generator(spec.build(), spec), images()
+    again = made.network(torch.zeros(4, 0), None, x)
+    first, second = made.network.encoder(x)[0].numpy(), made.network.second(again)[0].numpy()
+    np.testing.assert_allclose(score(made, x).scores.numpy(), np.square(first - second).mean(1), rtol=1e-5)
+
+
 def test_it_may_be_a_share_of_the_image_s_own_energy() -> None:
     x = images()
     x[3] = -1  # black: it has no energy

@@ -101,6 +101,13 @@ def test_data_have_to_say_what_is_normal() -> None:
         check_fits(config(), FACTS)
 
 
+def test_the_generator_is_a_decoder() -> None:
+    small = [part for part in SMALL if not part.startswith("gan.generator.")]
+    line = r"gan\.generator\.name=unet.*it is the decoder; set gan/generator=dcgan"
+    with pytest.raises(ConfigError, match=line):
+        check_fits(composition.compose([*small, "gan/generator=unet"]), FACTS)
+
+
 @pytest.mark.parametrize(
     ("override", "line"),
     [

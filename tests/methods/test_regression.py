@@ -104,7 +104,7 @@ def test_a_generator_that_would_not_look_at_what_is_given_is_refused() -> None:
         check_fits(config("gan.latent_dim=8", generator=("gan/generator=dcgan",)), FACTS)
 
 
-@pytest.mark.parametrize("method", ["gan", "vae", "f_anogan"])
+@pytest.mark.parametrize("method", ["gan", "vae", "f_anogan", "ganomaly"])
 def test_a_generator_of_noise_needs_some(method: str) -> None:
     with pytest.raises(ConfigError, match=r"gan\.latent_dim=0.*at least 1"):
         check_fits(composition.compose(["gan.latent_dim=0", f"method={method}", "gan.conditioning=none"]), FACTS)

@@ -12,6 +12,7 @@ from ganflow.config import components
 from ganflow.config.schema import Config
 from ganflow.methods.f_anogan import FAnoGAN
 from ganflow.methods.gan import GAN
+from ganflow.methods.ganomaly import GANomaly
 from ganflow.methods.networks.biggan import SelfAttention
 from ganflow.methods.networks.layers.residual import DownBlock, UpBlock
 from ganflow.methods.networks.mlp import Maxout, Sigmoid
@@ -133,6 +134,9 @@ def of_the_method(config: Config, trainer: Trainer) -> dict[str, str]:
     lines |= {"content": "; ".join(content)} if content else {}
     if isinstance(method, FAnoGAN):
         lines |= {"loss of E": f"izi_f: κ={method.kappa:g}"}
+    if isinstance(method, GANomaly):
+        weights = method.weights
+        lines |= {"loss of G": f"pixels={weights.pixels:g}, features={weights.features:g}, codes={weights.codes:g}"}
     if isinstance(method, Regression):
         return lines
     chosen = config.gan.regularizers

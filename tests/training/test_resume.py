@@ -36,6 +36,7 @@ RUNS = {
                     "gan.discriminator.sees_given=true", "training.mirror=true"),
     "regression": (*RESTORES, "method=regression", "gan/content=[ssim]"),
     "f-AnoGAN": ("method=f_anogan", "gan.conditioning=none", "gan.generator.width=4", "detection.encoder.width=4"),
+    "GANomaly": ("method=ganomaly", "gan.conditioning=none", "gan.generator.width=4", "detection.encoder.width=4"),
 }  # fmt: skip
 
 

@@ -63,8 +63,8 @@ def overrides(group: str, name: str) -> list[str]:
         return [*RESTORES, *EDSR, "given=[hole]", f"gan/content=[{name}]", *CONTENT_OPTIONS.get(name, [])]
     if (group, name) == ("method", "regression"):
         return [*RESTORES, *EDSR, "given=[noise]", "method=regression", "gan/content=[l1]"]
-    if (group, name) == ("method", "f_anogan"):
-        return [*networks(), "method=f_anogan", "gan.conditioning=none"]
+    if group == "method" and name in ("f_anogan", "ganomaly"):
+        return [*networks(), f"method={name}", "gan.conditioning=none"]
     spec = components.GROUPS[group]
     places = (*spec.slots, spec.key) if spec.key else spec.slots
     return [*networks(), *(f"{place}={name}" for place in places), *(["method=vae"] if group == "encoder" else [])]
