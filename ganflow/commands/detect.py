@@ -11,13 +11,14 @@ from ganflow import storage
 from ganflow.atomic_files import write_out
 from ganflow.data.decoding.decode import Frame
 from ganflow.errors import require
-from ganflow.generation.detection import Scored, as_picture, score
+from ganflow.generation.detection import as_picture, score_pictures
 from ganflow.generation.own_pictures import OwnPictures
 from ganflow.methods.generator import Generator
-from ganflow.signals.image_grid import Images, png
+from ganflow.signals.image_grid import png
 from ganflow.terminal.progress import doing, progress
 from ganflow.tracking.registry.loader import load_generator, tracking_of
 
+BROUGHT = "every image was brought to the brightness and contrast of the model's images"
 DETECTS_NOT = "was not trained on data that say what is normal; train with data.normal or data=inspection"
 
 
@@ -46,17 +47,14 @@ def detect(model: str, source: str, out: str, *, maps: str) -> list[str]:
         names, scores = pictures.targets(), list[float]()
         with progress(len(names), "detect") as advance:
             for file, name in zip(pictures.files, names, strict=True):
-                scored = _scored(generator, pictures.read(file).pixels)
+                scored = score_pictures(generator, pictures.read(file).pixels)
                 scores.append(float(scored.scores[0]))
                 if target:
                     target.write(name, png(as_picture(scored.maps)[0]))
                 advance(1)
     write_out(Path(out), _table([file.name for file in pictures.files], scores, generator))
-    return [*_resized(sizes, width, height), *_alarms(scores, generator), f"{len(scores):,} scores: {out}"]
-
-
-def _scored(generator: Generator, pixels: Images) -> Scored:
-    return score(generator, generator.spec.signal.ready(torch.from_numpy(pixels).permute(2, 0, 1)[None]))
+    told = [*_resized(sizes, width, height), *([BROUGHT] if generator.spec.light else [])]
+    return [*told, *_alarms(scores, generator), f"{len(scores):,} scores: {out}"]
 
 
 def _table(files: list[str], scores: list[float], generator: Generator) -> str:

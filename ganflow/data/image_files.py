@@ -12,6 +12,7 @@ from PIL import Image
 from ganflow.data.archives.archive import Archive, File, check_here, read_file
 from ganflow.data.decoding.decode import MODES, Conversion, Frame, Header, decode, header
 from ganflow.data.decoding.formats import UnreadableImageError
+from ganflow.data.decoding.light import STANDARDISED, standardised
 from ganflow.data.decoding.source_statistics import Tally
 from ganflow.data.prepared.dataset import Facts
 from ganflow.data.source import Bad, Decoded, Items
@@ -54,7 +55,9 @@ class ImageFiles:
             tally.add(picture)
             decoded[i] = True
         pixels = np.asarray(tall, dtype=np.uint8).reshape(len(items), height, width, channels)
-        return Decoded(np.ascontiguousarray(pixels[decoded].transpose(0, 3, 1, 2)), decoded, bad, tally)
+        images = np.ascontiguousarray(pixels[decoded].transpose(0, 3, 1, 2))
+        images = standardised(images) if self.facts.light == STANDARDISED else images
+        return Decoded(images, decoded, bad, tally)
 
     def _check_size(self, name: str, width: int, height: int) -> None:
         _, *first = self.facts.shape

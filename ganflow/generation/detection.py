@@ -92,6 +92,12 @@ def score_split(generator: Generator, data: Dataset, rows: NDArray[np.int64]) ->
     return Scored(*map(torch.cat, zip(*parts, strict=True)))
 
 
+def score_pictures(generator: Generator, pixels: Images) -> Scored:
+    """Score a user's own picture, uint8 (H, W, C) of the model's size, in the light of its images."""
+    stored = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    return score(generator, generator.spec.signal.ready(generator.spec.as_trained(stored)))
+
+
 def as_picture(maps: Tensor) -> Images:
     """Maps as grey images, uint8 (N, H, W, 1); white is a difference of :data:`BRIGHT` or more."""
     pixels: Images = ((maps / BRIGHT).clamp(0, 1) * 255).byte().cpu().numpy()[..., None]

@@ -38,6 +38,8 @@ class Restorer:
 
     def __post_init__(self) -> None:
         require(self.model.spec.restores, "model", self.model.spec.network["name"], GENERATES)
+        light = "knows images of one brightness and contrast alone: `ganflow detect` brings yours to it"
+        require(not self.model.spec.light, "model", self.model.spec.light, light)
         multiple = self.model.multiple
         fits = self.tile > 0 and self.tile % multiple == 0 and MARGIN % multiple == 0
         require(fits, "tile", self.tile, f"must be a multiple of {multiple}" if multiple > 1 else "must be at least 1")

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ganflow.config import components
+from ganflow.data.decoding.light import STANDARDISED, standardised
 from ganflow.distributed import rng
 from ganflow.errors import GanflowError, require
 from ganflow.methods.degradations.chain import DegradationChain
@@ -87,6 +88,15 @@ class GeneratorSpec:
     def whole(self, images: Tensor) -> Tensor:
         """Images as a network is given them where nothing is amiss: a mask, where it takes one, hides nothing."""
         return torch.cat([images, torch.zeros_like(images[:, :1])], 1) if self.degradations.masks else images
+
+    @property
+    def light(self) -> str:
+        """The light that its images were brought to, as data state it; "": their own."""
+        return str(self.detection.get("light", ""))
+
+    def as_trained(self, stored: Tensor) -> Tensor:
+        """Pictures of a user's own, uint8 (N, C, H, W), in the light of the images that it was trained on."""
+        return torch.from_numpy(standardised(stored.numpy())) if self.light == STANDARDISED else stored
 
     def build(self) -> nn.Module:
         """The network with fresh weights: (z (N, latent_dim), labels (N,) or None[, given]) → (N, *shape)."""

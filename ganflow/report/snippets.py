@@ -2,6 +2,7 @@
 
 import torch
 
+from ganflow.data.decoding.light import DEVIATION, MEAN
 from ganflow.generation.export import GIVEN, IMAGES, LABELS, Z
 from ganflow.methods.generator import GeneratorSpec
 from ganflow.signals.base import Shape
@@ -12,7 +13,7 @@ N = 16  # samples of a snippet
 def with_ganflow(spec: GeneratorSpec, weights: str) -> str:
     """By seed, which makes the same samples everywhere: the command, and MLflow's model of this folder."""
     if spec.given_shape is not None:
-        return _restore_with_ganflow(spec.given_shape, weights)
+        return _restore_with_ganflow(spec, spec.given_shape, weights)
     label = ', "label": 0' if spec.num_classes else ""
     picture = ', "format": "png"' if spec.signal.alone else ""
     return f"""With ganflow, where a seed stands for the same samples on every machine:
@@ -31,13 +32,15 @@ samples = model.predict([0], params={{"n": {N}, "seed": 7{label}{picture}}})
 ```"""
 
 
-def _restore_with_ganflow(given: Shape, weights: str) -> str:
+def _restore_with_ganflow(spec: GeneratorSpec, given: Shape, weights: str) -> str:
     """Images of one's own."""
+    restore = f"ganflow restore pictures/ restored/ --model {weights}"
+    detect = f"ganflow detect pictures/ --model {weights} --out scores.csv"
     shape = ", ".join(map(str, (1, *given[1:], given[0])))
     return f"""With ganflow, images of your own:
 
 ```sh
-ganflow restore pictures/ restored/ --model {weights}
+{detect if spec.detects else restore}
 ```
 
 With MLflow, by the code in this folder (`mlflow models serve -m . --env-manager local` answers the same):
@@ -94,6 +97,8 @@ def rule(spec: GeneratorSpec) -> str:
     if spec.given_shape is not None:
         mask = "; the last channel is 1 where a pixel is hidden, else 0" if spec.degradations.masks else ""
         takes = f"Exports take `{GIVEN}` float32 (N, {_sides(spec.given_shape)}), -1 black to 1 white{mask}, N at will"
+        light = f" of a mean of {MEAN} and a deviation of {DEVIATION:g} of 255, as `data.light` makes them,"
+        takes += light if spec.light else ""
         return f"{takes}. They give {spec.signal.output(spec.shape)}."
     labels = f" and `{LABELS}` int64 (N,), 0 to {spec.num_classes - 1}" if spec.num_classes else ""
     takes = f"Exports take `{Z}` float32 (N, {spec.latent_dim}) from N(0, 1){labels}, N at will"

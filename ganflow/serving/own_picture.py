@@ -7,12 +7,11 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from ganflow.data.decoding.decode import Frame
 from ganflow.data.decoding.formats import UnreadableImageError
 from ganflow.errors import ConfigError, require
-from ganflow.generation.detection import as_picture, score
+from ganflow.generation.detection import as_picture, score_pictures
 from ganflow.generation.own_pictures import AS_IT_IS, OwnPicture, read_picture
 from ganflow.generation.restorer import Restorer
 from ganflow.methods.generator import Generator
@@ -61,8 +60,7 @@ class AskedDetection:
 
     def answer(self, generator: Generator) -> bytes:
         """Score, threshold and whether that is an alarm, as JSON; or the map, white where it is anomalous, as a PNG."""
-        images = torch.from_numpy(self.pixels).permute(2, 0, 1)[None]
-        scored = score(generator, generator.spec.signal.ready(images))
+        scored = score_pictures(generator, self.pixels)
         if self.format == MAP:
             return png(as_picture(scored.maps)[0])
         value, limit = float(scored.scores[0]), generator.spec.detection.get("threshold")

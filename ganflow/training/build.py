@@ -129,7 +129,9 @@ def _detection(config: Config, dataset: Dataset) -> dict[str, object]:
     """The way from an image and its reconstruction to its score."""
     d = config.detection
     normal = [dataset.classes[label] for label in dataset.facts.normal]
-    return {"normal": normal, "latent": d.latent, "smooth": d.smooth, "relative": d.relative, "pool": d.pool}
+    light = {"light": dataset.facts.light} if dataset.facts.light else {}
+    options = {"latent": d.latent, "smooth": d.smooth, "relative": d.relative, "pool": d.pool}
+    return {"normal": normal, **options, **light}
 
 
 def open_train(data: Path) -> Dataset:

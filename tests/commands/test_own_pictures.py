@@ -1,6 +1,7 @@
 """`ganflow restore` and `ganflow detect` on pictures of a user's own, by models with fresh weights."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ from PIL import Image
 
 from ganflow.commands.detect import detect
 from ganflow.commands.restore import restore
+from ganflow.data.decoding.light import standardised
 from ganflow.errors import GanflowError
+from ganflow.generation.detection import score
 from ganflow.methods import generator
 from ganflow.methods.generator import GeneratorSpec
 
@@ -150,6 +153,22 @@ def test_scores_and_alarms_are_a_table(tmp_path: Path) -> None:
     assert any(
         line.startswith("2 of 4 images are above the threshold") and "of 70 normal images" in line for line in lines
     )
+
+
+def test_pictures_are_scored_in_the_light_of_the_data(tmp_path: Path) -> None:
+    spec = replace(DETECTS, detection={**SCORE, "light": "standardised"})
+    made = model(spec, tmp_path / "model")
+    stored = []
+    for i in range(3):
+        stored.append(np.array(picture(tmp_path / f"in/{i}.png", 8, 8, seed=i))[None])
+    loaded = generator.load(tmp_path / "model" / generator.FILE)
+    assert loaded.spec == spec
+    expected = score(loaded, torch.from_numpy(standardised(np.stack(stored))) / 127.5 - 1).scores
+    told = detect(made, str(tmp_path / "in"), str(tmp_path / "a.csv"), maps="")
+    assert [float(value) for _, value in rows(tmp_path / "a.csv")[1:]] == pytest.approx(expected.tolist(), rel=1e-4)
+    assert "every image was brought to the brightness and contrast of the model's images" in told
+    with pytest.raises(GanflowError, match=r"model=standardised.*ganflow detect"):
+        restored(spec, tmp_path, tmp_path / "in")
 
 
 def test_maps_are_pictures_of_the_model_s_size(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A client's own picture over HTTP: restored, or scored."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,6 +64,12 @@ def test_a_picture_is_scored() -> None:
     assert told == {"score": pytest.approx(float(expected.scores[0])), "threshold": 0.01, "alarm": True}
     seen = np.array(Image.open(io.BytesIO(reply(generator, "/detect?format=png", png(image)).body)))
     np.testing.assert_allclose(seen / 255, expected.maps[0].clamp(0, 1).numpy(), atol=1 / 255)
+
+
+def test_a_picture_is_scored_in_the_light_of_the_data() -> None:
+    generator, image = made(replace(DETECTS, detection={**SCORE, "light": "standardised"})), pixels(8, 8) // 2
+    scores = [reply(generator, "/detect", png(of)).json["score"] for of in (image, 2 * image)]
+    assert scores[0] == scores[1] != pytest.approx(reply(made(DETECTS), "/detect", png(image)).json["score"])
 
 
 @pytest.mark.parametrize(

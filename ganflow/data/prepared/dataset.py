@@ -66,6 +66,7 @@ class Facts:
     given: Shape | None = None  # of what a model is given of an image; None: the data are not pairs
     masked: bool = False  # the test split says which pixels are anomalous
     normal: tuple[int, ...] = ()  # labels that are normal, of data for detection
+    light: str = ""  # that images were brought to: standardised; "": their own
 
     @property
     def signal(self) -> Signal:
@@ -90,6 +91,7 @@ class Facts:
         shape = {"resolution": self.shape[1], "channels": self.channels} if self.square else {"shape": list(self.shape)}
         others = {"num_classes": self.num_classes, "kind": self.kind, "mixture": self.mixture and asdict(self.mixture)}
         further = {"given": self.given and list(self.given), "masked": self.masked, "normal": list(self.normal)}
+        further |= {"light": self.light}
         stated = {key: value for key, value in others.items() if value not in (IMAGE, None)}
         return shape | stated | {key: value for key, value in further.items() if value}
 
@@ -257,7 +259,8 @@ def facts_of(manifest: dict[str, Any]) -> Facts:
     given = tuple(manifest["given"]) if "given" in manifest else None
     masked, normal = manifest.get("masked", False), tuple(manifest.get("normal", ()))
     kind, num_classes = manifest.get("kind", IMAGE), len(manifest["classes"])
-    return Facts(shape_of(manifest), num_classes, kind, mixture, given, masked, normal)
+    light = manifest.get("light", "")
+    return Facts(shape_of(manifest), num_classes, kind, mixture, given, masked, normal, light)
 
 
 def shape_of(stated: Mapping[str, Any]) -> Shape:
@@ -268,7 +271,7 @@ def shape_of(stated: Mapping[str, Any]) -> Shape:
 def digest_of(manifest: dict[str, Any]) -> str:
     """sha256 (hex) over facts, class names and the shards' checksums; not over the source's options."""
     what = {key: manifest[key] for key in ("format", "classes")}
-    sometimes = ("resolution", "channels", "shape", "kind", "mixture", "given", "masked", "normal")
+    sometimes = ("resolution", "channels", "shape", "kind", "mixture", "given", "masked", "normal", "light")
     what |= {key: manifest[key] for key in sometimes if key in manifest}
     what["splits"] = {
         name: [

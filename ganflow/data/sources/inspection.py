@@ -9,6 +9,7 @@ import numpy as np
 from ganflow.config.components import component
 from ganflow.data.archives.archive import File
 from ganflow.data.archives.filenames import check_encoding
+from ganflow.data.decoding.light import AS_IT_IS, LIGHTS
 from ganflow.data.decoding.ranges import Ranges
 from ganflow.data.further_files import InStep, MaskFiles
 from ganflow.data.layout.inspection_folders import GOOD, MASKS, InspectionFolders, arrange_inspection
@@ -17,7 +18,7 @@ from ganflow.data.normal_classes import HELD_OUT, check_hold_out, without_held_o
 from ganflow.data.prepared.dataset import Facts, Labels
 from ganflow.data.source import Content, Split, Understood, recipe_of
 from ganflow.data.sources.picture_options import OpenedPictures, PictureOptions
-from ganflow.errors import ConfigError, GanflowError
+from ganflow.errors import ConfigError, GanflowError, require
 
 NO_MASKS = f"there is no folder {MASKS}/, so which pixels are anomalous is not known"
 
@@ -27,11 +28,13 @@ NO_MASKS = f"there is no folder {MASKS}/, so which pixels are anomalous is not k
 class Inspection(PictureOptions):
     """``train/good/…``, ``test/good/…``, ``test/<defect>/…``, ``ground_truth/<defect>/<name>_mask.png``."""
 
+    light: str = AS_IT_IS  # as_it_is | standardised: every image to one brightness and contrast
     hold_out: float = 0.1  # of train/good: the split held_out, from which the threshold of alarms comes; 0: none
     encoding: str = ""  # of file names that are not UTF-8, such as cp932; empty: cp437 in a zip, else latin-1
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require(self.light in LIGHTS, "light", self.light, f"one of {', '.join(LIGHTS)}")
         check_hold_out(self.hold_out)
         check_encoding(self.encoding)
 
@@ -50,7 +53,8 @@ class Inspection(PictureOptions):
         shape = self.measured(opened.archive, [images[i] for i in (*folders.train, *(i for i, _ in folders.test))])
         self._check_masks(opened, folders.masks or {})
         masked = folders.masks is not None
-        facts = Facts(shape, len(folders.classes), masked=masked, normal=(0,))
+        light = "" if self.light == AS_IT_IS else self.light
+        facts = Facts(shape, len(folders.classes), masked=masked, normal=(0,), light=light)
         warnings = opened.warnings if masked else [*opened.warnings, NO_MASKS]
 
         def content(ranges: Ranges) -> Content:
@@ -58,7 +62,7 @@ class Inspection(PictureOptions):
                 facts=facts,
                 classes=folders.classes,
                 splits=self._splits(opened, folders, facts, ranges),
-                recipe=recipe_of("inspection", self),
+                recipe=self._recipe(),
                 skip_bad=self.skip_bad,
                 ignored=dict(sorted(opened.ignored.items())),
                 understood=Understood(self._origins(), "folders of test/", warnings),
@@ -66,6 +70,11 @@ class Inspection(PictureOptions):
             )
 
         return self.ranged(content)
+
+    def _recipe(self) -> dict[str, object]:
+        """Its options, without a light that is the images' own: data from before it existed have the same recipe."""
+        recipe = recipe_of("inspection", self)
+        return {key: value for key, value in recipe.items() if (key, value) != ("light", AS_IT_IS)}
 
     def _splits(
         self, opened: OpenedPictures, folders: InspectionFolders, facts: Facts, ranges: Ranges

@@ -76,7 +76,7 @@ def restored(made: generator.Generator, model_input: Any) -> Samples:
     fits = given.dtype == np.uint8 and given.ndim == 4 and given.shape[1:] == row and 0 < len(given) <= MOST
     require(fits, "model_input", f"{given.dtype}{given.shape}", f"must be uint8 (n, {', '.join(map(str, row))})")
     images = torch.from_numpy(np.ascontiguousarray(given.transpose(0, 3, 1, 2)))
-    return made.stored(made.restored(made.spec.given_of(images)))
+    return made.stored(made.restored(made.spec.given_of(spec.as_trained(images))))
 
 
 # MLflow takes type hints of ``predict`` for a schema of its input; without them it gives advice, before any filter.

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ganflow.data.decoding.light import standardised
 from ganflow.data.prepare import prepare
-from ganflow.data.prepared.dataset import Dataset
+from ganflow.data.prepared.dataset import Dataset, read_manifest
 from ganflow.data.summary import lines
 from ganflow.errors import ConfigError
 from tests.data.made import everything, noise, png, refused, source, write_tar, write_tree, write_zip
@@ -75,6 +76,23 @@ def test_the_line_and_no_warning_of_classes_that_train_lacks(tmp_path: Path) -> 
         "35 RGB images of 12x12; masks of the test images; 3 classes from folders of test/: good, crack, hole; "
         "normal: good; train 18 (train/good/), test 15 (test/), held_out 2 (0.1 of train/good/)"
     ]
+
+
+def test_images_may_be_brought_to_one_light_and_masks_stay(tmp_path: Path) -> None:
+    path = write_tree(tmp_path / "in", products())
+    prepare(source("inspection", path), tmp_path / "own")
+    prepare(source("inspection", path, light="standardised"), tmp_path / "one")
+    for split in ("train", "held_out", "test"):
+        own, one = (Dataset.open(tmp_path / name, split) for name in ("own", "one"))
+        rows = np.arange(len(own))
+        np.testing.assert_array_equal(one.images(rows), standardised(own.images(rows)))
+        assert (own.facts.light, one.facts.light) == ("", "standardised")
+    np.testing.assert_array_equal(one.masks(rows), own.masks(rows))
+    manifests = [read_manifest(tmp_path / name) for name in ("own", "one")]
+    assert ["light" in manifest for manifest in manifests] == [False, True]
+    assert [manifest["source"].get("light") for manifest in manifests] == [None, "standardised"]
+    with pytest.raises(ConfigError, match=r"light=dark.*as_it_is, standardised"):
+        source("inspection", path, light="dark")
 
 
 def test_masks_are_resized_without_new_values_as_the_images_are(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from ganflow.methods import generator
-from ganflow.methods.generator import GeneratorSpec
+from ganflow.methods.generator import Generator, GeneratorSpec
+from ganflow.report import snippets
 from ganflow.report.model_card import Card
-from ganflow.tracking.registry import model_package
+from ganflow.tracking.registry import model_package, pyfunc
 from tests.support.patience import patience
 
 pytestmark = pytest.mark.slow
@@ -57,6 +58,16 @@ def test_mlflow_restores_with_the_code_of_the_folder(folder: Path) -> None:
     stored = torch.from_numpy(given).permute(0, 3, 1, 2)
     expected = loaded.stored(loaded.restored(SPEC.given_of(stored)))
     assert np.array_equal(np.load(folder / "restored.npy"), expected)
+
+
+def test_a_model_that_detects_says_of_which_light_its_images_are() -> None:
+    spec = GeneratorSpec(SPEC.network, 0, (1, 8, 8), 0, given_shape=(1, 8, 8), detection={"light": "standardised"})
+    assert "ganflow detect pictures/ --model a.safetensors" in snippets.with_ganflow(spec, "a.safetensors")
+    assert "a mean of 127.5 and a deviation of 36 of 255" in snippets.rule(spec)
+    assert "ganflow restore pictures/" in snippets.with_ganflow(SPEC, "a.safetensors")
+    given = np.random.default_rng(0).integers(0, 120, (3, 8, 8, 1), np.uint8)
+    model = Generator(spec.build(), spec)
+    assert np.array_equal(pyfunc.restored(model, given), pyfunc.restored(model, 2 * given))
 
 
 def test_the_card_says_what_it_is_given_and_its_snippets_run(folder: Path) -> None:
