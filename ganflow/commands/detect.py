@@ -53,8 +53,8 @@ def detect(model: str, source: str, out: str, *, maps: str) -> list[str]:
                     target.write(name, png(as_picture(scored.maps)[0]))
                 advance(1)
     write_out(Path(out), _table([file.name for file in pictures.files], scores, generator))
-    told = [*_resized(sizes, width, height), *([BROUGHT] if generator.spec.light else [])]
-    return [*told, *_alarms(scores, generator), f"{len(scores):,} scores: {out}"]
+    lines = [*_resized(sizes, width, height), *([BROUGHT] if generator.spec.light else [])]
+    return [*lines, *_alarms(scores, generator), f"{len(scores):,} scores: {out}"]
 
 
 def _table(files: list[str], scores: list[float], generator: Generator) -> str:

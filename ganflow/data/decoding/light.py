@@ -1,15 +1,14 @@
 """The light of pictures: brightness and contrast, which say nothing of what is in them."""
 
 import numpy as np
-
-from ganflow.data.prepared.dataset import Images
+from numpy.typing import NDArray
 
 AS_IT_IS, STANDARDISED = "as_it_is", "standardised"
 LIGHTS = (AS_IT_IS, STANDARDISED)
 MEAN, DEVIATION = 127.5, 36.0  # of the values of an image; what is 3.5 deviations away is black or white
 
 
-def standardised(images: Images) -> Images:
+def standardised(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Images (N, C, H, W), each with the mean and the deviation that all have: uint8, what is beyond is clipped.
 
     They are over all the values of an image, so that colours stay beside one another. An image of one value is grey.
@@ -18,4 +17,5 @@ def standardised(images: Images) -> Images:
     mean = values.mean((1, 2, 3), keepdims=True)
     deviation = values.std((1, 2, 3), keepdims=True)
     factor = np.divide(DEVIATION, deviation, out=np.zeros_like(deviation), where=deviation > 0)
-    return np.clip(np.rint(MEAN + factor * (values - mean)), 0, 255).astype(np.uint8)
+    light: NDArray[np.uint8] = np.clip(np.rint(MEAN + factor * (values - mean)), 0, 255).astype(np.uint8)
+    return light

@@ -90,8 +90,8 @@ class Facts:
         """As plain values, without what goes without saying."""
         shape = {"resolution": self.shape[1], "channels": self.channels} if self.square else {"shape": list(self.shape)}
         others = {"num_classes": self.num_classes, "kind": self.kind, "mixture": self.mixture and asdict(self.mixture)}
-        further = {"given": self.given and list(self.given), "masked": self.masked, "normal": list(self.normal)}
-        further |= {"light": self.light}
+        roles = {"given": self.given and list(self.given), "masked": self.masked, "normal": list(self.normal)}
+        further: dict[str, object] = {**roles, "light": self.light}
         stated = {key: value for key, value in others.items() if value not in (IMAGE, None)}
         return shape | stated | {key: value for key, value in further.items() if value}
 
