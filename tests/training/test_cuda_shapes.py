@@ -30,7 +30,7 @@ KERNELS: dict[str, list[int]] = {
     "denoise": [126],
     "detect_digits": [245],
     "detect_mnist": [231],
-    "detect_tiles": [637],
+    "detect_tiles": [161],
     "grid25": [163, 254],
     "inpaint": [667],
     "lsgan": [308],
