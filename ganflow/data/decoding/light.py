@@ -1,14 +1,15 @@
 """The light of pictures: brightness and contrast, which say nothing of what is in them."""
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ganflow.data.prepared.dataset import Bytes
 
 AS_IT_IS, STANDARDISED = "as_it_is", "standardised"
 LIGHTS = (AS_IT_IS, STANDARDISED)
 MEAN, DEVIATION = 127.5, 36.0  # of the values of an image; what is 3.5 deviations away is black or white
 
 
-def standardised(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def standardised(images: Bytes) -> Bytes:
     """Images (N, C, H, W), each with the mean and the deviation that all have: uint8, what is beyond is clipped.
 
     They are over all the values of an image, so that colours stay beside one another. An image of one value is grey.
@@ -17,5 +18,5 @@ def standardised(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     mean = values.mean((1, 2, 3), keepdims=True)
     deviation = values.std((1, 2, 3), keepdims=True)
     factor = np.divide(DEVIATION, deviation, out=np.zeros_like(deviation), where=deviation > 0)
-    light: NDArray[np.uint8] = np.clip(np.rint(MEAN + factor * (values - mean)), 0, 255).astype(np.uint8)
+    light: Bytes = np.clip(np.rint(MEAN + factor * (values - mean)), 0, 255).astype(np.uint8)
     return light
