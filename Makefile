@@ -16,8 +16,6 @@ PORT ?= 5000
 JOBS ?= 3
 # A file's tests share what they start, so they stay together.
 SPREAD = -n $(JOBS) --dist loadfile --no-loadscope-reorder
-# These mostly wait: for servers that are down and cables that are pulled.
-SPREAD_SYSTEM = -n 2 --dist loadfile --no-loadscope-reorder
 MINUTES ?= 30
 SEED ?= 0
 
@@ -44,7 +42,7 @@ SWIFT := .venv/swift
 PROGRAMS := cc:build-essential chromium:chromium ip:iproute2 unshare:util-linux postgres:postgresql
 
 test-system: servers ## the tests against real servers, hosts and browsers; as root, for it installs what is missing
-	@$(IN_VENV) export PYTHONPATH="$(CURDIR):$(CURDIR)/$(FIDELITY)"; pytest tests/system $(SPREAD_SYSTEM) $(ARGS)
+	@$(IN_VENV) export PYTHONPATH="$(CURDIR):$(CURDIR)/$(FIDELITY)"; pytest tests/system $(ARGS)
 
 servers: setup
 	@missing=
@@ -60,7 +58,7 @@ servers: setup
 	  .venv/bin/python -m venv --clear $(SWIFT) && $(call PIP,$(SWIFT),install) swift==2.38.3; }
 
 soak: ## random faults, one a minute, seeded (MINUTES=30 SEED=0); says what each cost
-	@SOAK_MINUTES=$(MINUTES) SOAK_SEED=$(SEED) $(MAKE) test-system SPREAD_SYSTEM= ARGS='-s -o faulthandler_timeout=0 tests/system/test_soak.py -k soak'
+	@SOAK_MINUTES=$(MINUTES) SOAK_SEED=$(SEED) $(MAKE) test-system ARGS='-s -o faulthandler_timeout=0 tests/system/test_soak.py -k soak'
 
 # What the training code needs beside torch and NumPy, which the GPU's machine has.
 PACKAGES := antlr4-python3-runtime attrs filelock hydra-core omegaconf packaging pillow pyyaml tqdm
