@@ -12,11 +12,11 @@ from PIL import Image
 from ganflow.data.archives.archive import Archive, File, check_here, read_file
 from ganflow.data.decoding.decode import MODES, Conversion, Frame, Header, decode, header
 from ganflow.data.decoding.formats import UnreadableImageError
-from ganflow.data.decoding.light import STANDARDISED, standardised
 from ganflow.data.decoding.source_statistics import Tally
 from ganflow.data.prepared.dataset import Facts
 from ganflow.data.source import Bad, Decoded, Items
 from ganflow.errors import ConfigError
+from ganflow.signals.light import STANDARDISED, standardised
 
 
 def headers(

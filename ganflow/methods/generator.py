@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from ganflow.config import components
-from ganflow.data.decoding.light import STANDARDISED, standardised
 from ganflow.distributed import rng
 from ganflow.errors import GanflowError, require
 from ganflow.methods.degradations.chain import DegradationChain
 from ganflow.methods.networks.facts import network_facts
 from ganflow.signals import Signal, named
 from ganflow.signals.base import IMAGE, Samples, Shape, is_square, square
+from ganflow.signals.light import STANDARDISED, standardised
 
 FILE = "generator.safetensors"
 

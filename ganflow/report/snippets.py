@@ -2,10 +2,10 @@
 
 import torch
 
-from ganflow.data.decoding.light import DEVIATION, MEAN
 from ganflow.generation.export import GIVEN, IMAGES, LABELS, Z
 from ganflow.methods.generator import GeneratorSpec
 from ganflow.signals.base import Shape
+from ganflow.signals.light import DEVIATION, MEAN
 
 N = 16  # samples of a snippet
 

@@ -11,11 +11,11 @@ from PIL import Image
 
 from ganflow.commands.detect import detect
 from ganflow.commands.restore import restore
-from ganflow.data.decoding.light import standardised
 from ganflow.errors import GanflowError
 from ganflow.generation.detection import score
 from ganflow.methods import generator
 from ganflow.methods.generator import GeneratorSpec
+from ganflow.signals.light import standardised
 
 EDSR = {"name": "edsr", "blocks": 1, "width": 4}
 CODE = {

@@ -9,7 +9,6 @@ import numpy as np
 from ganflow.config.components import component
 from ganflow.data.archives.archive import File
 from ganflow.data.archives.filenames import check_encoding
-from ganflow.data.decoding.light import AS_IT_IS, LIGHTS
 from ganflow.data.decoding.ranges import Ranges
 from ganflow.data.further_files import InStep, MaskFiles
 from ganflow.data.layout.inspection_folders import GOOD, MASKS, InspectionFolders, arrange_inspection
@@ -19,6 +18,7 @@ from ganflow.data.prepared.dataset import Facts, Labels
 from ganflow.data.source import Content, Split, Understood, recipe_of
 from ganflow.data.sources.picture_options import OpenedPictures, PictureOptions
 from ganflow.errors import ConfigError, GanflowError, require
+from ganflow.signals.light import AS_IT_IS, LIGHTS
 
 NO_MASKS = f"there is no folder {MASKS}/, so which pixels are anomalous is not known"
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganflow.data.decoding.light import standardised
 from ganflow.data.prepare import prepare
 from ganflow.data.prepared.dataset import Dataset, read_manifest
 from ganflow.data.summary import lines
 from ganflow.errors import ConfigError
+from ganflow.signals.light import standardised
 from tests.data.made import everything, noise, png, refused, source, write_tar, write_tree, write_zip
 
 DEFECTS = ("hole", "crack")

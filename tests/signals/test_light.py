@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from ganflow.data.decoding.light import DEVIATION, MEAN, standardised
+from ganflow.signals.light import DEVIATION, MEAN, standardised
 
 
 def images() -> np.ndarray:

@@ -1,8 +1,9 @@
 """The light of pictures: brightness and contrast, which say nothing of what is in them."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ganflow.data.prepared.dataset import Bytes
+Bytes = NDArray[np.uint8]
 
 AS_IT_IS, STANDARDISED = "as_it_is", "standardised"
 LIGHTS = (AS_IT_IS, STANDARDISED)
